@@ -1,0 +1,105 @@
+"""What can go wrong with a cloud, by what the caller must do next.
+
+    OneError
+    ├── ConfigurationError   an administrator must change something first
+    │   └── AuthenticationError    … the user or password (credentials may have been rotated)
+    ├── Refused              the cloud understood and said no
+    │   ├── NotFound               … the object does not exist
+    │   ├── NotAuthorized          … the account lacks a right, or a quota is used up
+    │   └── WrongState             … the VM is not in a state for it, now
+    ├── Busy                 try later: locked, or the cloud elects a new leader
+    ├── Unreachable          ask again: no answer; ``sent`` tells whether it may have had effect
+    └── ProtocolError        a bug, ours or theirs: not what OpenNebula says
+        └── MethodNotFound         … an older OpenNebula without this call
+
+Every error is one line that names the call, the cloud, the cause and the remedy. None ever
+holds a session string.
+"""
+
+
+class OneError(Exception):
+    """A call that did not succeed. ``cause`` alone is the cloud's (or system's) own words."""
+
+    remedy = ""
+
+    def __init__(
+        self, cause: str, *, call: str = "", endpoint: str = "", remedy: str | None = None
+    ) -> None:
+        self.cause = " ".join(cause.split())
+        self.call = call
+        self.endpoint = endpoint
+        if remedy is not None:
+            self.remedy = remedy
+        super().__init__(self.cause)
+
+    def __str__(self) -> str:
+        """Return ``<call> at <endpoint>: <cause>. <remedy>`` with what is known of it."""
+        where = " at ".join(part for part in (self.call, self.endpoint) if part)
+        text = f"{where}: {self.cause}" if where else self.cause
+        return f"{text.rstrip('.')}. {self.remedy}" if self.remedy else text
+
+
+class ConfigurationError(OneError):
+    """Raised when no repetition can help until an administrator changes a setting."""
+
+
+class AuthenticationError(ConfigurationError):
+    """Raised for code 256: the cloud does not accept the user, password or token."""
+
+    remedy = "Check the user and password (or whether the token has expired)"
+
+
+class Refused(OneError):
+    """Raised when the cloud understood the call and refused it; nothing was changed."""
+
+
+class NotFound(Refused):
+    """Raised for code 1024: no object has this id (a VM that was purged, a wrong TEMPLATE_ID)."""
+
+
+class NotAuthorized(Refused):
+    """Raised for code 512: a missing right, a restricted attribute, or a quota that is used up."""
+
+
+class WrongState(Refused):
+    """Raised for code 2048: the action is not available in the VM's present state."""
+
+
+class Busy(OneError):
+    """Raised when the same call may well succeed later: locked object, no leader, overload."""
+
+    remedy = "Try again later"
+
+
+class Unreachable(OneError):
+    """Raised when there was no complete answer.
+
+    ``sent`` is False when the cloud certainly never saw the call, True when it may have
+    executed it.
+    """
+
+    remedy = "Check that the cloud runs and that this machine reaches it"
+
+    def __init__(
+        self,
+        cause: str,
+        *,
+        call: str = "",
+        endpoint: str = "",
+        remedy: str | None = None,
+        sent: bool = False,
+    ) -> None:
+        super().__init__(cause, call=call, endpoint=endpoint, remedy=remedy)
+        self.sent = sent
+
+
+class ProtocolError(OneError):
+    """Raised for an answer that is not OpenNebula's: garbage, truncated, too long, a fault."""
+
+    remedy = "Check that the endpoint is an OpenNebula's XML-RPC (…/RPC2)"
+
+
+class MethodNotFound(ProtocolError):
+    """Raised for fault −506: this OpenNebula has no such call."""
+
+    remedy = "This OpenNebula is too old for it"

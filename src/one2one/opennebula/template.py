@@ -1,0 +1,221 @@
+"""OpenNebula templates: attributes with a value or a vector of values, as text and as XML.
+
+A template is an ordered list of attributes; a name may occur more than once. The text grammar
+is that of ``template_parser.l`` (the same from 5.4 to 7.4): in quotes only ``\"`` is an escape,
+a backslash is otherwise literal, so some values exist that text cannot carry. XML can carry any
+(but see ``check_value``); use it wherever OpenNebula accepts either.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from lxml import etree
+
+from one2one.opennebula.errors import ProtocolError
+from one2one.opennebula.xml import Element
+
+Vector = dict[str, str]
+Value = str | Vector
+
+_TOKEN = re.compile(
+    r"""
+    (?P<blank>  [ \t\r\n]+ | \#[^\n]* )
+  | (?P<name>   [A-Za-z0-9_]+ ) (?P<equals> [ \t]*=[ \t]* )
+  """,
+    re.VERBOSE,
+)
+_QUOTED = re.compile(r'"((?:[^"\\]|\\"|\\)*?)(?<!\\)"', re.DOTALL)
+_PLAIN = re.compile(r"[^=#\s,\[\]\"]+")
+_SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_LETTER = re.compile(r"[A-Za-z_]")
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class Template:
+    """An ordered list of ``(name, value)`` attributes; names are upper case."""
+
+    def __init__(self, attributes: Iterable[tuple[str, Value]] = ()) -> None:
+        self._attributes = [(name.upper(), value) for name, value in attributes]
+
+    def __iter__(self) -> Iterator[tuple[str, Value]]:
+        return iter(self._attributes)
+
+    def __len__(self) -> int:
+        return len(self._attributes)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Template) and self._attributes == other._attributes
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        """Return the names only: values may be secrets."""
+        return f"<Template {' '.join(name for name, _ in self._attributes)}>"
+
+    def add(self, name: str, value: Value) -> None:
+        """Append an attribute, beside others of the same name."""
+        self._attributes.append((name.upper(), value))
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return the first plain value called *name*, *default* where there is none."""
+        for key, value in self._attributes:
+            if key == name and isinstance(value, str):
+                return value
+        return default
+
+    def vectors(self, name: str) -> list[Vector]:
+        """Return every vector called *name*."""
+        return [v for key, v in self._attributes if key == name and isinstance(v, dict)]
+
+    def vector(self, name: str) -> Vector:
+        """Return the first vector called *name*, an empty one where there is none."""
+        return next(iter(self.vectors(name)), {})
+
+
+def check_value(name: str, value: str) -> None:
+    """Raise ValueError, naming the attribute, when OpenNebula cannot store *value*.
+
+    ``]]>`` aborts its parser, ``@^_^@`` is its own separator of vector values, and XML has no
+    way to write most control characters (measured on 5.10, 6.10 and 7.2).
+    """
+    for forbidden in ("]]>", "@^_^@"):
+        if forbidden in value:
+            raise ValueError(f"{name} contains {forbidden}, which OpenNebula cannot store")
+    if match := _NOT_XML.search(value):
+        raise ValueError(f"{name} contains U+{ord(match[0]):04X}, which XML cannot carry")
+
+
+def from_xml(element: Element) -> Template:
+    """Return the template in *element* (``<TEMPLATE>``, ``<USER_TEMPLATE>``, …)."""
+    template = Template()
+    for child in element:
+        if not isinstance(child.tag, str):
+            continue
+        if len(child):
+            members = {str(m.tag): m.text or "" for m in child if isinstance(m.tag, str)}
+            template.add(child.tag, members)
+        else:
+            template.add(child.tag, child.text or "")
+    return template
+
+
+def to_xml(template: Template, root: str = "TEMPLATE") -> str:
+    """Return *template* as XML, for calls that take a template.
+
+    OpenNebula reads only the first text node of a value and drops a vector's member without
+    text, so an empty member is left out. Raises ValueError for what cannot be stored.
+    """
+    top = etree.Element(root)
+    for name, value in template:
+        child = etree.SubElement(top, name)
+        if isinstance(value, str):
+            check_value(name, value)
+            child.text = value
+            continue
+        for member, text in value.items():
+            check_value(f"{name}/{member}", text)
+            if text:
+                etree.SubElement(child, member.upper()).text = text
+    return etree.tostring(top, encoding="unicode")
+
+
+def to_text(attributes: Mapping[str, Value] | Template) -> str:
+    """Return attributes in OpenNebula's text syntax, one a line.
+
+    Raises ValueError for a value that the syntax has no way to write: one that ends in a
+    backslash, or that contains a backslash before a quote.
+    """
+    pairs = attributes.items() if isinstance(attributes, Mapping) else attributes
+    return "\n".join(f"{name} = {_write(name, value)}" for name, value in pairs)
+
+
+def _write(name: str, value: Value) -> str:
+    if isinstance(value, str):
+        return _quote(name, value)
+    inner = ", ".join(f"{key} = {_quote(f'{name}/{key}', v)}" for key, v in value.items())
+    return f"[ {inner} ]" if inner else "[ ]"
+
+
+def _quote(name: str, value: str) -> str:
+    check_value(name, value)
+    if value.endswith("\\") or '\\"' in value:
+        raise ValueError(f"{name} has a backslash before a quote, which template text cannot carry")
+    return '"' + value.replace('"', '\\"') + '"'
+
+
+def parse_text(source: str) -> Template:
+    """Return the template written in *source*; raises ProtocolError where it is not one."""
+    return Template(_Reader(source).attributes())
+
+
+class _Reader:
+    """A cursor over template text."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._at = 0
+
+    def attributes(self) -> Iterator[tuple[str, Value]]:
+        self._space()
+        while self._at < len(self._source):
+            name = self._name()
+            if not _LETTER.match(name) or name.startswith("XML"):
+                name = f"ONE_{name}"
+            yield name, self._value()
+            self._space()
+
+    def _value(self) -> Value:
+        if self._peek() == "[":
+            return self._vector()
+        if self._peek() in ("\n", "\r", ""):
+            return ""
+        return self._string()
+
+    def _vector(self) -> Vector:
+        self._expect("[")
+        members: Vector = {}
+        self._space()
+        if self._peek() == "]":
+            self._at += 1
+            return members
+        while True:
+            self._space()
+            name = self._name()
+            members.setdefault(name, self._string())
+            self._space()
+            if self._peek() == "]":
+                self._at += 1
+                return members
+            self._expect(",")
+
+    def _name(self) -> str:
+        match = _TOKEN.match(self._source, self._at)
+        if match is None or match["name"] is None:
+            raise self._error("expecting an attribute name and '='")
+        self._at = match.end()
+        return match["name"].upper()
+
+    def _string(self) -> str:
+        if quoted := _QUOTED.match(self._source, self._at):
+            self._at = quoted.end()
+            return quoted[1].replace('\\"', '"')
+        if plain := _PLAIN.match(self._source, self._at):
+            self._at = plain.end()
+            return plain[0]
+        raise self._error("expecting a value")
+
+    def _space(self) -> None:
+        match = _SPACE.match(self._source, self._at)
+        self._at = match.end() if match else self._at
+
+    def _peek(self) -> str:
+        return self._source[self._at : self._at + 1]
+
+    def _expect(self, character: str) -> None:
+        if self._peek() != character:
+            raise self._error(f"expecting {character!r}")
+        self._at += 1
+
+    def _error(self, expectation: str) -> ProtocolError:
+        line = self._source.count("\n", 0, self._at) + 1
+        return ProtocolError(f"template text, line {line}: {expectation}", remedy="")
