@@ -106,7 +106,7 @@ class State(NamedTuple):
     lcm_state: int = 0
 
     def __str__(self) -> str:
-        """Return the name that OpenNebula's own commands print: RUNNING, POWEROFF, …"""
+        """Return the name that OpenNebula's own commands print, such as RUNNING or POWEROFF."""
         if self.state == VmState.ACTIVE:
             return _name(LcmState, self.lcm_state, "LCM_STATE")
         return _name(VmState, self.state, "STATE")

@@ -1,4 +1,4 @@
-"""OpenNebula templates: attributes with a value or a vector of values, as text and as XML.
+r"""OpenNebula templates: attributes with a value or a vector of values, as text and as XML.
 
 A template is an ordered list of attributes; a name may occur more than once. The text grammar
 is that of ``template_parser.l`` (the same from 5.4 to 7.4): in quotes only ``\"`` is an escape,
@@ -17,14 +17,8 @@ from one2one.opennebula.xml import Element
 Vector = dict[str, str]
 Value = str | Vector
 
-_TOKEN = re.compile(
-    r"""
-    (?P<blank>  [ \t\r\n]+ | \#[^\n]* )
-  | (?P<name>   [A-Za-z0-9_]+ ) (?P<equals> [ \t]*=[ \t]* )
-  """,
-    re.VERBOSE,
-)
-_QUOTED = re.compile(r'"((?:[^"\\]|\\"|\\)*?)(?<!\\)"', re.DOTALL)
+_NAME = re.compile(r"([A-Za-z0-9_]+)[ \t]*=[ \t]*")
+_QUOTED = re.compile(r'"((?:\\"|[^"])*)"')
 _PLAIN = re.compile(r"[^=#\s,\[\]\"]+")
 _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _LETTER = re.compile(r"[A-Za-z_]")
@@ -88,11 +82,9 @@ def check_value(name: str, value: str) -> None:
 def from_xml(element: Element) -> Template:
     """Return the template in *element* (``<TEMPLATE>``, ``<USER_TEMPLATE>``, …)."""
     template = Template()
-    for child in element:
-        if not isinstance(child.tag, str):
-            continue
+    for child in element.iterchildren(tag=etree.Element):
         if len(child):
-            members = {str(m.tag): m.text or "" for m in child if isinstance(m.tag, str)}
+            members = {member.tag: member.text or "" for member in child}
             template.add(child.tag, members)
         else:
             template.add(child.tag, child.text or "")
@@ -189,11 +181,11 @@ class _Reader:
             self._expect(",")
 
     def _name(self) -> str:
-        match = _TOKEN.match(self._source, self._at)
-        if match is None or match["name"] is None:
+        match = _NAME.match(self._source, self._at)
+        if match is None:
             raise self._error("expecting an attribute name and '='")
         self._at = match.end()
-        return match["name"].upper()
+        return match[1].upper()
 
     def _string(self) -> str:
         if quoted := _QUOTED.match(self._source, self._at):

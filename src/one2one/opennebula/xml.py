@@ -24,7 +24,7 @@ def parse(document: str | bytes) -> Element:
     except (etree.XMLSyntaxError, ValueError) as error:
         excerpt = document[:_EXCERPT].decode(errors="replace")
         raise ProtocolError(f"not XML ({error}): {excerpt!r}", remedy="") from None
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.internalDTD is not None:
         raise ProtocolError("XML with a DOCTYPE, which OpenNebula never sends", remedy="")
     return root
 
@@ -35,7 +35,7 @@ def text(element: Element, path: str, default: str = "") -> str:
 
 
 def integer(element: Element, path: str, default: int | None = None) -> int:
-    """Return the whole number at *path*; raises ProtocolError where it is none and no default is."""
+    """Return the whole number at *path*, else *default*; without one, raise ProtocolError."""
     value = element.findtext(path)
     try:
         return int(value or "")
