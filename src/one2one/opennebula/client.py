@@ -1,0 +1,89 @@
+"""The XML-RPC client: calls on a bounded number of kept connections, with typed errors."""
+
+import threading
+import time
+from urllib.parse import urlsplit
+
+from one2one.opennebula import rpc
+from one2one.opennebula.connection import Connection, Server, StaleConnection, tls_context
+from one2one.opennebula.errors import ConfigurationError, OneError, Unreachable
+
+_READING = (".info", ".infoset", ".infoextended", ".monitoring", ".version", ".config")
+"""Endings of the calls that change nothing: they may be sent again blindly."""
+
+
+class Client:
+    """A cloud, seen by one of its users. Thread-safe: calls beyond the connections queue."""
+
+    def __init__(self, server: Server, session: str) -> None:
+        """Take *session*, ``user:password`` or ``user:token``; nothing is connected yet."""
+        url = urlsplit(server.endpoint)
+        if url.scheme not in ("http", "https") or not url.hostname or url.username:
+            raise ConfigurationError(
+                "not the URL of an XML-RPC",
+                endpoint=server.endpoint.rpartition("@")[2],
+                remedy="Use http://host:2633/RPC2 or https://…, without a user",
+            )
+        self.server = server
+        self._session = session
+        self._tls = tls_context(server)
+        self._free = threading.Semaphore(server.max_connections)
+        self._lock = threading.Lock()
+        self._idle: list[Connection] = []
+
+    def call(self, method: str, *arguments: rpc.Argument) -> str | int:
+        """Return the result of *method*, whose *arguments* follow the session.
+
+        A call that only reads, and met a connection which the cloud had closed, is sent once
+        more. Raises the errors of ``opennebula.errors``, with the call and the endpoint.
+        """
+        try:
+            body = rpc.request(method, self._session, arguments)
+            return rpc.result(self._post(body, repeatable=method.endswith(_READING)))
+        except OneError as error:
+            error.call, error.endpoint = method, self.server.endpoint
+            raise
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _post(self, body: bytes, *, repeatable: bool) -> bytes:
+        total = self.server.total_timeout
+        deadline = time.monotonic() + total
+        if not self._free.acquire(timeout=total):
+            raise Unreachable(f"no free connection within {total:g} s")
+        try:
+            try:
+                return self._exchange(self._kept() or self._open(deadline), body, deadline)
+            except StaleConnection:
+                if not repeatable:
+                    raise
+                return self._exchange(self._open(deadline), body, deadline)
+        finally:
+            self._free.release()
+
+    def _exchange(self, connection: Connection, body: bytes, deadline: float) -> bytes:
+        try:
+            answer = connection.exchange(body, deadline)
+        except BaseException:
+            connection.close()
+            raise
+        with self._lock:
+            self._idle.append(connection)
+        return answer
+
+    def _kept(self) -> Connection | None:
+        while True:
+            with self._lock:
+                connection = self._idle.pop() if self._idle else None
+            if connection is None or connection.usable():
+                return connection
+            connection.close()
+
+    def _open(self, deadline: float) -> Connection:
+        left = max(0.001, deadline - time.monotonic())
+        return Connection(self.server, self._tls, min(self.server.connect_timeout, left))

@@ -1,0 +1,199 @@
+"""One HTTP connection to a cloud, and every way in which it fails, as a typed error."""
+
+import http.client
+import ssl
+import time
+from base64 import b64encode
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import unquote, urlsplit
+
+from one2one.opennebula.deadline import DeadlineSocket
+from one2one.opennebula.errors import Busy, ConfigurationError, ProtocolError, Unreachable
+
+_MAX_CALLS = 29
+_MAX_IDLE_S = 10.0
+_CHUNK = 1 << 18
+
+
+@dataclass(frozen=True)
+class Server:
+    """How to reach a cloud."""
+
+    endpoint: str
+    """URL of its XML-RPC, such as ``https://cloud.example.org:2633/RPC2``."""
+    ca_file: str | None = None
+    """Certificate authorities in PEM; None means the system's."""
+    verify_tls: bool = True
+    proxy: str | None = None
+    """``http://[user:password@]host:port``; None means a direct connection."""
+    connect_timeout: float = 10.0
+    """Seconds to connect, TLS included."""
+    read_timeout: float = 30.0
+    """Seconds of silence within an answer."""
+    total_timeout: float = 120.0
+    """Seconds for a whole call, waiting for a free connection included."""
+    max_connections: int = 4
+    max_answer: int = 256 << 20
+    """Bytes. 10,000 VMs are 45 MB in the extended form."""
+
+
+class StaleConnection(Unreachable):
+    """Raised when the cloud had closed a kept connection, so that most likely it saw nothing."""
+
+
+class Connection:
+    """An open connection and what is left of its life.
+
+    oned closes one after 30 calls or 15 idle seconds (KEEPALIVE_MAX_CONN and KEEPALIVE_TIMEOUT
+    in oned.conf), without a word. One that is near either limit is not used again.
+    """
+
+    def __init__(self, server: Server, tls: ssl.SSLContext | None, timeout: float) -> None:
+        """Connect within *timeout* seconds; raises Unreachable and ConfigurationError."""
+        self._silence = server.read_timeout
+        self._max_answer = server.max_answer
+        self._http, self._path, self._headers = _prepare(server, tls, timeout)
+        _connect(self._http, server, timeout)
+        self._socket = DeadlineSocket(self._http.sock, self._silence)
+        self._http.sock = self._socket
+        self._calls = 0
+        self._used_at = time.monotonic()
+
+    def usable(self) -> bool:
+        """Tell whether the cloud should still be there for another call."""
+        if self._calls >= _MAX_CALLS or time.monotonic() - self._used_at > _MAX_IDLE_S:
+            return False
+        return self._http.sock is not None and not self._socket.has_input()
+
+    def exchange(self, body: bytes, deadline: float) -> bytes:
+        """Return the answer to *body*, complete before *deadline* by ``time.monotonic()``."""
+        self._socket.deadline = deadline
+        try:
+            self._http.request("POST", self._path, body, self._headers)
+            response = self._http.getresponse()
+        except (ConnectionError, http.client.RemoteDisconnected) as error:
+            kind = StaleConnection if self._calls else Unreachable
+            raise kind(f"closed without an answer ({_reason(error)})", sent=True) from None
+        except TimeoutError:
+            raise self._too_late() from None
+        except http.client.HTTPException as error:
+            raise ProtocolError(f"not an HTTP answer ({type(error).__name__}: {error})") from None
+        except OSError as error:
+            raise Unreachable(_reason(error), sent=True) from None
+        _check_status(response)
+        answer = self._read(response)
+        self._calls += 1
+        self._used_at = time.monotonic()
+        return answer
+
+    def close(self) -> None:
+        """Close it."""
+        self._http.close()
+
+    def _read(self, response: http.client.HTTPResponse) -> bytes:
+        chunks, size = [], 0
+        try:
+            while chunk := response.read(_CHUNK):
+                size += len(chunk)
+                if size > self._max_answer:
+                    raise ProtocolError(f"the answer is longer than {self._max_answer >> 20} MB")
+                chunks.append(chunk)
+        except TimeoutError:
+            raise self._too_late() from None
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(f"the answer broke off ({_reason(error)})", sent=True) from None
+        if response.length:
+            raise Unreachable(f"the answer broke off after {size} bytes", sent=True)
+        return b"".join(chunks)
+
+    def _too_late(self) -> Unreachable:
+        if time.monotonic() >= self._socket.deadline:
+            return Unreachable("no complete answer before the deadline of the call", sent=True)
+        return Unreachable(f"no answer within {self._silence:g} s", sent=True)
+
+
+def tls_context(server: Server) -> ssl.SSLContext | None:
+    """Return what TLS to *server* needs, None for plain HTTP; raises ConfigurationError."""
+    if urlsplit(server.endpoint).scheme != "https":
+        return None
+    try:
+        context = ssl.create_default_context(cafile=server.ca_file)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot read the certificate authorities in {server.ca_file} ({_reason(error)})",
+            remedy="Set ONE_CA_FILE to a readable PEM file",
+        ) from None
+    if not server.verify_tls:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _prepare(
+    server: Server, tls: ssl.SSLContext | None, timeout: float
+) -> tuple[http.client.HTTPConnection, str, dict[str, str]]:
+    """Return the unopened connection, the request's target and its headers."""
+    url = urlsplit(server.endpoint)
+    proxy = urlsplit(server.proxy or "")
+    try:
+        host, port = url.hostname or "", url.port or (443 if tls else 80)
+        to_host, to_port = (proxy.hostname, proxy.port or 3128) if proxy.hostname else (host, port)
+    except ValueError as error:
+        raise ConfigurationError(str(error), remedy="Correct the port in the URL") from None
+    path = url.path or "/RPC2"
+    headers = {"Content-Type": "text/xml"}
+    authorization = {}
+    if proxy.username is not None:
+        secret = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
+        authorization = {"Proxy-Authorization": f"Basic {b64encode(secret).decode()}"}
+    if tls:
+        secure = http.client.HTTPSConnection(to_host, to_port, timeout=timeout, context=tls)
+        if proxy.hostname:
+            secure.set_tunnel(host, port, authorization)
+        return secure, path, headers
+    if proxy.hostname:
+        path = f"http://{host}:{port}{path}"
+        headers |= authorization
+    return http.client.HTTPConnection(to_host, to_port, timeout=timeout), path, headers
+
+
+def _connect(connection: http.client.HTTPConnection, server: Server, timeout: float) -> None:
+    try:
+        connection.connect()
+    except ssl.SSLCertVerificationError as error:
+        raise ConfigurationError(
+            f"its certificate is not trusted: {error.verify_message}",
+            remedy="Put the cloud's authority into ONE_CA_FILE, or correct the certificate",
+        ) from None
+    except (ssl.SSLEOFError, TimeoutError, ConnectionError) as error:
+        raise Unreachable(f"no connection within {timeout:g} s ({_reason(error)})") from None
+    except ssl.SSLError as error:
+        raise ConfigurationError(
+            f"no TLS on this port ({error.reason})",
+            remedy="Use http:// for a plain port, or put a TLS proxy before it",
+        ) from None
+    except OSError as error:
+        through = "the proxy" if server.proxy else "it"
+        raise Unreachable(f"cannot connect to {through} ({_reason(error)})") from None
+
+
+def _check_status(response: http.client.HTTPResponse) -> None:
+    status = response.status
+    answer = f"HTTP {status} {response.reason}"
+    if status == HTTPStatus.OK:
+        return
+    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        raise Busy(answer)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise Unreachable(answer, sent=True)
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        raise ConfigurationError(
+            f"{answer}: redirects are not followed, they would carry the password along",
+            remedy="Set the endpoint to the URL it redirects to, if you trust it",
+        )
+    raise ConfigurationError(answer, remedy="Check the endpoint's URL (…/RPC2) and the proxy")
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)

@@ -1,0 +1,59 @@
+"""A socket under two deadlines, in the shape that http.client asks of one."""
+
+import io
+import select
+import socket
+import time
+
+
+class DeadlineSocket:
+    """A connected socket whose every wait ends at ``deadline``, or after *silence* seconds.
+
+    The timeout of a plain socket starts anew with each byte, so a peer that sends one now and
+    then would hold its reader for ever.
+    """
+
+    def __init__(self, sock: socket.socket, silence: float) -> None:
+        self._sock = sock
+        self._silence = silence
+        self.deadline = 0.0
+        """By ``time.monotonic()``."""
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """Return a reader; closing it leaves the socket open."""
+        return io.BufferedReader(_Reader(self), 1 << 16)
+
+    def sendall(self, data: bytes) -> None:
+        """Send *data*; raises TimeoutError at the deadline."""
+        self._set_timeout()
+        self._sock.sendall(data)
+
+    def receive(self, buffer: memoryview) -> int:
+        """Fill *buffer* with what comes next, 0 bytes at the end; raises TimeoutError."""
+        self._set_timeout()
+        return self._sock.recv_into(buffer)
+
+    def has_input(self) -> bool:
+        """Tell whether anything, the end included, waits to be read."""
+        return bool(select.select([self._sock], [], [], 0)[0])
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._sock.close()
+
+    def _set_timeout(self) -> None:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(min(self._silence, left))
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, sock: DeadlineSocket) -> None:
+        self._sock = sock
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        return self._sock.receive(buffer)

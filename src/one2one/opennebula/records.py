@@ -1,0 +1,119 @@
+"""Typed views of the XML that OpenNebula answers, with the fields that we use."""
+
+from dataclasses import dataclass, field
+
+from one2one.opennebula.states import State
+from one2one.opennebula.template import Template, from_xml
+from one2one.opennebula.xml import Element, integer, text
+
+
+@dataclass(frozen=True, slots=True)
+class VmRow:
+    """A VM as every pool answer shows it, short or extended."""
+
+    id: int
+    name: str
+    state: State
+    deploy_id: str
+    stime: int
+    """When the VM was created: seconds since 1970, by its own cloud's clock."""
+
+    @classmethod
+    def read(cls, vm: Element) -> "VmRow":
+        """Return the row in a ``<VM>``; raises ProtocolError when it has no id or state."""
+        return cls(
+            id=integer(vm, "ID"),
+            name=text(vm, "NAME"),
+            state=State(integer(vm, "STATE"), integer(vm, "LCM_STATE", 0)),
+            deploy_id=text(vm, "DEPLOY_ID"),
+            stime=integer(vm, "STIME", 0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One history record: a stay of a VM on a host of its cloud."""
+
+    host_id: int
+    host_name: str
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Vm(VmRow):
+    """A whole VM: the answer of ``one.vm.info``, or the ``<VM>`` in a driver message."""
+
+    template: Template = field(default_factory=Template)
+    user_template: Template = field(default_factory=Template)
+    history: tuple[Placement, ...] = ()
+    """Oldest first. A driver message holds the newest record alone."""
+
+    @classmethod
+    def read(cls, vm: Element) -> "Vm":
+        """Return the VM in a ``<VM>``; raises ProtocolError when it has no id or state."""
+        row = VmRow.read(vm)
+        return cls(
+            id=row.id,
+            name=row.name,
+            state=row.state,
+            deploy_id=row.deploy_id,
+            stime=row.stime,
+            template=_template(vm, "TEMPLATE"),
+            user_template=_template(vm, "USER_TEMPLATE"),
+            history=tuple(_placement(h) for h in vm.iterfind("HISTORY_RECORDS/HISTORY")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The answer of ``one.host.info``."""
+
+    id: int
+    name: str
+    im_mad: str
+    vm_mad: str
+    vm_ids: tuple[int, ...]
+    template: Template
+
+    @classmethod
+    def read(cls, host: Element) -> "Host":
+        """Return the host in a ``<HOST>``; raises ProtocolError when it has no id."""
+        return cls(
+            id=integer(host, "ID"),
+            name=text(host, "NAME"),
+            im_mad=text(host, "IM_MAD"),
+            vm_mad=text(host, "VM_MAD"),
+            vm_ids=tuple(int(e.text or -1) for e in host.iterfind("VMS/ID")),
+            template=_template(host, "TEMPLATE"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VmTemplate:
+    """The answer of ``one.template.info``."""
+
+    id: int
+    name: str
+    template: Template
+
+    @classmethod
+    def read(cls, vmtemplate: Element) -> "VmTemplate":
+        """Return the VM template in a ``<VMTEMPLATE>``; raises ProtocolError without an id."""
+        return cls(
+            id=integer(vmtemplate, "ID"),
+            name=text(vmtemplate, "NAME"),
+            template=_template(vmtemplate, "TEMPLATE"),
+        )
+
+
+def _template(element: Element, path: str) -> Template:
+    found = element.find(path)
+    return Template() if found is None else from_xml(found)
+
+
+def _placement(history: Element) -> Placement:
+    return Placement(
+        host_id=integer(history, "HID"),
+        host_name=text(history, "HOSTNAME"),
+        sequence=integer(history, "SEQ"),
+    )
