@@ -1,0 +1,1 @@
+"""The rules of a hybrid cloud: pure functions and tables, without I/O."""

@@ -1,0 +1,136 @@
+"""A cloud's calls, typed: arguments as OpenNebula orders them, answers as records.
+
+Source of orders and meanings: ``src/rm/*.cc`` of each release. Every method raises the errors of
+``opennebula.errors``.
+"""
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+from one2one.opennebula.client import Client
+from one2one.opennebula.connection import Server
+from one2one.opennebula.errors import MethodNotFound, ProtocolError
+from one2one.opennebula.records import Host, Vm, VmRow, VmTemplate
+from one2one.opennebula.xml import Element, parse
+
+OWN = -3
+"""Pool filter: what belongs to the calling user."""
+VISIBLE = -2
+"""Pool filter: whatever the calling user may see."""
+NOT_DONE = -1
+"""VM state filter: any but DONE."""
+ANY_STATE = -2
+"""VM state filter: any."""
+
+
+class Update(IntEnum):
+    """What ``one.*.update`` does with the attributes that it is not given."""
+
+    REPLACE = 0
+    MERGE = 1
+
+
+class Cloud:
+    """An OpenNebula as one of its users sees it. Thread-safe."""
+
+    def __init__(self, server: Server, session: str) -> None:
+        self.client = Client(server, session)
+        self._has_infoset = True
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of the cloud's XML-RPC."""
+        return self.client.server.endpoint
+
+    def version(self) -> str:
+        """Return the release, such as ``6.10.0``."""
+        return str(self.client.call("one.system.version"))
+
+    def vm(self, vm_id: int, *, decrypt: bool = False) -> Vm:
+        """Return a VM; *decrypt* is honoured for administrators, from 5.10."""
+        arguments = (vm_id, True) if decrypt else (vm_id,)
+        return Vm.read(self._xml("one.vm.info", *arguments))
+
+    def vm_action(self, action: str, vm_id: int) -> None:
+        """Ask for *action* (``poweroff``, ``terminate-hard``, …): accepted, not yet done."""
+        self.client.call("one.vm.action", action, vm_id)
+
+    def newest_vms(self, limit: int) -> list[VmRow]:
+        """Return the calling user's VMs that are not DONE, *limit* of them, newest first.
+
+        Newest first is OpenNebula's default; a cloud with API_LIST_ORDER=ASC answers oldest
+        first.
+        """
+        return self._rows("one.vmpool.info", OWN, 0, -limit, NOT_DONE)
+
+    def vms(self, first: int = -1, last: int = -1) -> list[VmRow]:
+        """Return the calling user's VMs that are not DONE, with ids from *first* to *last*."""
+        return self._rows("one.vmpool.info", OWN, first, last, NOT_DONE)
+
+    def vms_by_id(self, vm_ids: Iterable[int]) -> list[VmRow]:
+        """Return the VMs with these ids, DONE or not; unknown ids are left out.
+
+        One call whatever their number: ``infoset``, or before 5.12 the range of ids that spans
+        them.
+        """
+        ids = sorted(set(vm_ids))
+        if not ids:
+            return []
+        if self._has_infoset:
+            try:
+                return self._rows("one.vmpool.infoset", ",".join(map(str, ids)), False)
+            except MethodNotFound:
+                self._has_infoset = False
+        rows = self._rows("one.vmpool.info", OWN, ids[0], ids[-1], ANY_STATE)
+        return [row for row in rows if row.id in set(ids)]
+
+    def vm_template(self, template_id: int) -> VmTemplate:
+        """Return a VM template."""
+        return VmTemplate.read(self._xml("one.template.info", template_id))
+
+    def instantiate(self, template_id: int, name: str, extra: str) -> int:
+        """Create a VM called *name*, not on hold, and return its id.
+
+        The attributes in *extra* (template text or XML) replace the template's of the same name.
+        Never repeat this blindly: each call makes another VM.
+        """
+        answer = self.client.call("one.template.instantiate", template_id, name, False, extra)
+        if not isinstance(answer, int):
+            raise ProtocolError(f"instantiate answered {answer!r} instead of a VM id")
+        return answer
+
+    def host(self, host_id: int, *, decrypt: bool = False) -> Host:
+        """Return a host; *decrypt* is honoured for administrators, from 5.10."""
+        arguments = (host_id, True) if decrypt else (host_id,)
+        return Host.read(self._xml("one.host.info", *arguments))
+
+    def hosts(self) -> list[Host]:
+        """Return every host that the calling user may see."""
+        return [Host.read(host) for host in self._xml("one.hostpool.info").iterfind("HOST")]
+
+    def update_host(self, host_id: int, template: str, mode: Update = Update.MERGE) -> None:
+        """Change the attributes of a host's template."""
+        self.client.call("one.host.update", host_id, template, int(mode))
+
+    def user(self, user_id: int = -1) -> Element:
+        """Return a user with its quotas, the caller by default."""
+        return self._xml("one.user.info", user_id)
+
+    def group(self, group_id: int = -1) -> Element:
+        """Return a group with its quotas, the caller's primary one by default."""
+        return self._xml("one.group.info", group_id)
+
+    def config(self) -> Element:
+        """Return oned's configuration, which only oneadmin may read."""
+        return self._xml("one.system.config")
+
+    def _rows(self, method: str, *arguments: str | int | bool) -> list[VmRow]:
+        return [VmRow.read(vm) for vm in self._xml(method, *arguments).iterfind("VM")]
+
+    def _xml(self, method: str, *arguments: str | int | bool) -> Element:
+        answer = self.client.call(method, *arguments)
+        try:
+            return parse(str(answer))
+        except ProtocolError as error:
+            error.call, error.endpoint = method, self.endpoint
+            raise
