@@ -1,0 +1,1 @@
+"""A simulated OpenNebula, cloud and front-end, for trying and testing."""

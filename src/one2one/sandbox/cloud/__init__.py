@@ -1,0 +1,1 @@
+"""The simulated cloud: an OpenNebula that answers like the recorded ones."""

@@ -1,0 +1,124 @@
+"""XML-RPC and HTTP as bytes, the way oned writes and reads them. Pure."""
+
+import xmlrpc.client
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+from xml.parsers.expat import ExpatError
+from xml.sax.saxutils import escape
+
+Value = bool | int | str | bytes
+"""What an answer consists of; bytes are UTF-8 text that is XML-escaped already."""
+
+_HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\r\n<methodResponse>\r\n'
+_LINE_LIMIT = 16 << 10
+_REPLICATION_INDEX = 4
+
+
+class Fault(Exception):
+    """What xmlrpc-c refuses before OpenNebula sees it: unknown methods, wrong types."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+class HttpRequest(NamedTuple):
+    """An HTTP request as far as a server of XML-RPC looks at it."""
+
+    method: str
+    path: str
+    keep: bool
+    """Whether the client wants the connection kept."""
+    body: bytes
+
+
+def read_call(body: bytes) -> tuple[str, tuple[object, ...]]:
+    """Return the method and the arguments of a call; raises Fault for what is no call."""
+    try:
+        arguments, method = xmlrpc.client.loads(body)
+    except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError) as error:
+        raise Fault(-503, f"Call XML not a proper XML-RPC call.  {error}") from None
+    if method is None:
+        raise Fault(-503, "Call XML not a proper XML-RPC call.  Not a <methodCall>")
+    return method, arguments
+
+
+def write_answer(values: Sequence[Value]) -> bytes:
+    """Return the body that answers a call with the array *values*."""
+    parts = [_HEAD, b"<params>\r\n<param><value><array><data>\r\n"]
+    for index, value in enumerate(values):
+        parts += [b"<value>", _write(value, index), b"</value>\r\n"]
+    parts.append(b"</data></array></value></param>\r\n</params>\r\n</methodResponse>\r\n")
+    return b"".join(parts)
+
+
+def write_fault(fault: Fault) -> bytes:
+    """Return the body that answers a call with *fault*."""
+    return (
+        _HEAD
+        + (
+            "<fault>\r\n<value><struct>\r\n<member><name>faultCode</name>\r\n"
+            f"<value><i4>{fault.code}</i4></value></member>\r\n<member><name>faultString</name>\r\n"
+            f"<value><string>{escape(fault.text)}</string></value></member>\r\n"
+            "</struct></value>\r\n</fault>\r\n</methodResponse>\r\n"
+        ).encode()
+    )
+
+
+def http_answer(
+    body: bytes, status: str = "200 OK", *, keep: bool = True, header: str = ""
+) -> bytes:
+    """Return an HTTP answer; *header* is one more line, with its end."""
+    connection = "Keep-Alive" if keep else "close"
+    head = (
+        f"HTTP/1.1 {status}\r\nConnection: {connection}\r\nServer: Xmlrpc-c_Abyss\r\n{header}"
+        f"Content-Type: text/xml; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def read_http(read_line: Callable[[int], bytes], read: Callable[[int], bytes]) -> HttpRequest:
+    """Return the next request of a connection; raises EOFError at its end or where it is none."""
+    method, path, version = _three(read_line(_LINE_LIMIT))
+    length, keep = 0, version == b"HTTP/1.1"
+    while (line := read_line(_LINE_LIMIT)) != b"\r\n":
+        name, separator, value = line.partition(b":")
+        if not separator:
+            raise EOFError
+        match name.lower():
+            case b"content-length":
+                length = _number(value)
+            case b"connection":
+                keep = value.strip().lower() != b"close"
+    body = read(length)
+    if len(body) < length:
+        raise EOFError
+    return HttpRequest(method.decode(errors="replace"), path.decode(errors="replace"), keep, body)
+
+
+def _number(value: bytes) -> int:
+    if not value.strip().isdigit():
+        raise EOFError
+    return int(value)
+
+
+def _three(line: bytes) -> list[bytes]:
+    words = line.split()
+    if len(words) != 3:
+        raise EOFError
+    return words
+
+
+def _write(value: Value, index: int) -> bytes:
+    match value:
+        case bool():
+            return b"<boolean>%d</boolean>" % value
+        case int() if index == _REPLICATION_INDEX:
+            return b"<i8>%d</i8>" % value
+        case int():
+            return b"<i4>%d</i4>" % value
+        case str():
+            return b"<string>%s</string>" % escape(value).encode()
+        case bytes():
+            return b"<string>%s</string>" % value
