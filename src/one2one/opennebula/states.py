@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class VmState(IntEnum):
-    """VM/STATE."""
+    """VM/STATE. Its numbers are not those of LcmState: never put both into one set."""
 
     INIT = 0
     PENDING = 1

@@ -1,0 +1,53 @@
+"""The CONTEXT that a remote VM gets: the remote template's own, overruled by the local VM's.
+
+``one.template.instantiate`` replaces the whole CONTEXT of its template by the one it is given,
+so both have to be sent. The remote then expands ``$`` in every value and has no escape for it;
+but it does not expand what an expansion brought in. A local value with a ``$`` is therefore sent
+as an attribute of its own, which CONTEXT names (measured on 5.10, 6.10 and 7.2).
+"""
+
+import re
+
+from one2one.opennebula.errors import Refused
+from one2one.opennebula.template import Template, Vector, check_value
+
+_GENERATED = re.compile(r"DISK_ID|TARGET|TOKEN|FILES_DS|(ETH|PCI)\d+_\w+")
+"""What the local core wrote into CONTEXT for its own context disk and networks."""
+
+_RAW = "ONE_RAW_{}"
+
+
+def remote_context(local: Vector, remote: Vector, onegate_token: str | None = None) -> Template:
+    """Return CONTEXT, and the attributes that it names, for ``one.template.instantiate``.
+
+    *local* is the CONTEXT of the local VM, whose every value arrives byte for byte; *remote* is
+    that of the remote template, still unexpanded. With an *onegate_token*, the guest talks to
+    the local OneGate, so the remote must not make a token of its own. Raises Refused, naming the
+    member, for a value that cannot be carried.
+    """
+    if local.get("FILES", "").strip():
+        raise Refused(
+            "CONTEXT/FILES names files of the local front-end, which no remote VM can get",
+            remedy="Remove FILES from the template",
+        )
+    ours = {k: v for k, v in local.items() if not _GENERATED.fullmatch(k) and k != "FILES"}
+    theirs = {k: v for k, v in remote.items() if k not in ours}
+    if onegate_token is not None:
+        ours["ONEGATE_TOKEN"] = onegate_token
+        theirs.pop("TOKEN", None)
+
+    raw = Template()
+    context = dict(theirs)
+    for name, value in ours.items():
+        try:
+            check_value(f"CONTEXT/{name}", value)
+        except ValueError as error:
+            raise Refused(str(error), remedy="Change the value") from None
+        if "$" in value or not value:
+            attribute = _RAW.format(len(raw) + 1)
+            raw.add(attribute, value)
+            value = f"${attribute}"
+        context[name] = value
+    if not context:
+        return Template()
+    return Template([*raw, ("CONTEXT", context)])

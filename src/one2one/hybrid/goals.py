@@ -1,0 +1,117 @@
+"""Where an operation wants the remote VM to be, and what each state means on the way there.
+
+    step       the remote VM is …                              the driver …
+    ────────   ─────────────────────────────────────────────   ─────────────────────────────
+    REACHED    there                                           answers SUCCESS
+    UNDERWAY   moving there                                    waits
+    ACT        where the action is legal                       asks for the action
+    BUSY       in the middle of something else                 waits until it can act
+    NEVER      where no waiting and no action leads there      answers FAILURE
+
+Which action is legal in which state is OpenNebula's decision: ``src/dm/DispatchManagerActions.cc``.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from one2one.opennebula.states import FAILURES, LcmState, State
+
+
+class Step(Enum):
+    """What the present state of a VM means for a goal; see the table above."""
+
+    REACHED = auto()
+    UNDERWAY = auto()
+    ACT = auto()
+    BUSY = auto()
+    NEVER = auto()
+
+
+Names = frozenset[str]
+"""States by the names that OpenNebula's commands print."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A state to bring a VM to. A state in none of the sets is BUSY."""
+
+    name: str
+    reached: Names
+    underway: Names
+    act: Names
+    never: Names
+
+    def step(self, state: State) -> Step:
+        """Return what *state* means for this goal."""
+        name = str(state)
+        for step, names in (
+            (Step.REACHED, self.reached),
+            (Step.UNDERWAY, self.underway),
+            (Step.ACT, self.act),
+            (Step.NEVER, self.never),
+        ):
+            if name in names:
+                return step
+        return Step.BUSY
+
+
+def _names(names: str) -> Names:
+    return frozenset(names.split())
+
+
+_UNPLACED = _names("INIT PENDING HOLD CLONING")
+_OFF = _names("POWEROFF UNDEPLOYED")
+_SAVED = _names("SUSPENDED STOPPED")
+_FAILURES = frozenset(lcm.name for lcm in FAILURES)
+_ENDED = _FAILURES | _names(
+    "DONE FAILED CLONING_FAILURE SHUTDOWN EPILOG CLEANUP_DELETE CLEANUP_RESUBMIT"
+)
+_STARTING = frozenset(lcm.name for lcm in LcmState if lcm.name.startswith(("BOOT", "PROLOG"))) - (
+    _FAILURES | _names("PROLOG_MIGRATE_POWEROFF PROLOG_MIGRATE_SUSPEND")
+)
+
+RUNNING = Goal(
+    "RUNNING",
+    # What waits for a place to run counts as running in the local cloud: see hybrid.mirror.
+    reached=_UNPLACED
+    | _names("RUNNING MIGRATE HOTPLUG HOTPLUG_NIC HOTPLUG_SNAPSHOT HOTPLUG_SAVEAS HOTPLUG_RESIZE")
+    | _names("DISK_SNAPSHOT DISK_SNAPSHOT_DELETE DISK_RESIZE BACKUP"),
+    underway=_STARTING,
+    act=_OFF | _SAVED | _names("UNKNOWN"),
+    never=_ENDED,
+)
+POWEROFF = Goal(
+    "POWEROFF",
+    reached=_names("POWEROFF"),
+    underway=_names("SHUTDOWN_POWEROFF"),
+    act=_names("RUNNING UNKNOWN"),
+    never=_ENDED | _SAVED | _UNPLACED | _names("UNDEPLOYED"),
+)
+UNDEPLOYED = Goal(
+    "UNDEPLOYED",
+    reached=_names("UNDEPLOYED"),
+    underway=_names("SHUTDOWN_UNDEPLOY EPILOG_UNDEPLOY"),
+    act=_names("RUNNING UNKNOWN POWEROFF"),
+    never=_ENDED | _SAVED | _UNPLACED,
+)
+SUSPENDED = Goal(
+    "SUSPENDED",
+    reached=_names("SUSPENDED"),
+    underway=_names("SAVE_SUSPEND"),
+    act=_names("RUNNING"),
+    never=_ENDED | _OFF | _UNPLACED | _names("STOPPED"),
+)
+STOPPED = Goal(
+    "STOPPED",
+    reached=_names("STOPPED"),
+    underway=_names("SAVE_STOP EPILOG_STOP"),
+    act=_names("RUNNING SUSPENDED"),
+    never=_ENDED | _OFF | _UNPLACED,
+)
+DONE = Goal(
+    "DONE",
+    reached=_names("DONE"),
+    underway=_names("SHUTDOWN EPILOG CLEANUP_DELETE"),
+    act=_names("RUNNING UNKNOWN CLONING_FAILURE") | _UNPLACED | _OFF | _SAVED | _FAILURES,
+    never=_names("FAILED"),
+)

@@ -1,0 +1,40 @@
+"""Which remote template a local VM asks for, in its PUBLIC_CLOUD attributes."""
+
+from one2one.opennebula.errors import Refused
+from one2one.opennebula.template import Template, Vector
+
+_EXAMPLE = 'PUBLIC_CLOUD=[TYPE="opennebula", TEMPLATE_ID="…"]'
+
+
+def remote_template_id(user_template: Template, host_name: str) -> int:
+    """Return the TEMPLATE_ID for the host *host_name*.
+
+    A section whose HOST is the host's name wins; otherwise it is the only section that names no
+    host. TYPE and HOST are compared without regard to letter case. Raises Refused, with what to
+    write, when there is no such section, more than one, or no number in it.
+    """
+    sections = [s for s in user_template.vectors("PUBLIC_CLOUD") if _is("opennebula", s, "TYPE")]
+    if not sections:
+        raise Refused(
+            'the VM has no PUBLIC_CLOUD with TYPE="opennebula"',
+            remedy=f"Add {_EXAMPLE} to its template",
+        )
+    named = [s for s in sections if _is(host_name, s, "HOST")]
+    candidates = named or [s for s in sections if not s.get("HOST", "").strip()]
+    if len(candidates) != 1:
+        count = "several" if candidates else "no"
+        raise Refused(
+            f"the VM has {count} PUBLIC_CLOUD sections for host {host_name}",
+            remedy=f'Give exactly one of them HOST="{host_name}", or none',
+        )
+    value = candidates[0].get("TEMPLATE_ID", "").strip()
+    if not (value.isascii() and value.isdecimal()):
+        raise Refused(
+            f"PUBLIC_CLOUD/TEMPLATE_ID is {value!r} instead of the id of a remote template",
+            remedy=f"Write it as {_EXAMPLE}",
+        )
+    return int(value)
+
+
+def _is(expected: str, section: Vector, name: str) -> bool:
+    return section.get(name, "").strip().lower() == expected.lower()
