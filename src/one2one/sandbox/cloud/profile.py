@@ -1,0 +1,112 @@
+"""What differs between the OpenNebula releases that the sandbox plays, as recorded.
+
+Release numbers in comments say since when, or until when, the difference holds.
+"""
+
+from dataclasses import dataclass
+
+_RESTRICTED = (
+    *("CONTEXT/FILES", "CPU_COST", "MEMORY_COST", "DISK_COST", "EMULATOR", "PCI", "RANK"),
+    *("SCHED_RANK", "REQUIREMENTS", "SCHED_REQUIREMENTS", "USER_PRIORITY"),
+    *("USER_INPUTS/CPU", "USER_INPUTS/MEMORY", "USER_INPUTS/VCPU", "NIC/MAC"),
+    *("NIC/VLAN_ID", "NIC/BRIDGE", "NIC/FILTER", "NIC/INBOUND_AVG_BW"),
+    *("NIC/INBOUND_PEAK_BW", "NIC/OUTBOUND_AVG_BW", "NIC/OUTBOUND_PEAK_BW"),
+    *("NIC/OPENNEBULA_MANAGED", "NIC/EXTERNAL", "DISK/TOTAL_BYTES_SEC"),
+    *("DISK/READ_BYTES_SEC", "DISK/WRITE_BYTES_SEC", "DISK/TOTAL_IOPS_SEC"),
+    *("DISK/READ_IOPS_SEC", "DISK/WRITE_IOPS_SEC", "DISK/SIZE", "DISK/SIZE_PREV"),
+    *("DISK/ORIGINAL_SIZE", "DISK/OPENNEBULA_MANAGED"),
+)
+_PINNING = ("DEPLOY_ID", "TOPOLOGY/PIN_POLICY", "TOPOLOGY/HUGEPAGE_SIZE")
+
+_METRICS = ("VMS", "RUNNING_VMS", "CPU", "RUNNING_CPU", "MEMORY", "RUNNING_MEMORY")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One release."""
+
+    name: str
+    """As an administrator says it: ``6.10``."""
+    version: str
+    """As one.system.version answers."""
+    restricted: tuple[str, ...]
+    """Attributes that only oneadmin may set, ``NAME`` or ``VECTOR/MEMBER``."""
+    search_refused: str
+    """What a pool says to a search text when its database is sqlite."""
+    resize_refused: str
+    """What one.vm.resize says of a VM that is RUNNING."""
+    has_infoset: bool = True
+    """one.vmpool.infoset exists (5.12)."""
+    monitoring_apart: bool = True
+    """Monitoring is kept apart from the VM (5.12): its own records, none in the pools."""
+    newer_body: bool = True
+    """VMs have SCHED_ACTIONS and BACKUPS, rows have VCPU and drivers, snapshots have a size."""
+    plans: bool = False
+    """History records have PLAN_ID and ACTION_ID (7.0)."""
+    public_clouds: bool = True
+    """Public clouds are known: requirements keep VMs off them, rows show the attribute (6.10)."""
+    quota_metrics: tuple[str, ...] = (*_METRICS, "SYSTEM_DISK_SIZE")
+    """In the order in which they are checked."""
+    cluster_quotas: bool = False
+    """There may be several VM quotas, told apart by CLUSTER_IDS (7.0)."""
+    device_prefix: str = "sd"
+    disk_extra: tuple[tuple[str, str], ...] = ()
+    """Members that every disk has besides those of all releases."""
+    snapshot_result: int | None = None
+    """What snapshotrevert and snapshotdelete return; None means the VM's id."""
+    updateconf_append: bool = True
+    """one.vm.updateconf has an argument to add instead of replace (6.2)."""
+    network_context_kept: bool = True
+    """one.vm.updateconf refuses ETHn_… members (6.10)."""
+    hard_overrides: bool = True
+    """A -hard action may follow its graceful one while that is under way (6.0)."""
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            name="5.10",
+            version="5.10.6",
+            restricted=(*_RESTRICTED, "RAW"),
+            search_refused="Full text search is not supported by the SQL backend",
+            resize_refused="Cannot resize a VM in state RUNNING",
+            has_infoset=False,
+            monitoring_apart=False,
+            newer_body=False,
+            updateconf_append=False,
+            network_context_kept=False,
+            hard_overrides=False,
+        ),
+        Profile(
+            name="6.10",
+            version="6.10.0.1",
+            restricted=(*_RESTRICTED, *_PINNING, "RAW/DATA"),
+            search_refused="JSON query search is not supported by the SQL backend",
+            resize_refused="Hotplug resize not supported by driver dummy",
+            device_prefix="vd",
+            disk_extra=(("DRIVER", "dummy_format"), ("FORMAT", "dummy_format")),
+            snapshot_result=-1,
+        ),
+        Profile(
+            name="7.2",
+            version="7.2.0",
+            restricted=(*_RESTRICTED, *_PINNING, "RAW/DATA"),
+            search_refused="JSON query search is not supported by the SQL backend",
+            resize_refused="Hotplug resize not supported by driver dummy",
+            plans=True,
+            public_clouds=False,
+            quota_metrics=(
+                *_METRICS,
+                *("SYSTEM_DISK_SIZE", "PCI_DEV", "RUNNING_PCI_DEV", "PCI_NIC", "RUNNING_PCI_NIC"),
+            ),
+            cluster_quotas=True,
+            disk_extra=(
+                ("DRIVER", "dummy_format"),
+                ("FORMAT", "dummy_format"),
+                ("PERSISTENT_SNAPSHOTS", "YES"),
+            ),
+        ),
+    )
+}
+"""By name."""
