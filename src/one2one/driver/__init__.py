@@ -1,0 +1,1 @@
+"""Acting: one operation on one VM, one look at one host."""

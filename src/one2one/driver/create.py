@@ -1,0 +1,88 @@
+"""Creating the remote VM of a local one, exactly once.
+
+Everything is checked before anything is made. An attempt that got no answer is not repeated: the
+remote may still be at it. Whoever tries again finds its VM by the marks.
+"""
+
+import time
+from collections.abc import Generator
+
+from one2one.driver.operation import Context, Wait
+from one2one.driver.reach import destroy, reach
+from one2one.hybrid import goals
+from one2one.hybrid.context import remote_context
+from one2one.hybrid.goals import Step
+from one2one.hybrid.naming import marks, remote_name
+from one2one.hybrid.public_cloud import remote_template_id
+from one2one.opennebula.errors import Unreachable
+from one2one.opennebula.records import Vm
+from one2one.opennebula.states import FAILURES, State
+from one2one.opennebula.template import Template, to_xml
+
+_FAILED = frozenset(lcm.name for lcm in FAILURES) | {"CLONING_FAILURE"}
+_ENDING = frozenset({"DONE", "FAILED", "SHUTDOWN", "EPILOG", "CLEANUP_DELETE"})
+
+
+def create(context: Context) -> Generator[Wait, State | None, int]:
+    """Return the id of the one remote VM of a local VM that starts for the first time.
+
+    A VM that an earlier attempt made is taken over in whatever state it is; one that failed to
+    start there is destroyed first. Raises Refused and ConfigurationError before anything is
+    made, and the errors of a call.
+    """
+    request, remote = context.request, context.remote
+    template_id = remote_template_id(request.vm.user_template, request.host_name)
+    local = context.local.vm(request.vm.id)
+    hybrid_id = remote.settings.hybrid_id or context.local.hybrid_id(remote.settings.host_id)
+
+    earlier = remote.roster.owned(local.id, hybrid_id, local.stime, context.asked)
+    adopted = yield from _adopt(context, earlier)
+    if adopted is not None:
+        context.log(f"Remote VM {adopted} of an earlier attempt is taken over")
+        return adopted
+
+    extra = _extra_template(context, local, template_id, hybrid_id)
+    try:
+        created = remote.cloud.instantiate(template_id, remote_name(local.id), extra)
+    except Unreachable as error:
+        found = _made_without_answer(context, local, hybrid_id) if error.sent else None
+        if found is None:
+            raise
+        created = found
+    context.log(f"Remote VM {created} created from template {template_id}")
+    return created
+
+
+def _extra_template(context: Context, local: Vm, template_id: int, hybrid_id: str) -> str:
+    """Return what instantiate gets besides the template: the marks and the context."""
+    theirs = context.remote.cloud.vm_template(template_id).template.vector("CONTEXT")
+    ours = local.template.vector("CONTEXT")
+    token = context.local.onegate_token(local)
+    if ours.get("FILES_DS"):
+        context.log("CONTEXT/FILES_DS is left out: a remote VM cannot get local files")
+    return to_xml(Template([*marks(local.id, hybrid_id), *remote_context(ours, theirs, token)]))
+
+
+def _adopt(context: Context, earlier: list[Vm]) -> Generator[Wait, State | None, int | None]:
+    """Return the newest VM of an earlier attempt that can go on, destroying failed ones."""
+    for vm in earlier:
+        name = str(vm.state)
+        if name in _ENDING:
+            continue
+        if name in _FAILED:
+            context.log(f"Remote VM {vm.id} of an earlier attempt is {name}: it is destroyed")
+            yield from destroy(context, vm.id)
+            continue
+        if name == "HOLD":
+            context.remote.cloud.vm_action("release", vm.id)
+        elif goals.RUNNING.step(vm.state) is Step.ACT:
+            yield from reach(context, vm.id, goals.RUNNING, "resume")
+        return vm.id
+    return None
+
+
+def _made_without_answer(context: Context, local: Vm, hybrid_id: str) -> int | None:
+    """Return the VM that an instantiate without answer made, if it did so already."""
+    roster = context.remote.roster
+    found = roster.owned(local.id, hybrid_id, local.stime, time.monotonic())
+    return next((vm.id for vm in found if str(vm.state) not in _ENDING), None)

@@ -1,0 +1,118 @@
+"""The local cloud, as its drivers see it: oneadmin's session and OpenNebula's own places.
+
+Credentials and endpoint are found as OpenNebula's Ruby library does it (``client.rb``, the same
+from 5.4 to 7.4): ONE_AUTH, ~/.one/one_auth, <var>/.one/one_auth; ONE_XMLRPC, one_endpoint,
+localhost.
+"""
+
+import fcntl
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+from one2one.hybrid.naming import HYBRID_ID
+from one2one.hybrid.onegate import onegate_token
+from one2one.hybrid.settings import Settings, read_settings
+from one2one.opennebula.cloud import Cloud
+from one2one.opennebula.connection import Server
+from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Refused
+from one2one.opennebula.records import Vm
+from one2one.opennebula.template import to_text
+from one2one.opennebula.xml import text
+
+_DEFAULT_ENDPOINT = "http://localhost:2633/RPC2"
+
+
+def var_location(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the directory of oned's variable data: /var/lib/one, or $ONE_LOCATION/var."""
+    one_location = environment.get("ONE_LOCATION")
+    return Path(one_location, "var") if one_location else Path("/var/lib/one")
+
+
+class LocalCloud:
+    """The front-end's own OpenNebula. Thread-safe."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        """Read credentials and endpoint; raises ConfigurationError where there are none."""
+        self._var = var_location(environment)
+        endpoint = environment.get("ONE_XMLRPC") or _first_line("one_endpoint", environment)
+        session = _session(environment)
+        self.cloud = Cloud(Server(endpoint or _DEFAULT_ENDPOINT), session)
+
+    def settings(self, host_id: int, host_name: str) -> Settings:
+        """Return what the host says now about its remote cloud, its password in clear.
+
+        Raises ConfigurationError for missing or wrong attributes, and the errors of a call.
+        """
+        host = self.cloud.host(host_id, decrypt=True)
+        if host.name != host_name:
+            raise ConfigurationError(f"host {host_id} is {host.name!r}, not {host_name!r}")
+        return read_settings(host)
+
+    def hybrid_id(self, host_id: int) -> str:
+        """Return the host's ONE_HYBRID_ID, written first where there is none.
+
+        A file lock keeps two drivers from writing two; what is returned was read back.
+        """
+        with (self._var / ".one2one.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            found = self.cloud.host(host_id).template.text(HYBRID_ID)
+            if found:
+                return found
+            self.cloud.update_host(host_id, to_text({HYBRID_ID: str(uuid.uuid4())}))
+            written = self.cloud.host(host_id).template.text(HYBRID_ID)
+        if not written:
+            raise ProtocolError(f"host {host_id} did not keep its {HYBRID_ID}")
+        return written
+
+    def vm(self, vm_id: int) -> Vm:
+        """Return a local VM with its whole history and with encrypted attributes in clear."""
+        return self.cloud.vm(vm_id, decrypt=True)
+
+    def onegate_token(self, vm: Vm) -> str | None:
+        """Return the OneGate token of a VM whose CONTEXT asks for one, else None.
+
+        From 7.0 oned writes it beside the VM's deployment file. Before that it leaves it to
+        the driver, for VMs of public clouds.
+        """
+        if vm.template.vector("CONTEXT").get("TOKEN", "").upper() != "YES":
+            return None
+        try:
+            return (self._var / "vms" / str(vm.id) / "token.txt").read_text().strip()
+        except OSError:
+            pass
+        try:
+            creator = int(vm.template.text("CREATED_BY", "-1"))
+            password = text(self.cloud.user(creator), "TEMPLATE/TOKEN_PASSWORD")
+            return onegate_token(vm.id, vm.stime, password)
+        except (ValueError, OneError) as error:
+            raise Refused(
+                f"no OneGate token can be made: {error}",
+                remedy="Remove TOKEN from the template's CONTEXT, or give its creator a "
+                "TOKEN_PASSWORD",
+            ) from None
+
+
+def _session(environment: Mapping[str, str]) -> str:
+    named = environment.get("ONE_AUTH")
+    session = _read(Path(named)) if named else _first_line("one_auth", environment)
+    if ":" not in session:
+        raise ConfigurationError(
+            f"no credentials of oneadmin in {named or '~/.one/one_auth'}",
+            remedy="Run as oneadmin, or set ONE_AUTH to a file with user:password",
+        )
+    return session
+
+
+def _first_line(name: str, environment: Mapping[str, str]) -> str:
+    """Return what the first of the two usual files called *name* holds, else nothing."""
+    homes = [Path(environment["HOME"])] if environment.get("HOME") else []
+    return next(filter(None, (_read(d / ".one" / name) for d in [*homes, var_location({})])), "")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,49 @@
+"""An operation: what the function that carries it out is given, and how it waits.
+
+That function is a generator. It calls the remote directly, and yields a ``Change`` where it must
+wait for a VM, or a ``Pause`` before it tries again; it is sent what the VM has become. So a
+thousand VMs can wait without a thread each, and a script can wait all the same.
+"""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+
+from one2one.driver.local import LocalCloud
+from one2one.driver.remotes import Remote
+from one2one.driver.watch import Change
+from one2one.hybrid.request import Request
+from one2one.opennebula.errors import OneError
+from one2one.opennebula.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A wait of some seconds."""
+
+    seconds: float
+
+
+Wait = Change | Pause
+Steps = Generator[Wait, State | None, str]
+"""A running operation; it returns what to answer oned besides SUCCESS, perhaps nothing."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an operation works with."""
+
+    request: Request
+    asked: float
+    """When, by ``time.monotonic()``; infinite if the VM was busy with another operation then."""
+    local: LocalCloud
+    remote: Remote
+    log: Callable[[str], None]
+    """Writes a line into the VM's own log."""
+
+
+def explain(error: OneError, request: Request, remote: Remote | None = None) -> str:
+    """Return one line that names the VM, its host, the remote, the cause and the remedy."""
+    if remote is not None and not error.endpoint:
+        error.endpoint = remote.cloud.endpoint
+    whose = f" ({request.deploy_id})" if request.deploy_id else ""
+    return f"VM {request.vm.id}{whose} on host {request.host_name}: {error}"

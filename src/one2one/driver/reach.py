@@ -1,0 +1,93 @@
+"""Bringing one remote VM to the state that an operation wants."""
+
+import time
+
+from one2one.driver.operation import Context, Steps
+from one2one.driver.watch import Change, read_states
+from one2one.hybrid import goals
+from one2one.hybrid.goals import Goal, Step
+from one2one.hybrid.naming import HYBRID_ID
+from one2one.opennebula.errors import Busy, NotFound, Refused, Unreachable, WrongState
+
+SETTLE_S = 5.0
+"""How long a VM may look unchanged after the remote accepted an action: oned carries actions out
+behind its answer."""
+
+
+def reach(context: Context, remote_id: int, goal: Goal, action: str) -> Steps:
+    """Bring a remote VM to *goal* by *action*, and return when it is there.
+
+    The action is asked for at once, which usually saves a call; only where it is refused does
+    the VM's state decide what that meant. Raises Refused when the VM cannot get there, or came
+    back from the way, and Busy when it is not there in time.
+    """
+    cloud, limit = context.remote.cloud, context.remote.settings.shutdown_timeout
+    deadline = time.monotonic() + limit
+    accepted = _ask(context, action, remote_id)
+    state = read_states(cloud, [remote_id])[remote_id]
+    moved = False
+    while (step := goal.step(state)) is not Step.REACHED:
+        now = time.monotonic()
+        wake = deadline
+        if step is Step.NEVER:
+            raise Refused(
+                f"remote VM {remote_id} is {state} and cannot become {goal.name}",
+                remedy="See what happened to it in the remote cloud",
+            )
+        if step is Step.UNDERWAY:
+            moved = True
+        elif step is Step.BUSY:
+            accepted, moved = None, False
+        elif accepted is None:
+            accepted = _ask(context, action, remote_id)
+            wake = now + SETTLE_S
+        elif moved or now >= accepted + SETTLE_S:
+            raise Refused(
+                f"remote VM {remote_id} is still {state}: its guest or hypervisor did not "
+                f"follow {action}",
+                remedy="Act in the guest, or use the hard variant",
+            )
+        else:
+            wake = accepted + SETTLE_S
+        if now >= deadline:
+            raise Busy(f"remote VM {remote_id} is still {state}, {limit:g} s after {action}")
+        state = (yield Change(remote_id, state, min(deadline, wake))) or state
+    return ""
+
+
+def destroy(context: Context, remote_id: int, action: str = "terminate-hard") -> Steps:
+    """Terminate a remote VM for good; one that is gone already counts as terminated.
+
+    Its marks are read first. Raises Refused when they name another owner: after a restored
+    database, or in a remote cloud that was set up anew, the id may be anybody's.
+    """
+    request = context.request
+    try:
+        vm = context.remote.cloud.vm(remote_id)
+    except NotFound:
+        return ""
+    hybrid_id = vm.user_template.text(HYBRID_ID)
+    local_id = vm.user_template.text("REMOTE_OPENNEBULA_VM_ID", str(request.vm.id))
+    ours = hybrid_id in ("", context.remote.settings.hybrid_id)
+    if not ours or local_id != str(request.vm.id):
+        raise Refused(
+            f"remote VM {remote_id} carries the marks of VM {local_id} of another host or cloud",
+            remedy=f"Nothing was done to it. If it is this host's, give the host {HYBRID_ID}="
+            f'"{hybrid_id}"',
+        )
+    if goals.DONE.step(vm.state) is Step.REACHED:
+        return ""
+    return (yield from reach(context, remote_id, goals.DONE, action))
+
+
+def _ask(context: Context, action: str, remote_id: int) -> float | None:
+    """Ask for *action*; return when it was accepted, None if only the VM's state can tell."""
+    try:
+        context.remote.cloud.vm_action(action, remote_id)
+    except (WrongState, NotFound):
+        return None
+    except Unreachable as error:
+        if not error.sent:
+            raise
+        return None
+    return time.monotonic()

@@ -1,0 +1,77 @@
+"""The remote clouds that hosts stand for, each opened once."""
+
+import threading
+from dataclasses import dataclass, replace
+
+from one2one.driver.local import LocalCloud
+from one2one.driver.roster import Roster
+from one2one.driver.watch import Watch
+from one2one.hybrid.settings import Settings
+from one2one.opennebula.cloud import Cloud
+from one2one.opennebula.connection import Server
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A remote cloud behind a host, and what its operations share."""
+
+    settings: Settings
+    cloud: Cloud
+    roster: Roster
+    watch: Watch
+
+
+class Remotes:
+    """Every remote in use, by host. Thread-safe."""
+
+    def __init__(self, local: LocalCloud) -> None:
+        self._local = local
+        self._lock = threading.Lock()
+        self._remotes: dict[int, Remote] = {}
+
+    def remote(self, host_id: int, host_name: str) -> Remote:
+        """Return the remote that the host names now.
+
+        The host is read anew each time, which costs one local call: new credentials count at
+        once, and no operation can reach a cloud that the host no longer names.
+        """
+        settings = self._local.settings(host_id, host_name)
+        with self._lock:
+            known = self._remotes.get(host_id)
+            if known is not None and _same_cloud(known.settings, settings):
+                remote = replace(known, settings=settings)
+            else:
+                remote = _open(settings)
+            self._remotes[host_id] = remote
+        return remote
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            remotes = list(self._remotes.values())
+            self._remotes.clear()
+        for remote in remotes:
+            remote.cloud.client.close()
+
+
+def server(settings: Settings) -> Server:
+    """Return how the settings say to reach the remote."""
+    return Server(
+        endpoint=settings.endpoint,
+        ca_file=settings.ca_file,
+        verify_tls=settings.verify_tls,
+        proxy=settings.proxy,
+        connect_timeout=min(10.0, settings.timeout),
+        read_timeout=settings.timeout,
+        total_timeout=4 * settings.timeout,
+        max_connections=settings.max_connections,
+    )
+
+
+def _open(settings: Settings) -> Remote:
+    cloud = Cloud(server(settings), settings.session)
+    return Remote(settings, cloud, Roster(cloud), Watch(cloud))
+
+
+def _same_cloud(one: Settings, other: Settings) -> bool:
+    return server(one) == server(other) and one.session == other.session

@@ -1,0 +1,66 @@
+"""Which remote VMs exist already, asked before one is created.
+
+An earlier attempt may have created the VM and been cut off before anyone learnt of it. The name
+tells in the short pool rows; the marks of the few that match are then read. One listing serves
+every DEPLOY that arrived before it was begun, so a burst costs a few listings, not one a VM.
+"""
+
+import threading
+import time
+
+from one2one.hybrid.naming import owner, remote_name
+from one2one.opennebula.cloud import Cloud
+from one2one.opennebula.records import Vm, VmRow
+
+CLOCK_SKEW_S = 3600
+"""How far the two clouds' clocks may differ."""
+
+_FIRST_PAGE = 100
+
+
+class Roster:
+    """The account's VMs at the remote, by name. Thread-safe."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._lock = threading.Lock()
+        self._begun = float("-inf")
+        self._since = float("inf")
+        self._by_name: dict[str, list[VmRow]] = {}
+
+    def owned(self, vm_id: int, hybrid_id: str, created: int, asked: float) -> list[Vm]:
+        """Return the remote VMs that carry the marks of a local VM, newest first.
+
+        *created* is the local VM's STIME; what is older cannot be its. *asked* is when the
+        question arose, by ``time.monotonic()``: the listing is at least as new as that, and a
+        new one when it is infinite.
+        """
+        with self._lock:
+            if self._begun < asked or self._since > created - CLOCK_SKEW_S:
+                self._list(created - CLOCK_SKEW_S)
+            rows = self._by_name.get(remote_name(vm_id), [])
+        vms = [self._cloud.vm(row.id) for row in sorted(rows, key=lambda row: -row.id)]
+        return [vm for vm in vms if owner(vm) == (hybrid_id, vm_id)]
+
+    def _list(self, since: int) -> None:
+        """List the VMs created after *since*, or more: all older ones cost only one more call.
+
+        The second call asks by id, because a page by offset would miss VMs when others vanish
+        between the calls.
+        """
+        begun = time.monotonic()
+        rows = self._cloud.newest_vms(_FIRST_PAGE)
+        reaches = float("-inf")
+        if len(rows) >= _FIRST_PAGE:
+            oldest = min(rows, key=lambda row: row.id)
+            ascending = rows[0].id < rows[-1].id
+            if ascending:
+                rows = self._cloud.vms()
+            elif oldest.stime >= since:
+                rows += self._cloud.vms(0, oldest.id - 1)
+            else:
+                reaches = oldest.stime
+        by_name: dict[str, list[VmRow]] = {}
+        for row in rows:
+            by_name.setdefault(row.name, []).append(row)
+        self._begun, self._since, self._by_name = begun, reaches, by_name

@@ -1,0 +1,105 @@
+"""Waiting for remote VMs to change state: one call a second a remote, and no worker.
+
+Whoever waits is called back from the one thread that a remote has while anybody waits.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from one2one.opennebula.cloud import Cloud
+from one2one.opennebula.errors import ConfigurationError, NotFound, OneError, Refused
+from one2one.opennebula.states import State, VmState
+
+INTERVAL_S = 1.0
+GONE = State(VmState.DONE)
+"""What a VM is when the remote says that it knows none with that id."""
+
+Callback = Callable[[State | OneError], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What somebody waits for: a state other than *seen*, or the *deadline*."""
+
+    remote_id: int
+    seen: State
+    deadline: float
+    """By ``time.monotonic()``."""
+
+
+class Watch:
+    """The waits on one remote. Thread-safe."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._lock = threading.Lock()
+        self._waits: list[tuple[Change, Callback]] = []
+        self._running = False
+
+    def wait(self, change: Change, callback: Callback) -> None:
+        """Call *callback*, once, with the new state, or the one seen still at the deadline.
+
+        At a deadline during an outage, and at once when the remote refuses to be asked, it is
+        called with the error instead.
+        """
+        with self._lock:
+            self._waits.append((change, callback))
+            if self._running:
+                return
+            self._running = True
+        threading.Thread(target=self._run, name="watch", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(INTERVAL_S)
+            with self._lock:
+                waits = self._waits
+                self._running = bool(waits)
+                if not waits:
+                    return
+                self._waits = []
+            for wait in self._served(waits):
+                with self._lock:
+                    self._waits.append(wait)
+
+    def _served(self, waits: list[tuple[Change, Callback]]) -> Iterable[tuple[Change, Callback]]:
+        """Serve whom it can and yield the others."""
+        states: dict[int, State] = {}
+        failure: OneError | None = None
+        try:
+            states = read_states(self._cloud, [change.remote_id for change, _ in waits])
+        except OneError as error:
+            failure = error
+        now = time.monotonic()
+        for change, callback in waits:
+            state = states.get(change.remote_id, change.seen)
+            if state != change.seen:
+                callback(state)
+            elif failure and (now >= change.deadline or final(failure)):
+                callback(failure)
+            elif now >= change.deadline:
+                callback(state)
+            else:
+                yield change, callback
+
+
+def read_states(cloud: Cloud, remote_ids: Iterable[int]) -> dict[int, State]:
+    """Return the state of each VM; ``GONE`` for one that the remote, asked for it alone, denies.
+
+    Raises the errors of a call: what could not be read is never guessed.
+    """
+    ids = set(remote_ids)
+    states = {row.id: row.state for row in cloud.vms_by_id(ids)}
+    for missing in ids - states.keys():
+        try:
+            states[missing] = cloud.vm(missing).state
+        except NotFound:
+            states[missing] = GONE
+    return states
+
+
+def final(error: OneError) -> bool:
+    """Tell whether asking again cannot help."""
+    return isinstance(error, ConfigurationError | Refused)

@@ -1,0 +1,1 @@
+"""Being a driver of oned: its protocols, its processes and its scripts."""

@@ -1,0 +1,101 @@
+"""The lines that oned and a VMM driver exchange, without any I/O.
+
+Two generations differ in small things. 5.6 to 5.12 write ``DEPLOY 34 <payload>`` and take ``-``
+for "no VM"; from 6.0 oned writes two spaces after the action (an empty status), and ``-`` would
+mean VM 0. Sources: ``src/mad/Mad.cc`` and ``include/Message.h``.
+"""
+
+import binascii
+from base64 import b64decode
+from dataclasses import dataclass
+from enum import Enum
+
+from one2one.hybrid.request import Request
+from one2one.opennebula.errors import ProtocolError
+from one2one.opennebula.records import Vm
+from one2one.opennebula.xml import parse, text
+
+SECURITY_GROUP_ACTIONS = {"UPDATESG": "SECURITY_GROUP_ID", "UPDATENIC": "VIRTUAL_NETWORK_ID"}
+"""Actions whose answer, FAILURE too, must begin with the number in that element."""
+
+
+class Generation(Enum):
+    """The two dialects, by what stands for "no VM" in a LOG line."""
+
+    MAD = "-"
+    """5.6 to 5.12."""
+    DRIVER = "-1"
+    """6.0 and later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line from oned."""
+
+    action: str
+    vm_id: int
+    """-1 for INIT and FINALIZE."""
+    payload: str
+    generation: Generation | None
+    """None where the line does not tell."""
+
+
+def parse_line(line: str) -> Line:
+    """Return what oned wrote; raises ProtocolError for a line that cannot be answered."""
+    words = line.split(maxsplit=2)
+    if not words:
+        raise ProtocolError("an empty line came from oned", remedy="")
+    action = words[0].upper()
+    if action in ("INIT", "FINALIZE"):
+        return Line(action, -1, "", None)
+    if len(words) < 2 or not (words[1].isascii() and words[1].isdecimal()):
+        raise ProtocolError(f"oned sent {line[:60]!r}: no VM id in it", remedy="")
+    empty_status = line[len(words[0]) :].startswith("  ")
+    generation = Generation.DRIVER if empty_status else Generation.MAD
+    return Line(action, int(words[1]), words[2] if len(words) > 2 else "", generation)
+
+
+def request(action: str, payload: str) -> Request:
+    """Return the request in a driver message, base64 of ``<VMM_DRIVER_ACTION_DATA>``.
+
+    Raises ProtocolError when it is not that, or lacks the host or the VM.
+    """
+    root = parse(decode(payload))
+    vm = root.find("VM")
+    host_name = text(root, "HOST")
+    if vm is None or not host_name:
+        raise ProtocolError(f"oned's {action} has no VM or no HOST in <{root.tag}>", remedy="")
+    return Request(action, Vm.read(vm), host_name, text(root, "DEPLOY_ID"))
+
+
+def decode(payload: str) -> bytes:
+    """Return the document in *payload*, base64 with or without line breaks."""
+    try:
+        return b64decode("".join(payload.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ProtocolError(f"oned's message is not base64 ({error})", remedy="") from None
+
+
+def subject(action: str, payload: str) -> str:
+    """Return the number that an answer to *action* must begin with, nothing for most."""
+    element = SECURITY_GROUP_ACTIONS.get(action)
+    return text(parse(decode(payload)), element, "-1") if element else ""
+
+
+def answer(action: str, vm_id: int, *, success: bool, info: str) -> str:
+    """Return the line that ends an action."""
+    result = "SUCCESS" if success else "FAILURE"
+    return f"{action} {result} {vm_id} {_one_line(info) or '-'}\n"
+
+
+def log(severity: str, vm_id: int | None, info: str, generation: Generation) -> str:
+    """Return a LOG line, for the VM's log, or for oned's own without a VM.
+
+    *severity* is E, W (from 6.0), I or D.
+    """
+    about = generation.value if vm_id is None else vm_id
+    return f"LOG {severity} {about} {_one_line(info)}\n"
+
+
+def _one_line(info: str) -> str:
+    return " ".join(info.split())

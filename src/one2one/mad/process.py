@@ -1,0 +1,66 @@
+"""Being a process that oned started.
+
+oned gives a driver its arguments as one string, a pipe at each of stdin and stdout, and a closed
+stderr (``src/mad/Mad.cc``, ``include/Driver.h``).
+"""
+
+import getopt
+import os
+import shlex
+import threading
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """The options of oned's stock driver that mean something here; the others are passed over."""
+
+    threads: int = 15
+    retries: int = 0
+
+
+def parse_arguments(argv: list[str]) -> Arguments:
+    """Return the options in ``ARGUMENTS`` of oned.conf; raises ValueError for a wrong one."""
+    words = shlex.split(" ".join(argv))
+    try:
+        options = dict(getopt.gnu_getopt(words, "t:r:l:s:w:d:pc")[0])
+        threads, retries = int(options.get("-t", 15)), int(options.get("-r", 0))
+    except (getopt.GetoptError, ValueError) as error:
+        raise ValueError(f"ARGUMENTS={' '.join(words)!r}: {error}") from None
+    if threads < 1 or retries < 0:
+        raise ValueError(f"ARGUMENTS={' '.join(words)!r}: -t is 1 or more, -r is 0 or more")
+    return Arguments(threads, retries)
+
+
+class Output:
+    """The driver's end of the pipe to oned. Thread-safe."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._lock = threading.Lock()
+
+    def write(self, line: str) -> None:
+        """Send a whole line in one write: oned before 6.0 takes a pause in a line for a crash."""
+        data = line.encode(errors="replace")
+        with self._lock:
+            while data:
+                data = data[os.write(self._fd, data) :]
+
+
+def take_over_stdio() -> Output:
+    """Return the way to oned, and make sure that nothing else ever writes to it.
+
+    Without this the first file that is opened would become stderr, and a stray print would be
+    read by oned as a message.
+    """
+    null = os.open(os.devnull, os.O_RDWR)
+    while null <= 2:
+        null = os.dup(null)
+    try:
+        os.fstat(2)
+    except OSError:
+        os.dup2(null, 2)
+    output = os.dup(1)
+    os.set_inheritable(output, False)
+    os.dup2(null, 1)
+    return Output(output)

@@ -1,0 +1,1 @@
+"""The executables that OpenNebula's stock shells run for each action and probe."""

@@ -1,0 +1,130 @@
+"""One VMM action as a process of its own, as the stock ``one_vmm_sh`` runs it.
+
+The last two arguments are the VM's id and the host's name. stdin is the driver message in
+base64, for ``deploy`` the ``<VM>`` alone. Source: ``src/vmm_mad/exec/one_vmm_exec.rb``; argv and
+stdin of each generation are in the recordings.
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import TextIO
+
+from one2one.driver.lifecycle import OPERATIONS, start, unsupported
+from one2one.driver.local import LocalCloud
+from one2one.driver.operation import Context, Pause, Wait, explain
+from one2one.driver.remotes import Remote, Remotes
+from one2one.driver.watch import final, read_states
+from one2one.hybrid.request import Request
+from one2one.mad import messages
+from one2one.opennebula.errors import OneError
+from one2one.opennebula.records import Vm
+from one2one.opennebula.states import State
+from one2one.opennebula.xml import parse
+
+_ACTIONS = {
+    "attach_disk": "ATTACHDISK",
+    "attach_nic": "ATTACHNIC",
+    "detach_disk": "DETACHDISK",
+    "detach_nic": "DETACHNIC",
+    "migrate_local": "MIGRATE",
+    "prereconfigure": "UPDATECONF",
+    "reconfigure": "UPDATECONF",
+    "resize_disk": "RESIZEDISK",
+    "snapshot_create": "SNAPSHOTCREATE",
+    "snapshot_delete": "SNAPSHOTDELETE",
+    "snapshot_revert": "SNAPSHOTREVERT",
+}
+"""Scripts whose name is not that of the action."""
+
+_DELIMITERS = ("ERROR MESSAGE --8<------", "ERROR MESSAGE ------>8--")
+"""What an error stands between, for the shells of 5.4 to 6.0."""
+
+
+def main() -> int:
+    """Do what the file's own name says; answer on stdout, or one line on stderr and 1."""
+    name = Path(sys.argv[0]).name
+    payload = sys.stdin.read()
+    try:
+        answer = run(_ACTIONS.get(name, name.upper()), sys.argv[1:], payload)
+    except OneError as error:
+        return _fail(str(error), payload, sys.stderr)
+    except Exception as error:  # noqa: BLE001 - what oned shows its user is one line
+        return _fail(f"internal error ({type(error).__name__}: {error})", payload, sys.stderr)
+    if answer:
+        print(answer)
+    return 0
+
+
+def run(action: str, argv: list[str], payload: str) -> str:
+    """Run one action to its end, and return what to print; raises OneError, fully explained."""
+    if action not in OPERATIONS:
+        raise unsupported(action)
+    if len(argv) < 2:
+        raise OneError("the VM's id and the host's name are missing", remedy="oned gives them")
+    if action == "DEPLOY":
+        vm = Vm.read(parse(messages.decode(payload)))
+        request = Request(action, vm, host_name=argv[-1], deploy_id="")
+    else:
+        request = messages.request(action, payload)
+    remote = None
+    try:
+        local = LocalCloud()
+        asked = time.monotonic()
+        remote = Remotes(local).remote(request.placement.host_id, request.host_name)
+        return _run(Context(request, asked, local, remote, log=lambda _: None), remote)
+    except OneError as error:
+        raise OneError(explain(error, request, remote), remedy="") from None
+
+
+def _run(context: Context, remote: Remote) -> str:
+    steps = start(context)
+    try:
+        wait = next(steps)
+        while True:
+            try:
+                state = _await(wait, remote)
+            except OneError as error:
+                wait = steps.throw(error)
+            else:
+                wait = steps.send(state)
+    except StopIteration as end:
+        return str(end.value)
+
+
+def _await(wait: Wait, remote: Remote) -> State | None:
+    if isinstance(wait, Pause):
+        time.sleep(wait.seconds)
+        return None
+    pause = 0.1
+    while True:
+        time.sleep(pause)
+        pause = min(1.0, 2 * pause)
+        late = time.monotonic() >= wait.deadline
+        try:
+            state = read_states(remote.cloud, [wait.remote_id])[wait.remote_id]
+        except OneError as error:
+            if late or final(error):
+                raise
+        else:
+            if late or state != wait.seen:
+                return state
+
+
+def _fail(cause: str, payload: str, stderr: TextIO) -> int:
+    lines = [" ".join(cause.split())]
+    if _wants_delimiters(payload):
+        lines = [_DELIMITERS[0], *lines, _DELIMITERS[1]]
+    print("\n".join(lines), file=stderr)
+    return 1
+
+
+def _wants_delimiters(payload: str) -> bool:
+    """Tell whether the shell is that of 5.4 to 6.0; before 5.12 it breaks base64 into lines."""
+    if "\n" in payload.strip():
+        return True
+    try:
+        major, minor = LocalCloud().cloud.version().split(".")[:2]
+        return (int(major), int(minor)) <= (6, 0)
+    except (OneError, ValueError):
+        return False

@@ -1,0 +1,141 @@
+"""The resident VMM driver: reads oned's lines, has the operations run, answers."""
+
+import contextlib
+import sys
+import threading
+
+from one2one.driver.lifecycle import OPERATIONS, start, unsupported
+from one2one.driver.local import LocalCloud
+from one2one.driver.operation import Context, Wait, explain
+from one2one.driver.remotes import Remotes
+from one2one.mad import messages
+from one2one.mad.messages import Generation, Line
+from one2one.mad.process import Arguments, Output, parse_arguments, take_over_stdio
+from one2one.mad.runner import Runner, Task
+from one2one.opennebula.errors import AuthenticationError, OneError
+
+
+class VmmDriver:
+    """A VMM driver at oned's two pipes."""
+
+    def __init__(self, output: Output, arguments: Arguments) -> None:
+        self._output = output
+        self._retries = arguments.retries
+        self._runner = Runner(arguments.threads, self._advance)
+        self._generation = Generation.DRIVER
+        self._lock = threading.Lock()
+        self._clouds: tuple[LocalCloud, Remotes] | None = None
+
+    def handle(self, text: str) -> bool:
+        """Act on a line of oned's; return False when it was the last one."""
+        try:
+            line = messages.parse_line(text)
+        except OneError as error:
+            self.log("E", None, str(error))
+            return True
+        self._generation = line.generation or self._generation
+        if line.action == "FINALIZE":
+            return False
+        if line.action == "INIT":
+            self._output.write("INIT SUCCESS\n")
+        elif line.action == "DRIVER_CANCEL":
+            # No answer may follow, neither to this nor to what it cancels.
+            self._runner.cancel(line.vm_id)
+            self.log("I", line.vm_id, f"Driver command for {line.vm_id} cancelled")
+        elif line.action not in OPERATIONS:
+            self._refuse(line)
+        else:
+            self._queue(line)
+        return True
+
+    def log(self, severity: str, vm_id: int | None, text: str) -> None:
+        """Write into the log of a VM, or into oned's own."""
+        self._output.write(messages.log(severity, vm_id, text, self._generation))
+
+    def _refuse(self, line: Line) -> None:
+        info = str(unsupported(line.action))
+        with contextlib.suppress(OneError):  # an unreadable message cannot say more
+            info = f"{messages.subject(line.action, line.payload)} {info}".strip()
+        self._answer(line.action, line.vm_id, success=False, info=info)
+
+    def _queue(self, line: Line) -> None:
+        try:
+            request = messages.request(line.action, line.payload)
+            if request.vm.id != line.vm_id:
+                raise OneError(f"oned sent VM {request.vm.id} in a message for VM {line.vm_id}")
+        except OneError as error:
+            self._answer(line.action, line.vm_id, success=False, info=str(error))
+        else:
+            self._runner.add(Task(request))
+
+    def _advance(self, task: Task) -> Wait | None:
+        """Run a task until it waits; answer oned where it ends."""
+        try:
+            if task.steps is None:
+                return self._begin(task)
+            if isinstance(task.outcome, OneError):
+                return task.steps.throw(task.outcome)
+            return task.steps.send(task.outcome)
+        except StopIteration as end:
+            self._end(task, success=True, info=end.value)
+        except OneError as error:
+            self._end(task, success=False, info=explain(error, task.request, task.remote))
+        except Exception as error:  # noqa: BLE001 - a bug in one operation must not end the driver
+            info = f"internal error ({type(error).__name__}: {error}). Report it"
+            self._end(task, success=False, info=info)
+        return None
+
+    def _begin(self, task: Task) -> Wait:
+        request = task.request
+        local, remotes = self._open_clouds()
+        host = (request.placement.host_id, request.host_name)
+
+        def first_step() -> Wait:
+            task.remote = remotes.remote(*host)
+            context = Context(request, task.asked, local, task.remote, vm_log)
+            task.steps = start(context, self._retries)
+            return next(task.steps)
+
+        def vm_log(text: str) -> None:
+            self.log("I", request.vm.id, text)
+
+        try:
+            return first_step()
+        except AuthenticationError:
+            # The password may have been changed after the host was read.
+            if task.remote is None or remotes.remote(*host).cloud is task.remote.cloud:
+                raise
+            return first_step()
+
+    def _open_clouds(self) -> tuple[LocalCloud, Remotes]:
+        """Return both sides. Not opened before INIT is answered: oned would not start."""
+        with self._lock:
+            if self._clouds is None:
+                local = LocalCloud()
+                self._clouds = local, Remotes(local)
+            return self._clouds
+
+    def _end(self, task: Task, *, success: bool, info: str) -> None:
+        if not task.cancelled:
+            self._answer(task.request.action, task.request.vm.id, success=success, info=info)
+
+    def _answer(self, action: str, vm_id: int, *, success: bool, info: str) -> None:
+        self._output.write(messages.answer(action, vm_id, success=success, info=info))
+
+
+def main() -> int:
+    """Serve oned until it closes its end: the ``one_vmm_one2one`` executable."""
+    output = take_over_stdio()
+    problem = ""
+    try:
+        arguments = parse_arguments(sys.argv[1:])
+    except ValueError as error:
+        problem, arguments = f"{error}. Using -t 15 -r 0", Arguments()
+    driver = VmmDriver(output, arguments)
+    for line in sys.stdin.buffer:
+        if not driver.handle(line.decode(errors="replace").rstrip("\r\n")):
+            break
+        if problem and not line.startswith(b"INIT"):
+            driver.log("E", None, problem)
+            problem = ""
+    return 0
