@@ -1,0 +1,66 @@
+"""The lines between oned and the VMM driver."""
+
+from base64 import b64encode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from one2one.mad import messages
+from one2one.mad.messages import Generation
+from one2one.opennebula.errors import ProtocolError
+
+MESSAGE = b64encode(
+    b"<VMM_DRIVER_ACTION_DATA><HOST>burst1</HOST><DEPLOY_ID>opennebula-hybrid-9</DEPLOY_ID>"
+    b"<VM><ID>34</ID><STATE>3</STATE><LCM_STATE>12</LCM_STATE><HISTORY_RECORDS><HISTORY>"
+    b"<SEQ>0</SEQ><HOSTNAME>burst1</HOSTNAME><HID>2</HID></HISTORY></HISTORY_RECORDS></VM>"
+    b"</VMM_DRIVER_ACTION_DATA>"
+).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "generation"),
+    [
+        (f"SHUTDOWN 34 {MESSAGE}", Generation.MAD),
+        (f"SHUTDOWN  34 {MESSAGE}", Generation.DRIVER),
+        (f"shutdown  34 {MESSAGE} ", Generation.DRIVER),
+    ],
+)
+def test_the_spaces_tell_the_generation(text: str, generation: Generation) -> None:
+    line = messages.parse_line(text)
+    assert (line.action, line.vm_id, line.generation) == ("SHUTDOWN", 34, generation)
+    request = messages.request(line.action, line.payload)
+    assert (request.host_name, request.deploy_id) == ("burst1", "opennebula-hybrid-9")
+    assert (request.vm.id, request.placement.host_id) == (34, 2)
+
+
+def test_a_cancel_has_no_payload() -> None:
+    assert messages.parse_line("DRIVER_CANCEL  34 ").vm_id == 34
+    assert messages.parse_line("DRIVER_CANCEL 34").vm_id == 34
+
+
+@given(st.text())
+def test_any_line_is_understood_or_a_protocol_error(text: str) -> None:
+    try:
+        line = messages.parse_line(text)
+        messages.request(line.action, line.payload)
+    except ProtocolError as error:
+        assert str(error)
+
+
+@given(st.sampled_from(["DEPLOY", "SAVE"]), st.integers(0, 2**31), st.booleans(), st.text())
+def test_an_answer_is_one_line_that_reads_back(
+    action: str, vm_id: int, success: bool, info: str
+) -> None:
+    line = messages.answer(action, vm_id, success=success, info=info)
+    assert line.endswith("\n")
+    assert len(line.splitlines()) == 1
+    words = line.split(maxsplit=3)
+    assert words[:3] == [action, "SUCCESS" if success else "FAILURE", str(vm_id)]
+    assert words[3].split() == (info.split() or ["-"])
+
+
+def test_no_vm_is_written_as_each_generation_understands_it() -> None:
+    assert messages.log("E", None, "x", Generation.MAD) == "LOG E - x\n"
+    assert messages.log("E", None, "x", Generation.DRIVER) == "LOG E -1 x\n"
+    assert messages.log("I", 7, "two\nlines", Generation.DRIVER) == "LOG I 7 two lines\n"
