@@ -57,6 +57,7 @@ class Connection:
         _connect(self._http, server, timeout)
         self._socket = DeadlineSocket(self._http.sock, self._silence)
         self._http.sock = self._socket
+        self._response: http.client.HTTPResponse | None = None
         self._calls = 0
         self._used_at = time.monotonic()
 
@@ -71,7 +72,7 @@ class Connection:
         self._socket.deadline = deadline
         try:
             self._http.request("POST", self._path, body, self._headers)
-            response = self._http.getresponse()
+            self._response = response = self._http.getresponse()
         except (ConnectionError, http.client.RemoteDisconnected) as error:
             kind = StaleConnection if self._calls else Unreachable
             raise kind(f"closed without an answer ({_reason(error)})", sent=True) from None
@@ -88,7 +89,9 @@ class Connection:
         return answer
 
     def close(self) -> None:
-        """Close it."""
+        """Close it, in the middle of an answer too."""
+        if self._response is not None:
+            self._response.close()
         self._http.close()
 
     def _read(self, response: http.client.HTTPResponse) -> bytes:
@@ -166,8 +169,13 @@ def _connect(connection: http.client.HTTPConnection, server: Server, timeout: fl
             f"its certificate is not trusted: {error.verify_message}",
             remedy="Put the cloud's authority into ONE_CA_FILE, or correct the certificate",
         ) from None
-    except (ssl.SSLEOFError, TimeoutError, ConnectionError) as error:
-        raise Unreachable(f"no connection within {timeout:g} s ({_reason(error)})") from None
+    except TimeoutError as error:
+        cause, remedy = f"no connection within {timeout:g} s", None
+        if "handshake" in str(error):  # connected, but a plain port waits for the end of a line
+            cause, remedy = f"no TLS answer within {timeout:g} s", "Check that the port speaks TLS"
+        raise Unreachable(cause, remedy=remedy) from None
+    except (ssl.SSLEOFError, ConnectionError) as error:
+        raise Unreachable(f"cannot connect ({_reason(error)})") from None
     except ssl.SSLError as error:
         raise ConfigurationError(
             f"no TLS on this port ({error.reason})",

@@ -16,11 +16,14 @@ class DeadlineSocket:
     def __init__(self, sock: socket.socket, silence: float) -> None:
         self._sock = sock
         self._silence = silence
+        self._closed = False
+        self._readers = 0
         self.deadline = 0.0
         """By ``time.monotonic()``."""
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return a reader; closing it leaves the socket open."""
+        """Return a reader, which keeps the socket open until it is closed itself."""
+        self._readers += 1
         return io.BufferedReader(_Reader(self), 1 << 16)
 
     def sendall(self, data: bytes) -> None:
@@ -38,8 +41,16 @@ class DeadlineSocket:
         return bool(select.select([self._sock], [], [], 0)[0])
 
     def close(self) -> None:
-        """Close the socket."""
-        self._sock.close()
+        """Close the socket, now or when its last reader is closed: http.client closes it first."""
+        self._closed = True
+        if not self._readers:
+            self._sock.close()
+
+    def reader_closed(self) -> None:
+        """Note that a reader is closed."""
+        self._readers -= 1
+        if self._closed and not self._readers:
+            self._sock.close()
 
     def _set_timeout(self) -> None:
         left = self.deadline - time.monotonic()
@@ -54,6 +65,11 @@ class _Reader(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            self._sock.reader_closed()
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         return self._sock.receive(buffer)

@@ -1,0 +1,399 @@
+"""The client against servers that answer well, badly, late, for ever, or not at all."""
+
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from one2one.opennebula import errors
+from one2one.opennebula.client import Client
+from one2one.opennebula.connection import Server
+
+SESSION = "burst:geheim"
+
+
+def answer(*values: str) -> bytes:
+    inner = "".join(f"<value>{value}</value>" for value in values)
+    return (
+        "<?xml version='1.0'?><methodResponse><params><param><value><array><data>"
+        f"{inner}</data></array></value></param></params></methodResponse>"
+    ).encode()
+
+
+OK = answer("<boolean>1</boolean>", "<string>6.10.0</string>", "<i4>0</i4>")
+
+
+def page(body: bytes, status: str = "200 OK", headers: str = "") -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: text/xml\r\nContent-Length: {len(body)}\r\n"
+    return head.encode() + headers.encode() + b"\r\n" + body
+
+
+Behaviour = Callable[[socket.socket, int], None]
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """Return one whole request, nothing at the end of the connection."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        chunk = connection.recv(65536)
+        if not chunk:
+            return b""
+        data += chunk
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+@contextmanager
+def serving(behaviour: Behaviour) -> Iterator[int]:
+    """Run *behaviour* for each connection, numbered from 0, and yield the port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    threads: list[threading.Thread] = []
+
+    def serve(connection: socket.socket, number: int) -> None:
+        with connection, suppress(OSError):
+            behaviour(connection, number)
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threads.append(threading.Thread(target=serve, args=(connection, len(threads))))
+            threads[-1].start()
+
+    accepting = threading.Thread(target=accept)
+    accepting.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for thread in [accepting, *threads]:
+            thread.join()
+
+
+@contextmanager
+def client(port: int, scheme: str = "http", **options: Any) -> Iterator[Client]:
+    server = Server(f"{scheme}://127.0.0.1:{port}/RPC2", **options)
+    one = Client(server, SESSION)
+    try:
+        yield one
+    finally:
+        one.close()
+
+
+def always(reply: bytes) -> Behaviour:
+    def behave(connection: socket.socket, _number: int) -> None:
+        while read_request(connection):
+            connection.sendall(reply)
+
+    return behave
+
+
+def failure(behaviour: Behaviour, **options: Any) -> errors.OneError:
+    with (
+        serving(behaviour) as port,
+        client(port, **options) as one,
+        pytest.raises(errors.OneError) as caught,
+    ):
+        one.call("one.vm.action", "terminate", 7)
+    text = str(caught.value)
+    assert "geheim" not in text
+    assert "\n" not in text
+    assert text.startswith(f"one.vm.action at http://127.0.0.1:{port}/RPC2: ")
+    return caught.value
+
+
+def test_calls_share_a_connection() -> None:
+    seen = []
+
+    def behave(connection: socket.socket, number: int) -> None:
+        while request := read_request(connection):
+            seen.append((number, request))
+            connection.sendall(page(OK))
+
+    with serving(behave) as port, client(port) as one:
+        assert [one.call("one.system.version") for _ in range(3)] == ["6.10.0"] * 3
+    assert [number for number, _ in seen] == [0, 0, 0]
+    assert b"<methodName>one.system.version</methodName>" in seen[0][1]
+    assert f"<string>{SESSION}</string>".encode() in seen[0][1]
+
+
+def test_no_more_connections_than_allowed() -> None:
+    together = threading.Barrier(2, timeout=30)
+    count = []
+
+    def behave(connection: socket.socket, number: int) -> None:
+        count.append(number)
+        while read_request(connection):
+            together.wait()
+            connection.sendall(page(OK))
+
+    with serving(behave) as port, client(port, max_connections=2) as one:
+        calls = [threading.Thread(target=one.call, args=["one.system.version"]) for _ in range(8)]
+        for call in calls:
+            call.start()
+        for call in calls:
+            call.join()
+    assert len(count) == 2
+
+
+def test_a_reading_call_outlives_a_connection_that_the_cloud_closed() -> None:
+    def behave(connection: socket.socket, number: int) -> None:
+        read_request(connection)
+        connection.sendall(page(OK))
+        if number == 0:
+            read_request(connection)  # and closes, without an answer
+
+    with serving(behave) as port, client(port) as one:
+        assert one.call("one.vm.info", 1) == "6.10.0"
+        assert one.call("one.vm.info", 1) == "6.10.0"
+
+
+def test_an_action_is_not_repeated_on_its_own() -> None:
+    requests = []
+
+    def behave(connection: socket.socket, _number: int) -> None:
+        while request := read_request(connection):
+            requests.append(request)
+            if len(requests) == 2:
+                return
+            connection.sendall(page(OK))
+
+    with serving(behave) as port, client(port) as one:
+        one.call("one.vm.action", "poweroff", 1)
+        with pytest.raises(errors.Unreachable) as caught:
+            one.call("one.vm.action", "poweroff", 1)
+    assert caught.value.sent
+    assert len(requests) == 2
+
+
+def test_a_worn_out_connection_is_left_before_the_cloud_closes_it() -> None:
+    served: dict[int, int] = {}
+
+    def behave(connection: socket.socket, number: int) -> None:
+        while read_request(connection):
+            served[number] = served.get(number, 0) + 1
+            connection.sendall(page(OK))
+
+    with serving(behave) as port, client(port) as one:
+        for _ in range(31):
+            one.call("one.vm.action", "reboot", 1)
+    assert served == {0: 29, 1: 2}
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (256, errors.AuthenticationError),
+        (512, errors.NotAuthorized),
+        (1024, errors.NotFound),
+        (2048, errors.WrongState),
+        (4096, errors.ProtocolError),
+        (8192, errors.Refused),
+        (16384, errors.Refused),
+        (32768, errors.Busy),
+        (65536, errors.Busy),
+        (131072, errors.Refused),
+    ],
+)
+def test_every_error_code_has_its_type(code: int, kind: type[errors.OneError]) -> None:
+    body = answer(
+        "<boolean>0</boolean>", "<string>[one.vm.action] No.</string>", f"<i4>{code}</i4>"
+    )
+    error = failure(always(page(body)))
+    assert type(error) is kind
+    assert error.cause == "No."
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "words"),
+    [
+        (page(b"<html>Login</html>"), errors.ProtocolError, "not an XML-RPC answer"),
+        (page(OK[:-30]), errors.ProtocolError, "not an XML-RPC answer"),
+        (page(b"\xff\xfe\x00garbage"), errors.ProtocolError, "not an XML-RPC answer"),
+        (page(answer("<i4>1</i4>")), errors.ProtocolError, "not an OpenNebula answer"),
+        (page(b"oops", "500 Internal Server Error"), errors.Unreachable, "HTTP 500"),
+        (page(b"", "503 Service Unavailable"), errors.Busy, "HTTP 503"),
+        (page(b"", "404 Not Found"), errors.ConfigurationError, "HTTP 404"),
+        (
+            page(b"", "302 Found", "Location: http://127.0.0.1:1/\r\n"),
+            errors.ConfigurationError,
+            "redirects are not followed",
+        ),
+        (b"220 mail.example.org ESMTP\r\n", errors.ProtocolError, "not an HTTP answer"),
+        (page(OK)[:-50], errors.Unreachable, "broke off"),
+        (b"", errors.Unreachable, "closed without an answer"),
+    ],
+    ids=[
+        "page",
+        "truncated",
+        "binary",
+        "array",
+        "500",
+        "503",
+        "404",
+        "redirect",
+        "smtp",
+        "cut",
+        "closed",
+    ],
+)
+def test_every_wrong_answer_has_its_type(
+    reply: bytes, kind: type[errors.OneError], words: str
+) -> None:
+    def behave(connection: socket.socket, _number: int) -> None:
+        read_request(connection)
+        connection.sendall(reply)
+
+    error = failure(behave)
+    assert type(error) is kind
+    assert words in str(error)
+
+
+def test_an_entity_bomb_is_not_expanded() -> None:
+    bomb = (
+        b'<!DOCTYPE x [<!ENTITY a "'
+        + b"a" * 1000
+        + b'">'
+        + b"".join(
+            b'<!ENTITY a%d "%s">' % (n, b"&a%d;" % (n - 1) * 10 if n else b"&a;") for n in range(9)
+        )
+    )
+    body = bomb + b"]><methodResponse><params><param><value>&a8;</value></param></params>"
+    assert type(failure(always(page(body)))) is errors.ProtocolError
+
+
+def test_an_unknown_method_has_a_type_of_its_own() -> None:
+    fault = (
+        b"<methodResponse><fault><value><struct><member><name>faultCode</name><value><int>-506"
+        b"</int></value></member><member><name>faultString</name><value><string>Method 'x' not "
+        b"defined</string></value></member></struct></value></fault></methodResponse>"
+    )
+    assert type(failure(always(page(fault)))) is errors.MethodNotFound
+
+
+def test_an_endless_answer_is_cut() -> None:
+    def behave(connection: socket.socket, _number: int) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            connection.sendall(b"x" * 65536)
+
+    error = failure(behave, max_answer=1 << 20)
+    assert type(error) is errors.ProtocolError
+    assert "longer than 1 MB" in str(error)
+
+
+def test_silence_ends_at_the_read_deadline() -> None:
+    def behave(connection: socket.socket, _number: int) -> None:
+        read_request(connection)
+        read_request(connection)  # until the client gives up
+
+    error = failure(behave, read_timeout=0.2)
+    assert isinstance(error, errors.Unreachable)
+    assert error.sent
+    assert "no answer within 0.2 s" in str(error)
+
+
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\n\r\n"], ids=["headers", "body"])
+def test_a_dripping_answer_ends_at_the_total_deadline(start: bytes) -> None:
+    def behave(connection: socket.socket, _number: int) -> None:
+        read_request(connection)
+        connection.sendall(start)
+        while True:
+            connection.sendall(b"x")
+            time.sleep(0.05)
+
+    error = failure(behave, read_timeout=5, total_timeout=0.5)
+    assert isinstance(error, errors.Unreachable)
+    assert "deadline" in str(error)
+
+
+def test_nobody_there_means_not_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with client(port) as one, pytest.raises(errors.Unreachable) as caught:
+        one.call("one.vm.action", "terminate", 7)
+    assert not caught.value.sent
+
+
+@pytest.mark.parametrize("url", ["", "cloud:2633", "ftp://cloud/RPC2", "http://u:geheim@cloud/"])
+def test_a_wrong_endpoint_is_refused_without_showing_a_password(url: str) -> None:
+    with pytest.raises(errors.ConfigurationError) as caught:
+        Client(Server(url), SESSION)
+    assert "geheim" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("tls")
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1"
+    options = "-addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out cert.pem"
+    subprocess.run(f"{command} {options}".split(), cwd=directory, check=True, capture_output=True)
+    return directory / "cert.pem"
+
+
+def secured(certificate: Path) -> Behaviour:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+
+    def behave(connection: socket.socket, _number: int) -> None:
+        with context.wrap_socket(connection, server_side=True) as secure:
+            while read_request(secure):
+                secure.sendall(page(OK))
+
+    return behave
+
+
+def test_tls_is_verified(certificate: Path) -> None:
+    with serving(secured(certificate)) as port:
+        with client(port, "https", ca_file=str(certificate)) as one:
+            assert one.call("one.system.version") == "6.10.0"
+        with client(port, "https", verify_tls=False) as one:
+            assert one.call("one.system.version") == "6.10.0"
+        with client(port, "https") as one, pytest.raises(errors.ConfigurationError) as caught:
+            one.call("one.system.version")
+    assert "its certificate is not trusted: self-signed certificate" in str(caught.value)
+    assert "ONE_CA_FILE" in str(caught.value)
+
+
+def test_plain_http_on_a_tls_port_is_told() -> None:
+    with (
+        serving(always(page(OK))) as port,
+        client(port, "https") as one,
+        pytest.raises(errors.ConfigurationError, match="no TLS on this port"),
+    ):
+        one.call("one.system.version")
+
+
+def test_a_missing_ca_file_is_named() -> None:
+    with pytest.raises(errors.ConfigurationError, match=r"cannot read .* /nowhere/ca\.pem"):
+        Client(Server("https://127.0.0.1/RPC2", ca_file="/nowhere/ca.pem"), SESSION)
+
+
+def test_a_proxy_gets_the_whole_url_and_its_own_password() -> None:
+    seen = []
+
+    def proxy(connection: socket.socket, _number: int) -> None:
+        seen.append(read_request(connection))
+        connection.sendall(page(OK))
+
+    with serving(proxy) as port:
+        server = Server("http://cloud.test:2633/RPC2", proxy=f"http://me:p%40ss@127.0.0.1:{port}")
+        one = Client(server, SESSION)
+        assert one.call("one.system.version") == "6.10.0"
+        one.close()
+    assert seen[0].startswith(b"POST http://cloud.test:2633/RPC2 HTTP/1.1\r\n")
+    assert b"Proxy-Authorization: Basic bWU6cEBzcw==" in seen[0]
