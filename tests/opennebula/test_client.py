@@ -236,19 +236,7 @@ def test_every_error_code_has_its_type(code: int, kind: type[errors.OneError]) -
         (page(OK)[:-50], errors.Unreachable, "broke off"),
         (b"", errors.Unreachable, "closed without an answer"),
     ],
-    ids=[
-        "page",
-        "truncated",
-        "binary",
-        "array",
-        "500",
-        "503",
-        "404",
-        "redirect",
-        "smtp",
-        "cut",
-        "closed",
-    ],
+    ids="page truncated binary array 500 503 404 redirect smtp cut closed".split(),  # noqa: SIM905
 )
 def test_every_wrong_answer_has_its_type(
     reply: bytes, kind: type[errors.OneError], words: str
@@ -370,10 +358,26 @@ def test_tls_is_verified(certificate: Path) -> None:
 
 
 def test_plain_http_on_a_tls_port_is_told() -> None:
+    def behave(connection: socket.socket, _number: int) -> None:
+        connection.recv(1)
+        connection.sendall(page(b"", "400 Bad Request"))
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):
+            pass
+
     with (
-        serving(always(page(OK))) as port,
+        serving(behave) as port,
         client(port, "https") as one,
         pytest.raises(errors.ConfigurationError, match="no TLS on this port"),
+    ):
+        one.call("one.system.version")
+
+
+def test_a_plain_port_that_waits_for_more_is_told() -> None:
+    with (
+        serving(always(page(OK))) as port,
+        client(port, "https", connect_timeout=0.5) as one,
+        pytest.raises(errors.Unreachable, match="Check that the port speaks TLS"),
     ):
         one.call("one.system.version")
 
