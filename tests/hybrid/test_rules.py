@@ -12,6 +12,7 @@ from one2one.hybrid.public_cloud import remote_template_id
 from one2one.hybrid.settings import Capacity, read_settings
 from one2one.opennebula.errors import ConfigurationError, Refused
 from one2one.opennebula.records import Host
+from one2one.opennebula.secrets import decrypt, encrypt
 from one2one.opennebula.states import LcmState, State, VmState
 from one2one.opennebula.template import Template, Vector
 
@@ -145,6 +146,16 @@ def test_a_wrong_attribute_is_named(attributes: dict[str, str | Vector], words: 
 
 def test_the_onegate_token_is_the_one_that_onegate_checks() -> None:
     assert onegate_token(12, 1700000000, "a" * 64) == "awuncGYmBiB6Iv++Orw+Hw=="
+
+
+@given(st.text())
+def test_what_oned_encrypted_is_read_back(secret: str) -> None:
+    assert decrypt(encrypt(secret, "k" * 64), "k" * 64) == secret
+
+
+def test_what_was_never_encrypted_is_told() -> None:
+    with pytest.raises(ValueError, match=".*"):
+        decrypt("a password that stayed in clear", "k" * 64)
 
 
 def test_a_short_token_password_is_refused() -> None:

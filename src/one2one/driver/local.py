@@ -9,6 +9,7 @@ import fcntl
 import os
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from one2one.hybrid.naming import HYBRID_ID
@@ -18,6 +19,7 @@ from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Server
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Refused
 from one2one.opennebula.records import Vm
+from one2one.opennebula.secrets import decrypt
 from one2one.opennebula.template import to_text
 from one2one.opennebula.xml import text
 
@@ -38,6 +40,7 @@ class LocalCloud:
         self._var = var_location(environment)
         endpoint = environment.get("ONE_XMLRPC") or _first_line("one_endpoint", environment)
         session = _session(environment)
+        self._version: tuple[int, int] | None = None
         self.cloud = Cloud(Server(endpoint or _DEFAULT_ENDPOINT), session)
 
     def settings(self, host_id: int, host_name: str) -> Settings:
@@ -48,7 +51,10 @@ class LocalCloud:
         host = self.cloud.host(host_id, decrypt=True)
         if host.name != host_name:
             raise ConfigurationError(f"host {host_id} is {host.name!r}, not {host_name!r}")
-        return read_settings(host)
+        settings = read_settings(host)
+        if self._keeps_encrypted():
+            settings = replace(settings, password=self._decrypted(settings.password))
+        return settings
 
     def hybrid_id(self, host_id: int) -> str:
         """Return the host's ONE_HYBRID_ID, written first where there is none.
@@ -92,6 +98,21 @@ class LocalCloud:
                 remedy="Remove TOKEN from the template's CONTEXT, or give its creator a "
                 "TOKEN_PASSWORD",
             ) from None
+
+    def _keeps_encrypted(self) -> bool:
+        """Tell whether oned is one of 5.6 to 5.8, which decrypts nothing for its drivers."""
+        if self._version is None:
+            numbers = self.cloud.version().split(".")
+            self._version = (int(numbers[0]), int(numbers[1]))
+        return self._version < (5, 10)
+
+    def _decrypted(self, password: str) -> str:
+        """Return a host's password as 5.6 and 5.8 were given it: long ones they keep in clear."""
+        key = text(self.cloud.config(), "ONE_KEY")
+        try:
+            return decrypt(password, key)
+        except ValueError:
+            return password
 
 
 def _session(environment: Mapping[str, str]) -> str:
