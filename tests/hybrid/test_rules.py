@@ -154,7 +154,7 @@ def test_what_oned_encrypted_is_read_back(secret: str) -> None:
 
 
 def test_what_was_never_encrypted_is_told() -> None:
-    with pytest.raises(ValueError, match=".*"):
+    with pytest.raises(ValueError, match="base64"):
         decrypt("a password that stayed in clear", "k" * 64)
 
 
