@@ -7,7 +7,7 @@ from one2one.driver.watch import Change, read_states
 from one2one.hybrid import goals
 from one2one.hybrid.goals import Goal, Step
 from one2one.hybrid.naming import HYBRID_ID
-from one2one.opennebula.errors import Busy, NotFound, Refused, Unreachable, WrongState
+from one2one.opennebula.errors import NotFound, Refused, Unreachable, WrongState
 
 SETTLE_S = 5.0
 """How long a VM may look unchanged after the remote accepted an action: oned carries actions out
@@ -18,8 +18,8 @@ def reach(context: Context, remote_id: int, goal: Goal, action: str) -> Steps:
     """Bring a remote VM to *goal* by *action*, and return when it is there.
 
     The action is asked for at once, which usually saves a call; only where it is refused does
-    the VM's state decide what that meant. Raises Refused when the VM cannot get there, or came
-    back from the way, and Busy when it is not there in time.
+    the VM's state decide what that meant. Raises Refused when the VM cannot get there, came back
+    from the way, or is not there in time.
     """
     cloud, limit = context.remote.cloud, context.remote.settings.shutdown_timeout
     deadline = time.monotonic() + limit
@@ -50,7 +50,10 @@ def reach(context: Context, remote_id: int, goal: Goal, action: str) -> Steps:
         else:
             wake = accepted + SETTLE_S
         if now >= deadline:
-            raise Busy(f"remote VM {remote_id} is still {state}, {limit:g} s after {action}")
+            raise Refused(
+                f"remote VM {remote_id} is still {state}, {limit:g} s after {action}",
+                remedy="See the remote's log of it, or raise the host's ONE_SHUTDOWN_TIMEOUT",
+            )
         state = (yield Change(remote_id, state, min(deadline, wake))) or state
     return ""
 
