@@ -1,0 +1,88 @@
+"""``one2one``: its subcommands, each imported only when it is used.
+
+Like OpenNebula's own commands it exits with 0, or with 255 after one line on stderr.
+"""
+
+import importlib
+import os
+import sys
+from typing import NamedTuple, NoReturn
+
+import click
+
+from one2one import __version__
+from one2one.opennebula.errors import OneError
+
+FAILED = 255
+
+
+class Subcommand(NamedTuple):
+    """Where a subcommand is, and what it is for in a few words."""
+
+    module: str
+    name: str
+    help: str
+
+
+SUBCOMMANDS = {
+    "demo": Subcommand("one2one.admin.demo", "demo", "Show a burst into a simulated cloud."),
+    "doctor": Subcommand("one2one.admin.doctor.command", "doctor", "Check everything, read-only."),
+    "host": Subcommand("one2one.admin.host", "host", "Create, list and show hybrid hosts."),
+    "install": Subcommand("one2one.admin.install.command", "install", "Install the drivers."),
+    "sandbox": Subcommand("one2one.sandbox.command", "sandbox", "Serve a simulated OpenNebula."),
+    "show": Subcommand("one2one.admin.status", "show", "Show both sides of one VM."),
+    "status": Subcommand("one2one.admin.status", "status", "List the hybrid VMs, both sides."),
+    "template": Subcommand("one2one.admin.template", "template", "List and sync templates."),
+    "uninstall": Subcommand("one2one.admin.install.command", "uninstall", "Remove the drivers."),
+}
+
+
+class _Commands(click.Group):
+    """The subcommands; listing them imports none."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(SUBCOMMANDS)
+
+    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        found = SUBCOMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(found.module), found.name)
+        return command
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.help) for name, command in SUBCOMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="one2one")
+def commands() -> None:
+    """Run virtual machines of this OpenNebula in another OpenNebula.
+
+    Run it as oneadmin on the front-end. The local cloud is found as OpenNebula's own commands
+    find it: ONE_AUTH, ONE_XMLRPC, ~/.one.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    try:
+        status = commands.main(prog_name="one2one", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, such as head(1), has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(FAILED)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(_fail("interrupted"))
+    except (OneError, OSError) as error:
+        sys.exit(_fail(str(error)))
+    sys.exit(status)
+
+
+def _fail(reason: str) -> int:
+    click.echo(f"one2one: {reason}", err=True)
+    return FAILED

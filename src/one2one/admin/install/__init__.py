@@ -1,0 +1,1 @@
+"""Installing the drivers into a front-end, and removing them without a trace."""

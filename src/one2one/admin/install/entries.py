@@ -1,0 +1,107 @@
+"""What oned.conf and monitord.conf need for the drivers, by mode and release.
+
+Sources: ``share/etc/oned.conf`` and ``src/monitor/etc/monitord.conf`` of each release. The block
+has the form of OpenNebula's own commented entries of 5.6 to 5.12.
+"""
+
+from enum import Enum
+
+from one2one.admin.install.configuration import (
+    DRIVER,
+    Mad,
+    encrypts_password,
+    mads,
+    with_block,
+    without_block,
+)
+from one2one.admin.install.layout import Layout
+
+
+class Mode(Enum):
+    """How oned runs the drivers."""
+
+    RESIDENT = "resident"
+    """Our own processes, which oned starts once."""
+    SCRIPTS = "scripts"
+    """OpenNebula's shells, which start one of our executables for each action."""
+
+
+_VMM = {
+    Mode.RESIDENT: ("one_vmm_one2one", f"-t 15 -r 0 {DRIVER}"),
+    Mode.SCRIPTS: ("one_vmm_sh", f"-p -t 15 -r 0 {DRIVER}"),
+}
+_IM = {
+    Mode.RESIDENT: ("one_im_one2one", DRIVER),
+    Mode.SCRIPTS: ("one_im_sh", f"-c -t 15 -r 0 {DRIVER}"),
+}
+_VM_MAD = """\
+VM_MAD = [
+    NAME           = "{driver}",
+    SUNSTONE_NAME  = "OpenNebula",
+    EXECUTABLE     = "{executable}",
+    ARGUMENTS      = "{arguments}",
+    TYPE           = "xml",
+    KEEP_SNAPSHOTS = "no"{more}
+]"""
+_IMPORTED = """,
+    IMPORTED_VMS_ACTIONS = "terminate, terminate-hard, hold, release, suspend,
+        resume, delete, reboot, reboot-hard, resched, unresched, poweroff,
+        poweroff-hard\""""
+_IM_MAD = """\
+IM_MAD = [
+    NAME          = "{driver}",
+    SUNSTONE_NAME = "OpenNebula",
+    EXECUTABLE    = "{executable}",
+    ARGUMENTS     = "{arguments}"{more}
+]"""
+_ENCRYPTED = 'HOST_ENCRYPTED_ATTR = "ONE_PASSWORD"'
+
+
+def oned_conf(source: str, layout: Layout, mode: Mode) -> str:
+    """Return oned.conf with the drivers; raises ConfigurationError and ProtocolError."""
+    before_monitord = layout.monitord_conf is None
+    clean = without_block(source)
+    entries = {"VM_MAD": _vm_mad(layout, mode)}
+    if before_monitord:
+        entries["IM_MAD"] = _im_mad(mode, "")
+    entries = _wanted(clean, entries, mode)
+    if layout.version >= (5, 10) and not encrypts_password(clean):
+        entries["HOST_ENCRYPTED_ATTR"] = _ENCRYPTED
+    return _with(clean, entries)
+
+
+def monitord_conf(source: str, mode: Mode) -> str:
+    """Return monitord.conf with the IM driver; raises ConfigurationError and ProtocolError."""
+    clean = without_block(source)
+    entries = {"IM_MAD": _im_mad(mode, ",\n    THREADS       = 0")}
+    return _with(clean, _wanted(clean, entries, mode))
+
+
+def runs_scripts(mad: Mad) -> bool:
+    """Tell whether OpenNebula's own shell is the executable of a driver."""
+    return mad.vector.get("EXECUTABLE", "") in ("one_vmm_sh", "one_im_sh")
+
+
+def _wanted(clean: str, entries: dict[str, str], mode: Mode) -> dict[str, str]:
+    """Return the entries that are not in force already: the Ruby drivers' do for scripts."""
+    present = {mad.kind for mad in mads(clean) if mad.is_ours and runs_scripts(mad)}
+    if mode is Mode.RESIDENT:
+        return entries
+    return {kind: entry for kind, entry in entries.items() if kind not in present}
+
+
+def _with(clean: str, entries: dict[str, str]) -> str:
+    if not entries:
+        return clean
+    return with_block(clean, "\n".join(entries.values()), tuple(entries))
+
+
+def _vm_mad(layout: Layout, mode: Mode) -> str:
+    executable, arguments = _VMM[mode]
+    more = _IMPORTED if layout.version < (7,) else ""
+    return _VM_MAD.format(driver=DRIVER, executable=executable, arguments=arguments, more=more)
+
+
+def _im_mad(mode: Mode, more: str) -> str:
+    executable, arguments = _IM[mode]
+    return _IM_MAD.format(driver=DRIVER, executable=executable, arguments=arguments, more=more)

@@ -1,0 +1,123 @@
+"""Lists as OpenNebula's own commands print them: a table, CSV, JSON or YAML.
+
+Every list is a sequence of dataclasses. JSON and YAML show all their fields, under the fields'
+names; a table and CSV show the columns that they are given.
+"""
+
+import csv
+import functools
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Columns = Mapping[str, str]
+"""A column's title and the field that it shows."""
+
+_PIPE_WIDTH = 10_000
+
+
+class Style(Enum):
+    """How a list is printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    YAML = "yaml"
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the options say about the output."""
+
+    style: Style
+    header: bool
+
+    def print(self, rows: Sequence["DataclassInstance"], columns: Columns) -> None:
+        """Print *rows* on stdout."""
+        match self.style:
+            case Style.JSON:
+                click.echo(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
+            case Style.YAML:
+                click.echo(yaml([asdict(row) for row in rows]))
+            case Style.CSV:
+                writer = csv.writer(sys.stdout, lineterminator="\n")
+                if self.header:
+                    writer.writerow(columns)
+                writer.writerows([_cell(getattr(r, f)) for f in columns.values()] for r in rows)
+            case Style.TABLE:
+                click.echo(render(table(rows, columns, header=self.header)), nl=False)
+
+
+def output_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--csv``, ``--json``, ``--yaml`` and ``--no-header``; pass ``output``."""
+
+    @click.option("--csv", "style", flag_value="csv", help="Print CSV.")
+    @click.option("-j", "--json", "style", flag_value="json", help="Print JSON.")
+    @click.option("-y", "--yaml", "style", flag_value="yaml", help="Print YAML.")
+    @click.option("--no-header", is_flag=True, help="Leave the titles out.")
+    @functools.wraps(command)
+    def with_output(*, style: str | None, no_header: bool, **rest: object) -> None:
+        command(output=Output(Style(style or "table"), header=not no_header), **rest)
+
+    return with_output
+
+
+def table(rows: Sequence["DataclassInstance"], columns: Columns, *, header: bool = True) -> Table:
+    """Return a table of the rows, numbers to the right."""
+    made = Table(box=None, padding=(0, 2, 0, 0), show_header=header, header_style="bold")
+    for title, name in columns.items():
+        numbers = any(isinstance(getattr(row, name), int | float) for row in rows)
+        made.add_column(title, justify="right" if numbers else "left", no_wrap=True)
+    for row in rows:
+        made.add_row(*(Text(_cell(getattr(row, name))) for name in columns.values()))
+    return made
+
+
+def render(made: Table) -> str:
+    """Return the table as text: as wide as the terminal, uncut when there is none."""
+    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    with console.capture() as capture:
+        console.print(made)
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+
+
+def yaml(value: object, indent: str = "") -> str:
+    """Return *value* as YAML; scalars and empty values are written as JSON, which YAML reads."""
+    if isinstance(value, dict) and value:
+        lines = (f"{indent}{key}:{_nested(item, indent)}" for key, item in value.items())
+        return "\n".join(lines)
+    if isinstance(value, list) and value:
+        items = (yaml(item, f"{indent}  ") for item in value)
+        return "\n".join(f"{indent}- {item[len(indent) + 2 :]}" for item in items)
+    return indent + json.dumps(value, ensure_ascii=False)
+
+
+def _nested(value: object, indent: str) -> str:
+    if isinstance(value, dict | list) and value:
+        return "\n" + yaml(value, f"{indent}  ")
+    return " " + json.dumps(value, ensure_ascii=False)
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None | "":
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
+        case list() | tuple():
+            return ",".join(map(str, value))
+        case _:
+            return str(value)
