@@ -11,7 +11,7 @@ from one2one.opennebula.client import Client
 from one2one.opennebula.connection import Server
 from one2one.opennebula.errors import MethodNotFound, ProtocolError
 from one2one.opennebula.records import Host, Vm, VmRow, VmTemplate
-from one2one.opennebula.xml import Element, parse
+from one2one.opennebula.xml import Element, integer, parse
 
 OWN = -3
 """Pool filter: what belongs to the calling user."""
@@ -28,6 +28,14 @@ class Update(IntEnum):
 
     REPLACE = 0
     MERGE = 1
+
+
+class HostStatus(IntEnum):
+    """What ``one.host.status`` makes of a host."""
+
+    ENABLED = 0
+    DISABLED = 1
+    OFFLINE = 2
 
 
 class Cloud:
@@ -73,20 +81,50 @@ class Cloud:
         One call whatever their number: ``infoset``, or before 5.12 the range of ids that spans
         them.
         """
-        ids = sorted(set(vm_ids))
-        if not ids:
-            return []
-        if self._has_infoset:
-            try:
-                return self._rows("one.vmpool.infoset", ",".join(map(str, ids)), False)
-            except MethodNotFound:
-                self._has_infoset = False
-        rows = self._rows("one.vmpool.info", OWN, ids[0], ids[-1], ANY_STATE)
-        return [row for row in rows if row.id in set(ids)]
+        return [VmRow.read(vm) for vm in self._by_id(vm_ids)]
+
+    def vms_with_addresses(self, vm_ids: Iterable[int]) -> list[Vm]:
+        """Return the same VMs with what short rows have of their templates: size, disks, NICs."""
+        return [Vm.read(vm) for vm in self._by_id(vm_ids)]
+
+    def visible_vms(self) -> list[Vm]:
+        """Return every VM that is not DONE and that the calling user may see, in short.
+
+        Their templates have size, disks and NICs, their user templates PUBLIC_CLOUD up to 6.10,
+        their histories the last record.
+        """
+        pool = self._xml("one.vmpool.info", VISIBLE, -1, -1, NOT_DONE)
+        return [Vm.read(vm) for vm in pool.iterfind("VM")]
+
+    def own_vms_in_full(self) -> list[Vm]:
+        """Return the calling user's VMs that are not DONE, whole: 4 KB and more for each."""
+        arguments = (OWN, -1, -1, NOT_DONE)
+        try:
+            pool = self._xml("one.vmpool.infoextended", *arguments)
+        except MethodNotFound:  # up to early 5.8, whose rows are whole
+            pool = self._xml("one.vmpool.info", *arguments)
+        return [Vm.read(vm) for vm in pool.iterfind("VM")]
 
     def vm_template(self, template_id: int) -> VmTemplate:
         """Return a VM template."""
         return VmTemplate.read(self._xml("one.template.info", template_id))
+
+    def vm_templates(self) -> list[VmTemplate]:
+        """Return every VM template that the calling user may use."""
+        pool = self._xml("one.templatepool.info", VISIBLE, -1, -1)
+        return [VmTemplate.read(found) for found in pool.iterfind("VMTEMPLATE")]
+
+    def create_template(self, template: str) -> int:
+        """Create a VM template, with its NAME in it, and return its id."""
+        return self._id("one.template.allocate", template)
+
+    def update_template(self, template_id: int, template: str, mode: Update) -> None:
+        """Change the attributes of a VM template."""
+        self.client.call("one.template.update", template_id, template, int(mode))
+
+    def delete_template(self, template_id: int) -> None:
+        """Delete a VM template; VMs made from it are not affected."""
+        self.client.call("one.template.delete", template_id)
 
     def instantiate(self, template_id: int, name: str, extra: str) -> int:
         """Create a VM called *name*, not on hold, and return its id.
@@ -94,10 +132,7 @@ class Cloud:
         The attributes in *extra* (template text or XML) replace the template's of the same name.
         Never repeat this blindly: each call makes another VM.
         """
-        answer = self.client.call("one.template.instantiate", template_id, name, False, extra)
-        if not isinstance(answer, int):
-            raise ProtocolError(f"instantiate answered {answer!r} instead of a VM id")
-        return answer
+        return self._id("one.template.instantiate", template_id, name, False, extra)
 
     def host(self, host_id: int, *, decrypt: bool = False) -> Host:
         """Return a host; *decrypt* is honoured for administrators, from 5.10."""
@@ -107,6 +142,18 @@ class Cloud:
     def hosts(self) -> list[Host]:
         """Return every host that the calling user may see."""
         return [Host.read(host) for host in self._xml("one.hostpool.info").iterfind("HOST")]
+
+    def create_host(self, name: str, im_mad: str, vm_mad: str, cluster_id: int = -1) -> int:
+        """Create a host and return its id; -1 is the default cluster."""
+        return self._id("one.host.allocate", name, im_mad, vm_mad, cluster_id)
+
+    def delete_host(self, host_id: int) -> None:
+        """Delete a host; refused while it has VMs."""
+        self.client.call("one.host.delete", host_id)
+
+    def set_host_status(self, host_id: int, status: HostStatus) -> None:
+        """Enable or disable a host, or take it off line; enabling an off-line one monitors it."""
+        self.client.call("one.host.status", host_id, int(status))
 
     def update_host(self, host_id: int, template: str, mode: Update = Update.MERGE) -> None:
         """Change the attributes of a host's template."""
@@ -123,6 +170,25 @@ class Cloud:
     def config(self) -> Element:
         """Return oned's configuration, which only oneadmin may read."""
         return self._xml("one.system.config")
+
+    def _by_id(self, vm_ids: Iterable[int]) -> list[Element]:
+        ids = sorted(set(vm_ids))
+        if not ids:
+            return []
+        if self._has_infoset:
+            try:
+                pool = self._xml("one.vmpool.infoset", ",".join(map(str, ids)), False)
+                return pool.findall("VM")
+            except MethodNotFound:
+                self._has_infoset = False
+        pool = self._xml("one.vmpool.info", OWN, ids[0], ids[-1], ANY_STATE)
+        return [vm for vm in pool.iterfind("VM") if integer(vm, "ID") in set(ids)]
+
+    def _id(self, method: str, *arguments: str | int | bool) -> int:
+        answer = self.client.call(method, *arguments)
+        if not isinstance(answer, int):
+            raise ProtocolError(f"{method} answered {answer!r} instead of an id")
+        return answer
 
     def _rows(self, method: str, *arguments: str | int | bool) -> list[VmRow]:
         return [VmRow.read(vm) for vm in self._xml(method, *arguments).iterfind("VM")]

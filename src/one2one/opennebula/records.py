@@ -65,6 +65,26 @@ class Vm(VmRow):
 
 
 @dataclass(frozen=True, slots=True)
+class HostShare:
+    """What a host offers, and what oned has given to VMs of it: percent of a core, and KB."""
+
+    cpu: int
+    memory: int
+    used_cpu: int
+    used_memory: int
+
+    @classmethod
+    def read(cls, host: Element) -> "HostShare":
+        """Return the share in a ``<HOST>``; a number that is not there counts as 0."""
+        return cls(
+            cpu=integer(host, "HOST_SHARE/MAX_CPU", 0),
+            memory=integer(host, "HOST_SHARE/MAX_MEM", 0),
+            used_cpu=integer(host, "HOST_SHARE/CPU_USAGE", 0),
+            used_memory=integer(host, "HOST_SHARE/MEM_USAGE", 0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """The answer of ``one.host.info``."""
 
@@ -74,6 +94,12 @@ class Host:
     vm_mad: str
     vm_ids: tuple[int, ...]
     template: Template
+    state: int = 0
+    """See ``states.HostState``."""
+    cluster_id: int = -1
+    share: HostShare = HostShare(0, 0, 0, 0)
+    monitored: int = 0
+    """When it was monitored last, in seconds since 1970; 0 for never."""
 
     @classmethod
     def read(cls, host: Element) -> "Host":
@@ -85,6 +111,13 @@ class Host:
             vm_mad=text(host, "VM_MAD"),
             vm_ids=tuple(int(e.text or -1) for e in host.iterfind("VMS/ID")),
             template=_template(host, "TEMPLATE"),
+            state=integer(host, "STATE", 0),
+            cluster_id=integer(host, "CLUSTER_ID", -1),
+            share=HostShare.read(host),
+            monitored=max(
+                integer(host, "LAST_MON_TIME", 0),  # 5.6 to 5.10
+                integer(host, "MONITORING/TIMESTAMP", 0),
+            ),
         )
 
 
@@ -95,6 +128,7 @@ class VmTemplate:
     id: int
     name: str
     template: Template
+    owner: str = ""
 
     @classmethod
     def read(cls, vmtemplate: Element) -> "VmTemplate":
@@ -103,6 +137,7 @@ class VmTemplate:
             id=integer(vmtemplate, "ID"),
             name=text(vmtemplate, "NAME"),
             template=_template(vmtemplate, "TEMPLATE"),
+            owner=text(vmtemplate, "UNAME"),
         )
 
 

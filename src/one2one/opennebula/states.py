@@ -99,6 +99,20 @@ class LcmState(IntEnum):
     RESTORE = 71
 
 
+class HostState(IntEnum):
+    """HOST/STATE. Source: ``include/Host.h``; 1 and 5 to 7 also mean that monitoring is due."""
+
+    INIT = 0
+    MONITORING_MONITORED = 1
+    MONITORED = 2
+    ERROR = 3
+    DISABLED = 4
+    MONITORING_ERROR = 5
+    MONITORING_INIT = 6
+    MONITORING_DISABLED = 7
+    OFFLINE = 8
+
+
 class State(NamedTuple):
     """A VM's state as two numbers; a number unknown to us is kept, never guessed at."""
 
