@@ -1,0 +1,192 @@
+"""A front-end: a local oned with one VMM driver, as tests and the demonstration use it.
+
+with FrontEnd("6.10", driver=["one_vmm_one2one"]) as frontend:
+    host = frontend.add_host("burst1", ONE_ENDPOINT=…, ONE_USER=…, ONE_PASSWORD=…)
+    vm = frontend.add_vm({"CPU": "1", "MEMORY": "128", "PUBLIC_CLOUD": {"TYPE": …}})
+    vm.deploy(host)
+    vm.wait("RUNNING")
+    vm.act("suspend")
+    vm.wait("SUSPENDED")
+"""
+
+import secrets
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+from one2one.opennebula.template import Template, Value, to_xml
+from one2one.sandbox.cloud.clock import Clock
+from one2one.sandbox.cloud.refusal import Code, Refusal
+from one2one.sandbox.cloud.server import Server
+from one2one.sandbox.frontend.api import Api
+from one2one.sandbox.frontend.contents import Contents
+from one2one.sandbox.frontend.dispatch import Dispatch
+from one2one.sandbox.frontend.generation import GENERATIONS
+from one2one.sandbox.frontend.handles import LocalHost, LocalVm
+from one2one.sandbox.frontend.home import Home
+from one2one.sandbox.frontend.host_methods import HostMethods
+from one2one.sandbox.frontend.lifecycle import LifeCycle
+from one2one.sandbox.frontend.mad import Mad
+from one2one.sandbox.frontend.messenger import Messenger
+from one2one.sandbox.frontend.pools import Pools
+from one2one.sandbox.frontend.results import Results
+from one2one.sandbox.frontend.shell import Shell
+from one2one.sandbox.frontend.vm_methods import VmMethods
+
+ARGUMENTS = "-t 15 -r 0 one"
+"""What the stock oned.conf gives the driver, in one string."""
+
+
+class Driver(Protocol):
+    """What answers oned's messages: a process, or the stock shell."""
+
+    def start(self) -> None:
+        """Be ready for messages."""
+
+    def send(self, line: str) -> None:
+        """Take a message."""
+
+    def stop(self) -> None:
+        """End."""
+
+
+class FrontEnd:
+    """A local oned of a generation (5.10, 6.10 or 7.2), while its context lasts."""
+
+    def __init__(
+        self,
+        generation: str,
+        *,
+        driver: Sequence[str] | None = None,
+        remotes: Path | None = None,
+        arguments: str = ARGUMENTS,
+        clock: Clock | None = None,
+    ) -> None:
+        """Use the VMM *driver* (its argv), or the stock shell with the scripts in *remotes*.
+
+        *arguments* is what oned passes to either as one string.
+        """
+        self.generation = GENERATIONS[generation]
+        self._driver_argv = driver
+        self._scripts = remotes
+        self._arguments = arguments
+        self.clock = clock or Clock()
+        self.pools = Pools(self.clock)
+        self._one_key = secrets.token_hex(16)
+        self._password = secrets.token_hex(16)
+        self._exit = ExitStack()
+        hosts = HostMethods(self.pools, self.generation.profile, self._one_key)
+        hosts.add_user("oneadmin", self._password, "oneadmin")
+        self.add_user = hosts.add_user
+        self._host_methods = hosts
+        self.driver: Driver
+
+    def __enter__(self) -> Self:
+        """Start it all; raises OnedDoesNotStart where the driver's handshake fails."""
+        with ExitStack() as stack:
+            path = stack.enter_context(tempfile.TemporaryDirectory(prefix="one2one-"))
+            self.home = Home(Path(path))
+            self.home.create(f"oneadmin:{self._password}", self._one_key)
+            self._build()
+            self.clock.start()
+            stack.callback(self.clock.stop)
+            self.server.start()
+            stack.callback(self.server.stop)
+            self.driver = self._make_driver()
+            self.driver.start()
+            stack.callback(self.driver.stop)
+            self._exit = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop it all."""
+        self._exit.close()
+
+    @property
+    def session(self) -> str:
+        """Oneadmin's session string."""
+        return f"oneadmin:{self._password}"
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the local XML-RPC."""
+        return self.server.endpoint
+
+    @property
+    def log(self) -> list[str]:
+        """The lines of ``oned.log``."""
+        return self.pools.log
+
+    def call(self, method: str, *arguments: str | int | bool) -> str | int:
+        """Do a call of the local API as oneadmin; raises Refusal."""
+        success, value, code, *more = self._api.call(method, (self.session, *arguments))
+        if not success:
+            raise Refusal(Code(int(code)), str(value), int(more[0]))
+        return value if isinstance(value, int) else str(value)
+
+    def add_host(self, name: str, **attributes: Value) -> LocalHost:
+        """Create a host of the hybrid drivers, for now monitored by nobody.
+
+        It says PUBLIC_CLOUD=YES unless *attributes* say otherwise, as an administrator would
+        set it so that VMs can be deployed before the first monitoring.
+        """
+        host = LocalHost(
+            int(self.call("one.host.allocate", name, "one", "one")), self.pools, self.call
+        )
+        host.update(**{"PUBLIC_CLOUD": "YES", "HYPERVISOR": "opennebula"} | attributes)
+        return host
+
+    def add_vm(self, template: Mapping[str, Value], *, name: str = "") -> LocalVm:
+        """Create a VM, PENDING, of a new VM template."""
+        named = {"NAME": "hybrid-template"} | dict(template)
+        template_id = self.call("one.template.allocate", to_xml(Template(named.items())))
+        return self.instantiate(int(template_id), name=name)
+
+    def instantiate(self, template_id: int, *, name: str = "") -> LocalVm:
+        """Create a VM, PENDING."""
+        vm_id = self.call("one.template.instantiate", template_id, name, False, "", False)
+        return LocalVm(int(vm_id), self.pools, self.call)
+
+    def _build(self) -> None:
+        """Put oned's parts together, but for the driver."""
+        pools, generation = self.pools, self.generation
+        contents = Contents(generation, self._one_key)
+        messenger = Messenger(pools, generation, self.home, contents, self._send)
+        lifecycle = LifeCycle(pools, generation, messenger.send)
+        dispatch = Dispatch(pools, generation, lifecycle, contents)
+        self._results = Results(pools, generation, lifecycle)
+        vms = VmMethods(pools, generation, dispatch, contents)
+        self._api = Api(pools, {**self._host_methods.methods(), **vms.methods()})
+        self.server = Server(self._api.call)
+
+    def _make_driver(self) -> Driver:
+        environment = self.home.environment(self.endpoint)
+        if self._driver_argv:
+            argv = [*self._driver_argv, self._arguments]
+            log = self._log_driver
+            return Mad(argv, environment, self.generation, self._results.receive, log)
+        if self._scripts is None:
+            raise ValueError("a front-end needs a driver or scripts")
+        self.home.remotes.symlink_to(self._scripts)
+        return Shell(
+            self.home.remotes,
+            self._arguments,
+            environment,
+            self.generation,
+            self._results.receive,
+        )
+
+    def _send(self, line: str) -> None:
+        self.driver.send(line)
+
+    def _log_driver(self, severity: str, text: str) -> None:
+        with self.clock.lock:
+            self.pools.write_log("MAD", severity, text)

@@ -1,0 +1,148 @@
+"""What a driver's answer does to a VM, as tables.
+
+Source: ``src/vmm/VirtualMachineManagerDriver.cc`` (5.x), ``VirtualMachineManagerProtocol.cc``
+(since 6.0), ``src/lcm/LifeCycleStates.cc`` and ``LifeCycleActions.cc``.
+"""
+
+from typing import NamedTuple
+
+from one2one.opennebula.states import RUNNING, LcmState, State, VmState
+from one2one.sandbox.frontend.operations import active
+
+Moves = dict[LcmState, State]
+
+_BOOTING = tuple(
+    state for state in LcmState if state.name.startswith("BOOT") or state is LcmState.MIGRATE
+)
+
+_BOOTED: Moves = dict.fromkeys(_BOOTING, RUNNING)
+_NOT_BOOTED: Moves = {
+    LcmState.MIGRATE: RUNNING,
+    LcmState.BOOT: active(LcmState.BOOT_FAILURE),
+    LcmState.BOOT_MIGRATE: active(LcmState.BOOT_MIGRATE_FAILURE),
+    LcmState.BOOT_UNKNOWN: active(LcmState.UNKNOWN),
+    LcmState.BOOT_POWEROFF: State(VmState.POWEROFF),
+    LcmState.BOOT_SUSPENDED: State(VmState.SUSPENDED),
+    LcmState.BOOT_STOPPED: active(LcmState.BOOT_STOPPED_FAILURE),
+    LcmState.BOOT_UNDEPLOY: active(LcmState.BOOT_UNDEPLOY_FAILURE),
+}
+_SHUT_DOWN: Moves = {
+    LcmState.SHUTDOWN: active(LcmState.EPILOG),
+    LcmState.SHUTDOWN_POWEROFF: State(VmState.POWEROFF),
+    LcmState.SHUTDOWN_UNDEPLOY: active(LcmState.EPILOG_UNDEPLOY),
+}
+_SAVED: Moves = {
+    LcmState.SAVE_SUSPEND: State(VmState.SUSPENDED),
+    LcmState.SAVE_STOP: active(LcmState.EPILOG_STOP),
+}
+_RESUBMITTED: Moves = {LcmState.CLEANUP_RESUBMIT: State(VmState.PENDING)}
+
+SETTLED: Moves = {
+    LcmState.EPILOG: State(VmState.DONE),
+    LcmState.EPILOG_STOP: State(VmState.STOPPED),
+    LcmState.EPILOG_UNDEPLOY: State(VmState.UNDEPLOYED),
+}
+"""States that oned leaves by itself: there are no disks to move."""
+
+
+class Reaction(NamedTuple):
+    """How oned takes the answer to one action."""
+
+    success: Moves
+    failure: Moves
+    failed: str
+    """What 5.x writes before the driver's reason; later releases write the action's name."""
+    done: str = ""
+    """What is written to the VM's log on success."""
+
+
+def _back(*states: LcmState) -> Moves:
+    return dict.fromkeys(states, RUNNING)
+
+
+def _plug(state: LcmState, failed: str, done: str) -> Reaction:
+    return Reaction(_back(state), _back(state), failed, done)
+
+
+_HOTPLUG = LcmState.HOTPLUG
+_NIC = LcmState.HOTPLUG_NIC
+_SNAPSHOT = LcmState.HOTPLUG_SNAPSHOT
+_REBOOT = "VM, assume it's still running"
+
+REACTIONS: dict[str, Reaction] = {
+    "DEPLOY": Reaction(_BOOTED, _NOT_BOOTED, "Error deploying virtual machine"),
+    "RESTORE": Reaction(_BOOTED, _NOT_BOOTED, "Error restoring VM"),
+    "MIGRATE": Reaction(_BOOTED, _NOT_BOOTED, "Error live migrating VM"),
+    "SHUTDOWN": Reaction(_SHUT_DOWN, _back(*_SHUT_DOWN), "Error shutting down VM"),
+    "CANCEL": Reaction(_SHUT_DOWN, _back(*_SHUT_DOWN), "Error canceling VM"),
+    "SAVE": Reaction(_SAVED, _back(*_SAVED), "Error saving VM state"),
+    "CLEANUP": Reaction(
+        _RESUBMITTED, _RESUBMITTED, "Error cleaning Host", "Host successfully cleaned."
+    ),
+    "REBOOT": Reaction({}, {}, f"Error rebooting {_REBOOT}", "VM successfully rebooted."),
+    "RESET": Reaction({}, {}, f"Error rebooting-hard {_REBOOT}", "VM successfully rebooted-hard."),
+    "ATTACHDISK": _plug(_HOTPLUG, "Error attaching new VM Disk", "VM Disk successfully attached."),
+    "DETACHDISK": _plug(_HOTPLUG, "Error detaching VM Disk", "VM Disk successfully detached."),
+    "ATTACHNIC": _plug(_NIC, "Error attaching new VM NIC", "VM NIC Successfully attached."),
+    "DETACHNIC": _plug(_NIC, "Error detaching VM NIC", "VM NIC Successfully detached."),
+    "SNAPSHOTCREATE": _plug(
+        _SNAPSHOT, "Error creating new VM Snapshot", "VM Snapshot successfully created."
+    ),
+    "SNAPSHOTREVERT": _plug(
+        _SNAPSHOT, "Error reverting VM Snapshot", "VM Snapshot successfully reverted."
+    ),
+    "SNAPSHOTDELETE": _plug(
+        _SNAPSHOT, "Error deleting VM Snapshot", "VM Snapshot successfully deleted."
+    ),
+    "DISKSNAPSHOTCREATE": _plug(
+        LcmState.DISK_SNAPSHOT,
+        "Error creating new disk snapshot",
+        "VM disk snapshot successfully created.",
+    ),
+    "RESIZEDISK": _plug(
+        LcmState.DISK_RESIZE, "Error resizing disk", "VM disk successfully resized"
+    ),
+    "UPDATECONF": _plug(_HOTPLUG, "Error updating conf for VM", "VM update conf succesfull."),
+    "RESIZE": _plug(LcmState.HOTPLUG_RESIZE, "Error resizing VM", "VM successfully resized."),
+    "BACKUP": _plug(LcmState.BACKUP, "Error creating backup", "VM backup successfully created."),
+}
+
+
+RECOVERED_AS: dict[LcmState, str] = {
+    **dict.fromkeys(_BOOTING, "DEPLOY"),
+    **dict.fromkeys(_SHUT_DOWN, "SHUTDOWN"),
+    **dict.fromkeys(_SAVED, "SAVE"),
+    _HOTPLUG: "ATTACHDISK",
+    _NIC: "ATTACHNIC",
+    LcmState.HOTPLUG_RESIZE: "RESIZE",
+    LcmState.DISK_SNAPSHOT: "DISKSNAPSHOTCREATE",
+    LcmState.DISK_RESIZE: "RESIZEDISK",
+    LcmState.BACKUP: "BACKUP",
+    LcmState.CLEANUP_RESUBMIT: "CLEANUP",
+}
+"""The action whose answer ``onevm recover --success`` and ``--failure`` stand for; that of a
+system snapshot depends on what was being done to it."""
+
+
+class Pending(NamedTuple):
+    """The part of a VM that an action is about, marked until the driver has answered."""
+
+    name: str
+    """Its attribute in VM/TEMPLATE."""
+    mark: str
+    """The member that is YES meanwhile."""
+    kept: frozenset[bool]
+    """After which result (True for success) the part remains."""
+
+
+_ALWAYS = frozenset((True, False))
+PENDING: dict[str, Pending] = {
+    "ATTACHDISK": Pending("DISK", "ATTACH", frozenset((True,))),
+    "DETACHDISK": Pending("DISK", "ATTACH", frozenset((False,))),
+    "ATTACHNIC": Pending("NIC", "ATTACH", frozenset((True,))),
+    "DETACHNIC": Pending("NIC", "ATTACH", frozenset((False,))),
+    "SNAPSHOTCREATE": Pending("SNAPSHOT", "ACTIVE", frozenset((True,))),
+    "SNAPSHOTREVERT": Pending("SNAPSHOT", "ACTIVE", _ALWAYS),
+    "SNAPSHOTDELETE": Pending("SNAPSHOT", "ACTIVE", frozenset((False,))),
+    "RESIZEDISK": Pending("DISK", "RESIZE", _ALWAYS),
+}
