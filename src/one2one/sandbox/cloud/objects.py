@@ -51,7 +51,6 @@ class Vm:
     user_template: Template
     permissions: int = OWN
     state: State = PENDING
-    previous: State = PENDING
     etime: int = 0
     deploy_id: str = ""
     last_poll: int = 0

@@ -18,6 +18,16 @@ _RESTRICTED = (
 )
 _PINNING = ("DEPLOY_ID", "TOPOLOGY/PIN_POLICY", "TOPOLOGY/HUGEPAGE_SIZE")
 
+_NETWORK_CONTEXT = (
+    *("IP", "MAC", "MASK", "NETWORK", "GATEWAY", "DNS", "SEARCH_DOMAIN", "MTU", "VLAN_ID"),
+    *("VROUTER_IP", "VROUTER_MANAGEMENT", "EXTERNAL", "IP6", "IP6_ULA", "IP6_PREFIX_LENGTH"),
+    "VROUTER_IP6",
+)
+_ROUTED_CONTEXT = (
+    *_NETWORK_CONTEXT,
+    *("METRIC", "METHOD", "IP6_GATEWAY", "IP6_METRIC", "IP6_METHOD"),
+)
+
 _METRICS = ("VMS", "RUNNING_VMS", "CPU", "RUNNING_CPU", "MEMORY", "RUNNING_MEMORY")
 
 
@@ -35,6 +45,8 @@ class Profile:
     """What a pool says to a search text when its database is sqlite."""
     resize_refused: str
     """What one.vm.resize says of a VM that is RUNNING."""
+    network_context: tuple[str, ...] = _ROUTED_CONTEXT
+    """What NETWORK=YES adds to the context, after ``ETHn_``."""
     has_infoset: bool = True
     """one.vmpool.infoset exists (5.12)."""
     monitoring_apart: bool = True
@@ -71,6 +83,7 @@ PROFILES = {
             restricted=(*_RESTRICTED, "RAW"),
             search_refused="Full text search is not supported by the SQL backend",
             resize_refused="Cannot resize a VM in state RUNNING",
+            network_context=(*_NETWORK_CONTEXT, "CONTEXT_FORCE_IPV4", "GATEWAY6"),
             has_infoset=False,
             monitoring_apart=False,
             newer_body=False,
@@ -94,6 +107,7 @@ PROFILES = {
             restricted=(*_RESTRICTED, *_PINNING, "RAW/DATA"),
             search_refused="JSON query search is not supported by the SQL backend",
             resize_refused="Hotplug resize not supported by driver dummy",
+            network_context=(*_ROUTED_CONTEXT, "ROUTES"),
             plans=True,
             public_clouds=False,
             quota_metrics=(

@@ -33,8 +33,8 @@ def vm_body(
             f"<VM>{owned(vm)}{permissions(vm.permissions)}",
             f"<LAST_POLL>{vm.last_poll if monitoring else 0}</LAST_POLL>",
             f"<STATE>{vm.state.state}</STATE><LCM_STATE>{vm.state.lcm_state}</LCM_STATE>",
-            f"<PREV_STATE>{vm.previous.state}</PREV_STATE>",
-            f"<PREV_LCM_STATE>{vm.previous.lcm_state}</PREV_LCM_STATE>",
+            f"<PREV_STATE>{vm.state.state}</PREV_STATE>",
+            f"<PREV_LCM_STATE>{vm.state.lcm_state}</PREV_LCM_STATE>",
             _life(vm),
             f"<MONITORING>{values}</MONITORING>",
             "<SCHED_ACTIONS></SCHED_ACTIONS>" if newer else "",
@@ -58,7 +58,7 @@ def vm_row(vm: Vm, profile: Profile) -> str:
         for device in template.vectors(kind)
     )
     shown = _ROW_ATTRIBUTES | ({"PUBLIC_CLOUD"} if profile.public_clouds else set())
-    user_template = attributes(item for item in vm.user_template if item[0] in shown)
+    user_template = attributes(item for item in vm.user_template if item[0] in shown and item[1])
     stay = "<HISTORY_RECORDS/>"
     if vm.history:
         record = _row_history(vm.id, len(vm.history) - 1, vm.history[-1], newer)

@@ -1,0 +1,148 @@
+"""How a VM comes into the world from a merged template. Source: ``VirtualMachine::insert``."""
+
+import uuid
+from dataclasses import dataclass
+
+from one2one.opennebula.template import Template, Vector, check_value
+from one2one.sandbox.cloud.accounts import User
+from one2one.sandbox.cloud.context import build_context
+from one2one.sandbox.cloud.devices import NotOwned, Storehouse, next_id
+from one2one.sandbox.cloud.lifecycle import HOLD, PENDING
+from one2one.sandbox.cloud.merging import without
+from one2one.sandbox.cloud.objects import Vm
+from one2one.sandbox.cloud.profile import Profile
+from one2one.sandbox.cloud.refusal import not_allocated
+
+_KNOWN = frozenset(
+    (
+        *("INPUT", "FEATURES", "RAW", "OS", "GRAPHICS", "VIDEO", "CPU_MODEL", "TOPOLOGY"),
+        *("NUMA_NODE", "CPU_COST", "MEMORY_COST", "DISK_COST", "EMULATOR"),
+    )
+)
+"""Attributes that go into TEMPLATE as they are; the rest is the user's own."""
+_CAPACITY = ("CPU", "MEMORY", "VCPU")
+_REBUILT = (*_CAPACITY, "NAME", "VMID", "DISK", "NIC", "CONTEXT", "SUBMIT_ON_HOLD")
+
+_RULES: tuple[Vector, ...] = tuple(
+    {
+        "PROTOCOL": "ALL",
+        "RULE_TYPE": direction,
+        "SECURITY_GROUP_ID": "0",
+        "SECURITY_GROUP_NAME": "default",
+    }
+    for direction in ("OUTBOUND", "INBOUND")
+)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a user wants to have."""
+
+    owner: User
+    name: str
+    template: Template
+    """The merged one."""
+    template_id: int
+    template_name: str
+    hold: bool
+
+
+def create(order: Order, vm_id: int, now: int, storehouse: Storehouse, profile: Profile) -> Vm:
+    """Return the VM that *order* asks for; raises Refusal, and then nothing was created."""
+    wanted, owner = order.template, order.owner
+    template = Template([("VMID", str(vm_id)), ("TEMPLATE_ID", str(order.template_id))])
+    for name, value in wanted:
+        if name in _KNOWN:
+            template.add(name, value)
+    _add_capacity(template, wanted)
+    if profile.newer_body and not template.vectors("OS"):
+        template.add("OS", {"UUID": str(uuid.uuid4())})
+    vm = Vm(
+        id=vm_id,
+        uid=owner.id,
+        gid=owner.group.id,
+        uname=owner.name,
+        gname=owner.group.name,
+        name=order.name or f"{order.template_name}-{vm_id}",
+        stime=now,
+        template=template,
+        user_template=without(wanted, *_REBUILT, *_KNOWN),
+        state=HOLD if order.hold else PENDING,
+    )
+    _add_devices(vm, wanted, storehouse, profile)
+    if order.hold:
+        template.add("SUBMIT_ON_HOLD", "YES")
+    if any(name == "CONTEXT" for name, _ in wanted):
+        disk_id = next_id(template.vectors("DISK"), "DISK_ID")
+        context = build_context(wanted.vector("CONTEXT"), vm, owner, disk_id, profile)
+        template.add("CONTEXT", context)
+    vm.template = with_requirements(template, profile)
+    check_storable(vm)
+    return vm
+
+
+def with_requirements(template: Template, profile: Profile) -> Template:
+    """Return *template* with the AUTOMATIC_… requirements of where its VM may run."""
+    public = "!(PUBLIC_CLOUD = YES) & " if profile.public_clouds else ""
+    clusters = '("CLUSTERS/ID" @> 0)'
+    system = template.text("TM_MAD_SYSTEM")
+    requirements = {
+        "AUTOMATIC_REQUIREMENTS": f"(CLUSTER_ID = 0) & {public}!(PIN_POLICY = PINNED)",
+        "AUTOMATIC_DS_REQUIREMENTS": clusters + (f' & (TM_MAD = "{system}")' if system else ""),
+        "AUTOMATIC_NIC_REQUIREMENTS": clusters,
+    }
+    return Template([*without(template, *requirements), *requirements.items()])
+
+
+def check_storable(vm: Vm) -> None:
+    """Raise Refusal when *vm* holds what the database's XML cannot."""
+    try:
+        check_value("NAME", vm.name)
+        if set("<&") & set(vm.name):
+            raise ValueError("NAME")
+        for template in (vm.template, vm.user_template):
+            for name, value in template:
+                for text in [value] if isinstance(value, str) else value.values():
+                    check_value(name, text)
+    except ValueError:
+        raise not_allocated("Error transforming the VM to XML.") from None
+
+
+def _add_capacity(template: Template, wanted: Template) -> None:
+    memory, cpu, vcpu = (wanted.text(name) for name in ("MEMORY", "CPU", "VCPU"))
+    if _positive(memory, int) is None:
+        raise not_allocated("MEMORY attribute must be a positive integer value.")
+    if _positive(cpu, float) is None:
+        raise not_allocated("CPU attribute must be a positive float or integer value.")
+    if vcpu and _positive(vcpu, int) is None:
+        raise not_allocated("VCPU attribute must be a positive integer value.")
+    template.add("MEMORY", memory)
+    template.add("CPU", f"{float(cpu):g}")
+    if vcpu:
+        template.add("VCPU", vcpu)
+
+
+def _positive(text: str, kind: type[int] | type[float]) -> float | None:
+    try:
+        value = kind(text)
+    except ValueError:
+        return None
+    return value if value > 0 else None
+
+
+def _add_devices(vm: Vm, wanted: Template, storehouse: Storehouse, profile: Profile) -> None:
+    template = vm.template
+    try:
+        for number, nic in enumerate(wanted.vectors("NIC")):
+            template.add("NIC", storehouse.nic(nic, vm.id, number))
+        for number, disk in enumerate(wanted.vectors("DISK")):
+            template.add("DISK", storehouse.disk(disk, number, number, profile))
+    except NotOwned as error:
+        kind, name, section = error.args
+        raise not_allocated(
+            f"User {vm.uid} does not own a {kind} with name: {name} . "
+            f"Set {kind.upper()}_UNAME or {kind.upper()}_UID of owner in {section}."
+        ) from None
+    if template.vectors("NIC"):
+        for rule in _RULES:
+            template.add("SECURITY_GROUP_RULE", rule)
