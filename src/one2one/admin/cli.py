@@ -27,7 +27,7 @@ class Subcommand(NamedTuple):
 SUBCOMMANDS = {
     "demo": Subcommand("one2one.admin.demo", "demo", "Show a burst into a simulated cloud."),
     "doctor": Subcommand("one2one.admin.doctor.command", "doctor", "Check everything, read-only."),
-    "host": Subcommand("one2one.admin.host", "host", "Create, list and show hybrid hosts."),
+    "host": Subcommand("one2one.admin.host.command", "host", "Create, list and show hybrid hosts."),
     "install": Subcommand("one2one.admin.install.command", "install", "Install the drivers."),
     "sandbox": Subcommand("one2one.sandbox.command", "sandbox", "Serve a simulated OpenNebula."),
     "show": Subcommand("one2one.admin.status", "show", "Show both sides of one VM."),

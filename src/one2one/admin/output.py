@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Columns = Mapping[str, str]
 """A column's title and the field that it shows."""
 
+Sections = Mapping[str, Mapping[str, object]]
+"""Titles, and below each its lines: what, and its value."""
+
 _PIPE_WIDTH = 10_000
 
 
@@ -57,6 +60,27 @@ class Output:
                 writer.writerows([_cell(getattr(r, f)) for f in columns.values()] for r in rows)
             case Style.TABLE:
                 click.echo(render(table(rows, columns, header=self.header)), nl=False)
+
+    def print_one(self, thing: "DataclassInstance", sections: Sections) -> None:
+        """Print one *thing*: for CSV and as a table, what *sections* tell of it."""
+        match self.style:
+            case Style.JSON:
+                click.echo(json.dumps(asdict(thing), indent=2, ensure_ascii=False))
+            case Style.YAML:
+                click.echo(yaml(asdict(thing)))
+            case Style.CSV:
+                writer = csv.writer(sys.stdout, lineterminator="\n")
+                writer.writerows(
+                    (title, key, _cell(value))
+                    for title, lines in sections.items()
+                    for key, value in lines.items()
+                )
+            case Style.TABLE:
+                click.echo("\n\n".join(self._section(*section) for section in sections.items()))
+
+    def _section(self, title: str, lines: Mapping[str, object]) -> str:
+        header = [click.style(title, bold=True)] if self.header else []
+        return "\n".join([*header, *(f"{key:<18}: {_cell(lines[key])}" for key in lines)])
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -42,8 +42,13 @@ class Context:
 
 
 def explain(error: OneError, request: Request, remote: Remote | None = None) -> str:
-    """Return one line that names the VM, its host, the remote, the cause and the remedy."""
-    if remote is not None and not error.endpoint:
-        error.endpoint = remote.cloud.endpoint
-    whose = f" ({request.deploy_id})" if request.deploy_id else ""
-    return f"VM {request.vm.id}{whose} on host {request.host_name}: {error}"
+    """Return one line with the cause, the remedy, and then the VM, its host and the remote.
+
+    The cause comes first because oned shows its users little more than the first hundred
+    characters.
+    """
+    endpoint = error.endpoint or (remote.cloud.endpoint if remote else "")
+    where = [f"VM {request.vm.id}", request.deploy_id or request.vm.deploy_id]
+    where += [f"host {request.host_name}", error.call, endpoint]
+    remedy = f" {error.remedy}." if error.remedy else ""
+    return f"{error.cause.rstrip('.')}.{remedy} [{', '.join(filter(None, where))}]"

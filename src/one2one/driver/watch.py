@@ -13,6 +13,8 @@ from one2one.opennebula.errors import ConfigurationError, NotFound, OneError, Re
 from one2one.opennebula.states import State, VmState
 
 INTERVAL_S = 1.0
+FIRST_S = 0.2
+"""How soon the first of the waits is looked at: most clouds need less than a second."""
 GONE = State(VmState.DONE)
 """What a VM is when the remote says that it knows none with that id."""
 
@@ -52,8 +54,10 @@ class Watch:
         threading.Thread(target=self._run, name="watch", daemon=True).start()
 
     def _run(self) -> None:
+        pause = FIRST_S
         while True:
-            time.sleep(INTERVAL_S)
+            time.sleep(pause)
+            pause = INTERVAL_S
             with self._lock:
                 waits = self._waits
                 self._running = bool(waits)

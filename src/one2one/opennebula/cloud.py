@@ -4,14 +4,16 @@ Source of orders and meanings: ``src/rm/*.cc`` of each release. Every method rai
 ``opennebula.errors``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 
 from one2one.opennebula.client import Client
 from one2one.opennebula.connection import Server
 from one2one.opennebula.errors import MethodNotFound, ProtocolError
-from one2one.opennebula.records import Host, Vm, VmRow, VmTemplate
-from one2one.opennebula.xml import Element, integer, parse
+from one2one.opennebula.quotas import VmQuotas
+from one2one.opennebula.records import Host, Vm, VmRow, VmSummary, VmTemplate
+from one2one.opennebula.template import Template, from_xml
+from one2one.opennebula.xml import Element, each, integer, parse
 
 OWN = -3
 """Pool filter: what belongs to the calling user."""
@@ -19,8 +21,6 @@ VISIBLE = -2
 """Pool filter: whatever the calling user may see."""
 NOT_DONE = -1
 """VM state filter: any but DONE."""
-ANY_STATE = -2
-"""VM state filter: any."""
 
 
 class Update(IntEnum):
@@ -75,13 +75,22 @@ class Cloud:
         """Return the calling user's VMs that are not DONE, with ids from *first* to *last*."""
         return self._rows("one.vmpool.info", OWN, first, last, NOT_DONE)
 
+    def summaries(self) -> list[VmSummary]:
+        """Return all of the calling user's VMs that are not DONE."""
+        pool = self._pool("one.vmpool.info", OWN, -1, -1, NOT_DONE)
+        return [VmSummary.read(vm) for vm in pool]
+
     def vms_by_id(self, vm_ids: Iterable[int]) -> list[VmRow]:
-        """Return the VMs with these ids, DONE or not; unknown ids are left out.
+        """Return the calling user's VMs with these ids; unknown ids are left out.
 
         One call whatever their number: ``infoset``, or before 5.12 the range of ids that spans
-        them.
+        them, where VMs that are DONE are left out too.
         """
         return [VmRow.read(vm) for vm in self._by_id(vm_ids)]
+
+    def summaries_by_id(self, vm_ids: Iterable[int], whose: int = OWN) -> list[VmSummary]:
+        """Return the same VMs, or any user's, with their sizes, hosts and addresses."""
+        return [VmSummary.read(vm) for vm in self._by_id(vm_ids, whose)]
 
     def vms_with_addresses(self, vm_ids: Iterable[int]) -> list[Vm]:
         """Return the same VMs with what short rows have of their templates: size, disks, NICs."""
@@ -93,17 +102,33 @@ class Cloud:
         Their templates have size, disks and NICs, their user templates PUBLIC_CLOUD up to 6.10,
         their histories the last record.
         """
-        pool = self._xml("one.vmpool.info", VISIBLE, -1, -1, NOT_DONE)
-        return [Vm.read(vm) for vm in pool.iterfind("VM")]
+        pool = self._pool("one.vmpool.info", VISIBLE, -1, -1, NOT_DONE)
+        return [Vm.read(vm) for vm in pool]
 
     def own_vms_in_full(self) -> list[Vm]:
         """Return the calling user's VMs that are not DONE, whole: 4 KB and more for each."""
-        arguments = (OWN, -1, -1, NOT_DONE)
-        try:
-            pool = self._xml("one.vmpool.infoextended", *arguments)
-        except MethodNotFound:  # up to early 5.8, whose rows are whole
-            pool = self._xml("one.vmpool.info", *arguments)
-        return [Vm.read(vm) for vm in pool.iterfind("VM")]
+        return [Vm.read(vm) for vm in self._extended()]
+
+    def monitoring_by_id(self, vm_ids: Iterable[int]) -> dict[int, Template]:
+        """Return the newest monitoring record of each of these VMs that has one.
+
+        Before 5.12 the call for it answers with hours of records; the whole VMs, which have the
+        newest in them, are less.
+        """
+        wanted = set(vm_ids)
+        if not wanted:
+            return {}
+        records: Iterator[tuple[int, Element | None]]
+        if self._has_infoset:
+            pool = self._pool("one.vmpool.monitoring", OWN, 0, tag="MONITORING")
+            records = ((integer(record, "ID", -1), record) for record in pool)
+        else:
+            records = ((integer(vm, "ID"), vm.find("MONITORING")) for vm in self._extended())
+        return {
+            vm_id: from_xml(record)
+            for vm_id, record in records
+            if vm_id in wanted and record is not None
+        }
 
     def vm_template(self, template_id: int) -> VmTemplate:
         """Return a VM template."""
@@ -159,6 +184,10 @@ class Cloud:
         """Change the attributes of a host's template."""
         self.client.call("one.host.update", host_id, template, int(mode))
 
+    def quotas(self) -> tuple[VmQuotas, VmQuotas]:
+        """Return the VM quotas of the calling user and of its primary group."""
+        return VmQuotas.read(self.user()), VmQuotas.read(self.group())
+
     def user(self, user_id: int = -1) -> Element:
         """Return a user with its quotas, the caller by default."""
         return self._xml("one.user.info", user_id)
@@ -171,18 +200,27 @@ class Cloud:
         """Return oned's configuration, which only oneadmin may read."""
         return self._xml("one.system.config")
 
-    def _by_id(self, vm_ids: Iterable[int]) -> list[Element]:
+    def _by_id(self, vm_ids: Iterable[int], whose: int = OWN) -> Iterator[Element]:
         ids = sorted(set(vm_ids))
         if not ids:
-            return []
+            return
         if self._has_infoset:
             try:
-                pool = self._xml("one.vmpool.infoset", ",".join(map(str, ids)), False)
-                return pool.findall("VM")
+                yield from self._pool("one.vmpool.infoset", ",".join(map(str, ids)), False)
             except MethodNotFound:
                 self._has_infoset = False
-        pool = self._xml("one.vmpool.info", OWN, ids[0], ids[-1], ANY_STATE)
-        return [vm for vm in pool.iterfind("VM") if integer(vm, "ID") in set(ids)]
+            else:
+                return
+        pool = self._pool("one.vmpool.info", whose, ids[0], ids[-1], NOT_DONE)
+        wanted = set(ids)
+        yield from (vm for vm in pool if integer(vm, "ID") in wanted)
+
+    def _extended(self) -> Iterator[Element]:
+        arguments = (OWN, -1, -1, NOT_DONE)
+        try:
+            yield from self._pool("one.vmpool.infoextended", *arguments)
+        except MethodNotFound:  # up to early 5.8, whose rows are whole
+            yield from self._pool("one.vmpool.info", *arguments)
 
     def _id(self, method: str, *arguments: str | int | bool) -> int:
         answer = self.client.call(method, *arguments)
@@ -191,12 +229,25 @@ class Cloud:
         return answer
 
     def _rows(self, method: str, *arguments: str | int | bool) -> list[VmRow]:
-        return [VmRow.read(vm) for vm in self._xml(method, *arguments).iterfind("VM")]
+        return [VmRow.read(vm) for vm in self._pool(method, *arguments)]
+
+    def _pool(
+        self, method: str, *arguments: str | int | bool, tag: str = "VM"
+    ) -> Iterator[Element]:
+        """Yield each object of a pool, until the next one is asked for."""
+        answer = self.client.call(method, *arguments)
+        try:
+            yield from each(str(answer), tag)
+        except ProtocolError as error:
+            raise self._located(error, method) from None
 
     def _xml(self, method: str, *arguments: str | int | bool) -> Element:
         answer = self.client.call(method, *arguments)
         try:
             return parse(str(answer))
         except ProtocolError as error:
-            error.call, error.endpoint = method, self.endpoint
-            raise
+            raise self._located(error, method) from None
+
+    def _located(self, error: ProtocolError, method: str) -> ProtocolError:
+        error.call, error.endpoint = method, self.endpoint
+        return error

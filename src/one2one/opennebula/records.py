@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 
 from one2one.opennebula.states import State
 from one2one.opennebula.template import Template, from_xml
-from one2one.opennebula.xml import Element, integer, text
+from one2one.opennebula.xml import Element, integer, number, text
+
+_ADDRESSES = frozenset({"IP", "IP6", "IP6_GLOBAL", "IP6_ULA"})
+"""What a NIC calls its addresses; a link-local one (IP6_LINK) means nothing elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,39 @@ class VmRow:
             state=State(integer(vm, "STATE"), integer(vm, "LCM_STATE", 0)),
             deploy_id=text(vm, "DEPLOY_ID"),
             stime=integer(vm, "STIME", 0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VmSummary(VmRow):
+    """What the short pool rows tell of a VM."""
+
+    cpu: float
+    """Cores."""
+    memory: int
+    """MB."""
+    host_id: int
+    """The host of its newest history record; −1 when it never had one."""
+    host_name: str
+    addresses: tuple[str, ...]
+    """IP addresses of its NICs, in their order."""
+
+    @classmethod
+    def read(cls, vm: Element) -> "VmSummary":
+        """Return the summary in a ``<VM>``; raises ProtocolError when it has no id or state."""
+        row = VmRow.read(vm)
+        newest = next(vm.iterfind("HISTORY_RECORDS/HISTORY[last()]"), None)
+        return cls(
+            id=row.id,
+            name=row.name,
+            state=row.state,
+            deploy_id=row.deploy_id,
+            stime=row.stime,
+            cpu=number(vm, "TEMPLATE/CPU"),
+            memory=int(number(vm, "TEMPLATE/MEMORY")),
+            host_id=-1 if newest is None else integer(newest, "HID", -1),
+            host_name="" if newest is None else text(newest, "HOSTNAME"),
+            addresses=_addresses(vm),
         )
 
 
@@ -144,6 +180,12 @@ class VmTemplate:
 def _template(element: Element, path: str) -> Template:
     found = element.find(path)
     return Template() if found is None else from_xml(found)
+
+
+def _addresses(vm: Element) -> tuple[str, ...]:
+    nics = (nic for kind in ("NIC", "NIC_ALIAS") for nic in vm.iterfind(f"TEMPLATE/{kind}"))
+    found = (member.text for nic in nics for member in nic if member.tag in _ADDRESSES)
+    return tuple(dict.fromkeys(address for address in found if address))
 
 
 def _placement(history: Element) -> Placement:

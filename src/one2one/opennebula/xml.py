@@ -1,5 +1,8 @@
 """Reading XML from outside, which is hostile until shown otherwise."""
 
+import io
+from collections.abc import Iterator
+
 from lxml import etree
 
 from one2one.opennebula.errors import ProtocolError
@@ -22,11 +25,40 @@ def parse(document: str | bytes) -> Element:
     try:
         root = etree.fromstring(document, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        excerpt = document[:_EXCERPT].decode(errors="replace")
-        raise ProtocolError(f"not XML ({error}): {excerpt!r}", remedy="") from None
+        raise _not_xml(document, error) from None
+    _refuse_doctype(root)
+    return root
+
+
+def each(document: str, tag: str) -> Iterator[Element]:
+    """Yield the children of the root that are called *tag*, each one only until the next.
+
+    For pools, whose tree as a whole would take ten times their text. Raises ProtocolError as
+    ``parse`` does, though only where the fault is.
+    """
+    data = document.encode()
+    parser = etree.iterparse(
+        io.BytesIO(data), tag=tag, resolve_entities=False, no_network=True, load_dtd=False
+    )
+    try:
+        for _, element in parser:
+            parent = element.getparent()
+            if parent is not None and parent.getparent() is None:
+                _refuse_doctype(parent)
+                yield element
+                parent.remove(element)
+    except etree.XMLSyntaxError as error:
+        raise _not_xml(data, error) from None
+
+
+def _not_xml(document: bytes, error: Exception) -> ProtocolError:
+    excerpt = document[:_EXCERPT].decode(errors="replace")
+    return ProtocolError(f"not XML ({error}): {excerpt!r}", remedy="")
+
+
+def _refuse_doctype(root: Element) -> None:
     if root.getroottree().docinfo.internalDTD is not None:
         raise ProtocolError("XML with a DOCTYPE, which OpenNebula never sends", remedy="")
-    return root
 
 
 def text(element: Element, path: str, default: str = "") -> str:
@@ -43,3 +75,12 @@ def integer(element: Element, path: str, default: int | None = None) -> int:
         if default is not None:
             return default
         raise ProtocolError(f"<{element.tag}> has no whole number at {path}: {value!r}") from None
+
+
+def number(element: Element, path: str) -> float:
+    """Return the number at *path*, 0 where there is none that is finite and not negative."""
+    try:
+        value = float(element.findtext(path) or 0)
+    except ValueError:
+        return 0.0
+    return value if 0 <= value < float("inf") else 0.0

@@ -144,15 +144,15 @@ class FrontEnd:
         host.update(**{"PUBLIC_CLOUD": "YES", "HYPERVISOR": "opennebula"} | attributes)
         return host
 
-    def add_vm(self, template: Mapping[str, Value], *, name: str = "") -> LocalVm:
-        """Create a VM, PENDING, of a new VM template."""
-        named = {"NAME": "hybrid-template"} | dict(template)
-        template_id = self.call("one.template.allocate", to_xml(Template(named.items())))
-        return self.instantiate(int(template_id), name=name)
+    def add_template(self, template: Mapping[str, Value], *, name: str = "hybrid-template") -> int:
+        """Create a VM template, and return its id."""
+        text = to_xml(Template([("NAME", name), *template.items()]))
+        return int(self.call("one.template.allocate", text))
 
-    def instantiate(self, template_id: int, *, name: str = "") -> LocalVm:
-        """Create a VM, PENDING."""
-        vm_id = self.call("one.template.instantiate", template_id, name, False, "", False)
+    def add_vm(self, template: Mapping[str, Value] | int, *, name: str = "") -> LocalVm:
+        """Create a VM, PENDING, from a VM template: a new one, or one that exists."""
+        number = template if isinstance(template, int) else self.add_template(template)
+        vm_id = self.call("one.template.instantiate", number, name, False, "", False)
         return LocalVm(int(vm_id), self.pools, self.call)
 
     def _build(self) -> None:

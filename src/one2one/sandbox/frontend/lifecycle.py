@@ -102,14 +102,16 @@ class LifeCycle:
         if recreate:
             self.move(vm, active(LcmState.CLEANUP_RESUBMIT))
             self._send("CLEANUP", vm)
-        elif was_active and self._generation.stream_driver:
+            return
+        if was_active:
             self.move(vm, active(LcmState.CLEANUP_DELETE))
+        # Until 5.12 the message is written when the VM is DONE already.
+        early = was_active and self._generation.stream_driver
+        if early:
             self._send("CLEANUP", vm)
-            self.move(vm, end)
-        else:
-            self.move(vm, end)
-            if was_active or self._generation.public_cloud:
-                self._send("CLEANUP", vm)
+        self.move(vm, end)
+        if not early and (was_active or self._generation.public_cloud):
+            self._send("CLEANUP", vm)
 
     def _renew(self, vm: Vm, action: int) -> None:
         """Close the history record and begin another; only a resume is noted in the new one."""
