@@ -1,0 +1,161 @@
+"""Pools, quotas and monitoring as real clouds of three series answered them."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from one2one.opennebula import rpc
+from one2one.opennebula.errors import ProtocolError
+from one2one.opennebula.quotas import Quota, VmQuotas
+from one2one.opennebula.records import VmRow, VmSummary
+from one2one.opennebula.states import RUNNING, State
+from one2one.opennebula.xml import each, parse
+
+DATA = Path(__file__).parent.parent / "data"
+VERSIONS = ["5.10", "6.10", "7.2"]
+
+
+def recorded(version: str, method: str, note: str = "") -> list[Any]:
+    """Return the results of a method that succeeded."""
+    with gzip.open(DATA / f"api-{version}.jsonl.gz", "rt", encoding="utf-8") as lines:
+        calls = [json.loads(line) for line in lines]
+    return [
+        call["result"][1]
+        for call in calls
+        if call["method"] == method
+        and note in call["note"]
+        and call["result"]
+        and call["result"][0]
+    ]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_short_and_extended_rows_tell_the_same(version: str) -> None:
+    short = recorded(version, "one.vmpool.info")[0]
+    extended = recorded(version, "one.vmpool.infoextended")[0]
+
+    summaries = [VmSummary.read(vm) for vm in each(short, "VM")]
+
+    assert summaries == [VmSummary.read(vm) for vm in each(extended, "VM")]
+    newest = summaries[0]
+    assert newest.name == "remote-opennebula-41"
+    assert newest.state == RUNNING
+    assert (newest.cpu, newest.memory) == (0.1, 128)
+    assert newest.host_name.startswith("hv")
+    # the network of the 5.10 recording has no IP addresses
+    assert len(newest.addresses) == (0 if version == "5.10" else 1)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_pool_read_piece_by_piece_is_the_pool_read_at_once(version: str) -> None:
+    for document in recorded(version, "one.vmpool.info"):
+        whole = [VmRow.read(vm) for vm in parse(document).iterfind("VM")]
+        assert [VmRow.read(vm) for vm in each(document, "VM")] == whole
+
+
+def test_a_summary_has_the_newest_host_and_each_address_once() -> None:
+    vm = parse(
+        "<VM><ID>7</ID><STATE>8</STATE><LCM_STATE>0</LCM_STATE><TEMPLATE><CPU>x</CPU>"
+        "<MEMORY>-5</MEMORY><NIC><IP>10.0.0.7</IP><IP6_GLOBAL>2001:db8::7</IP6_GLOBAL>"
+        "<IP6_LINK>fe80::7</IP6_LINK></NIC><NIC_ALIAS><IP>10.0.0.7</IP></NIC_ALIAS></TEMPLATE>"
+        "<HISTORY_RECORDS><HISTORY><HID>1</HID><HOSTNAME>a</HOSTNAME></HISTORY>"
+        "<HISTORY><HID>2</HID><HOSTNAME>b</HOSTNAME></HISTORY></HISTORY_RECORDS></VM>"
+    )
+
+    summary = VmSummary.read(vm)
+
+    assert summary.state == State(8)
+    assert (summary.host_id, summary.host_name) == (2, "b")
+    assert summary.addresses == ("10.0.0.7", "2001:db8::7")
+    assert (summary.cpu, summary.memory) == (0, 0)
+
+
+@pytest.mark.parametrize("document", ["<VM_POOL><VM></VM><VM>", "", "<html>", "VM"])
+def test_half_a_pool_is_an_error(document: str) -> None:
+    with pytest.raises(ProtocolError, match="not XML"):
+        list(each(document, "VM"))
+
+
+def test_a_pool_with_a_doctype_is_an_error() -> None:
+    bomb = '<!DOCTYPE P [<!ENTITY a "aaaa">]><P><VM>&a;</VM></P>'
+    with pytest.raises(ProtocolError, match="DOCTYPE"):
+        list(each(bomb, "VM"))
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=200))
+def test_a_long_answer_is_read_as_any_other(value: str) -> None:
+    top = etree.Element("string")
+    try:
+        top.text = value
+    except ValueError:
+        return
+    text = etree.tostring(top, encoding="unicode")
+    body = (
+        "<?xml version='1.0'?><methodResponse><params><param><value><array><data>"
+        f"<value><boolean>1</boolean></value><value>{text}</value><value><i4>0</i4></value>"
+        "</data></array></value></param></params></methodResponse>"
+    )
+    assert rpc.result(body.encode()) == value
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_recorded_quotas(version: str) -> None:
+    user = VmQuotas.read(parse(recorded(version, "one.user.info")[0]))
+    group = VmQuotas.read(parse(recorded(version, "one.group.info")[0]))
+
+    assert (user.cpu.limit, user.memory.limit, user.vms.limit) == (50, 65536, 1000)
+    assert user.running_cpu.limit is None
+    assert user.cpu.used == group.cpu.used > 0
+    assert group.cpu.limit is None
+
+
+def test_an_account_without_quotas_has_no_limits() -> None:
+    oneadmin = VmQuotas.read(parse(recorded("6.10", "one.user.info", "oneadmin self")[0]))
+    assert oneadmin.cpu == oneadmin.vms == oneadmin.running_memory == Quota(None, 0)
+
+
+def user_with(quota: str, default: str = "") -> VmQuotas:
+    return VmQuotas.read(
+        parse(
+            f"<USER><NAME>burst</NAME><VM_QUOTA>{quota}</VM_QUOTA><DEFAULT_USER_QUOTAS>"
+            f"<VM_QUOTA>{default}</VM_QUOTA></DEFAULT_USER_QUOTAS></USER>"
+        )
+    )
+
+
+def test_minus_one_is_the_default_and_minus_two_none() -> None:
+    default = "<VM><CPU>8</CPU><MEMORY>-2</MEMORY></VM>"
+    quotas = user_with("<VM><CPU>-1</CPU><MEMORY>-1</MEMORY><VMS>-2</VMS></VM>", default)
+    assert quotas.cpu.limit == 8
+    assert quotas.memory.limit is None
+    assert quotas.vms.limit is None
+    assert quotas.running_vms.limit is None
+
+
+def test_without_an_element_of_its_own_an_account_has_the_defaults() -> None:
+    assert user_with("", "<VM><CPU>0</CPU></VM>").cpu == Quota(0, 0)
+
+
+def test_quotas_for_some_clusters_do_not_count_for_all() -> None:
+    quotas = user_with(
+        "<VM><CLUSTER_IDS>0,100</CLUSTER_IDS><CPU>1</CPU><CPU_USED>1</CPU_USED></VM>"
+        "<VM><CLUSTER_IDS></CLUSTER_IDS><CPU>9</CPU><CPU_USED>2.5</CPU_USED></VM>"
+    )
+    assert quotas.cpu == Quota(9, 2.5)
+
+
+@pytest.mark.parametrize("value", ["many", "-3", "nan", "inf", "1,5"])
+def test_what_is_not_a_quota_is_named(value: str) -> None:
+    with pytest.raises(ProtocolError, match=r"quota CPU of user burst is '.*', not a number"):
+        user_with(f"<VM><CPU>{value}</CPU></VM>")
+
+
+def test_a_negative_usage_is_named() -> None:
+    with pytest.raises(ProtocolError, match="CPU_USED of user burst"):
+        user_with("<VM><CPU>1</CPU><CPU_USED>-1</CPU_USED></VM>")
