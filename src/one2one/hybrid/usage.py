@@ -1,0 +1,76 @@
+"""What a remote VM uses, as the local cloud shows it.
+
+The values come from a remote hypervisor by way of the remote cloud, and end in the local cloud's
+database and interfaces. So only what is a number or an address is taken, and written anew.
+"""
+
+import re
+from collections.abc import Iterable
+from ipaddress import ip_address
+
+from one2one.opennebula.records import VmSummary
+from one2one.opennebula.template import Template
+
+_COUNTERS = (
+    "MEMORY",
+    "NETRX",
+    "NETTX",
+    "DISKRDBYTES",
+    "DISKRDIOPS",
+    "DISKWRBYTES",
+    "DISKWRIOPS",
+)
+"""MEMORY is in KB, the others count up from the VM's start: bytes and operations."""
+_LARGEST = 2**63
+_NOT_IN_A_NAME = re.compile(r"[^\w.:-]", re.ASCII)
+_MAX_ADDRESSES = 32
+
+Usage = dict[str, str]
+"""Attributes of MONITORING; every value is plain: letters, digits and ``._:,-``."""
+
+
+def usage(remote: VmSummary, record: Template) -> Usage:
+    """Return what to show of a VM; *record* is its newest monitoring, empty without any.
+
+    Besides the counters these are its addresses, where the local command line and interface
+    look for them, and for the curious its id, state and host in the remote cloud.
+    """
+    values: Usage = {}
+    cpu = _number(record.text("CPU"))
+    if cpu is not None:
+        values["CPU"] = f"{cpu:.2f}".rstrip("0").rstrip(".")
+    for name in _COUNTERS:
+        count = _number(record.text(name))
+        if count is not None:
+            values[name] = str(int(count))
+    guest = [record.text("GUEST_IP"), *record.text("GUEST_IP_ADDRESSES").split(",")]
+    addresses = list(_addresses([*remote.addresses, *guest]))
+    if addresses:
+        values["GUEST_IP"] = addresses[0]
+        values["GUEST_IP_ADDRESSES"] = ",".join(addresses[:_MAX_ADDRESSES])
+    values["REMOTE_VM_ID"] = str(remote.id)
+    values["REMOTE_STATE"] = _NOT_IN_A_NAME.sub("_", str(remote.state))
+    if remote.host_name:
+        values["REMOTE_HOST"] = _NOT_IN_A_NAME.sub("_", remote.host_name)
+    return values
+
+
+def _number(value: str) -> float | None:
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if 0 <= number < _LARGEST else None
+
+
+def _addresses(candidates: Iterable[str]) -> Iterable[str]:
+    """Return what is an address of a machine, each once, in their order."""
+    found: dict[str, None] = {}
+    for candidate in candidates:
+        try:
+            address = ip_address(candidate.partition("%")[0].strip())
+        except ValueError:
+            continue
+        if not (address.is_loopback or address.is_link_local or address.is_unspecified):
+            found[address.compressed] = None
+    return found
