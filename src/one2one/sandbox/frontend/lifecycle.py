@@ -24,7 +24,6 @@ Send = Callable[[str, Vm], None]
 _MARKS = {pending.mark for pending in PENDING.values()}
 _MARKED = {pending.name for pending in PENDING.values()}
 _DELETED, _RECREATED = 13, 14
-_ENDS_STAY = (VmState.STOPPED, VmState.UNDEPLOYED, VmState.DONE)
 _ENDS_RUN = (
     LcmState.EPILOG,
     LcmState.EPILOG_STOP,
@@ -140,7 +139,7 @@ class LifeCycle:
             place.action = 0
             place.uid = place.gid = place.request_id = -1
             place.etime = place.retime = 0
-        elif state in _ENDS_STAY and old.state == VmState.ACTIVE:
+        elif old.lcm_state in SETTLED:
             place.etime = place.eetime = now
         elif lcm in _ENDS_RUN or vm.state in RESTING:
             self._stop_running(vm, now)
