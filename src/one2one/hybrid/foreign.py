@@ -1,0 +1,82 @@
+"""VMs of the account that no front-end made: offered to the local cloud for import.
+
+oned calls them wild, up to 6.10: ``onehost importvm`` creates a local VM from the template that is
+offered and takes it for one that runs, or is off, already. 7.x has no such import. Source:
+``Host::import_wild`` in OpenNebula's Ruby library.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from one2one.hybrid.naming import HYBRID_ID, deploy_id, local_id
+from one2one.opennebula.records import Vm
+from one2one.opennebula.states import VmState
+from one2one.opennebula.template import Template, Vector, to_text
+
+_MARKS = (HYBRID_ID, "REMOTE_OPENNEBULA", "REMOTE_OPENNEBULA_VM_ID", "REMOTE_OPENNEBULA_DEPLOY_ID")
+_NOT_IN_A_NAME = re.compile(r"[^\w .,@+()=!-]|[\U00010000-\U0010ffff]")
+_AMOUNT = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Wild:
+    """A VM as oned lists it for import."""
+
+    deploy_id: str
+    name: str
+    """No two that are offered together have the same."""
+    import_template: str
+    """Template text."""
+
+
+def foreign(
+    vms: Iterable[Vm], known: Collection[int], host_name: str, version: tuple[int, ...]
+) -> list[Wild]:
+    """Return those of the account's *vms* that may be imported into the local cloud.
+
+    *known* are the ids that local VMs have already. A VM with marks is never among them, be it
+    of this front-end, of another or of the Ruby driver, nor one that neither runs nor is off:
+    an import knows nothing else.
+    """
+    if version >= (7,):
+        return []
+    attribute = "DEPLOY_ID" if version >= (5, 12) else "IMPORT_VM_ID"
+    offered, names = [], set[str]()
+    for vm in vms:
+        if vm.id in known or _is_marked(vm):
+            continue
+        if vm.state.state not in (VmState.ACTIVE, VmState.POWEROFF):
+            continue
+        name = _NOT_IN_A_NAME.sub("_", vm.name)[:100] or "vm"
+        if name in names:
+            name = f"{name}-{vm.id}"
+        names.add(name)
+        template = _import_template(vm, name, host_name, attribute)
+        offered.append(Wild(deploy_id(vm.id), name, template))
+    return offered
+
+
+def _is_marked(vm: Vm) -> bool:
+    return local_id(vm.name) is not None or any(map(vm.user_template.text, _MARKS))
+
+
+def _import_template(vm: Vm, name: str, host_name: str, attribute: str) -> str:
+    template = Template([("NAME", name)])
+    for size in ("CPU", "VCPU", "MEMORY"):
+        amount = vm.template.text(size)
+        if _AMOUNT.fullmatch(amount):
+            template.add(size, amount)
+    public_cloud: Vector = {"TYPE": "opennebula"}
+    template_id = vm.template.text("TEMPLATE_ID")
+    if template_id.isdecimal():
+        public_cloud["TEMPLATE_ID"] = template_id
+    template.add("PUBLIC_CLOUD", public_cloud)
+    template.add("HYPERVISOR", "opennebula")
+    template.add(attribute, deploy_id(vm.id))
+    if vm.state.state == VmState.POWEROFF:
+        template.add("IMPORT_STATE", "POWEROFF")
+    if not _NOT_IN_A_NAME.search(host_name):
+        template.add("SCHED_REQUIREMENTS", f'NAME = "{host_name}"')
+    template.add("DESCRIPTION", f"Imported from a remote OpenNebula, where it is VM {vm.id}")
+    return to_text(template)
