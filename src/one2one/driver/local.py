@@ -18,7 +18,7 @@ from one2one.hybrid.settings import Settings, read_settings
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Server
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Refused
-from one2one.opennebula.records import Vm
+from one2one.opennebula.records import Host, Vm
 from one2one.opennebula.secrets import decrypt
 from one2one.opennebula.template import to_text
 from one2one.opennebula.xml import text
@@ -48,11 +48,19 @@ class LocalCloud:
 
         Raises ConfigurationError for missing or wrong attributes, and the errors of a call.
         """
-        host = self.cloud.host(host_id, decrypt=True)
+        host = self.host(host_id)
         if host.name != host_name:
             raise ConfigurationError(f"host {host_id} is {host.name!r}, not {host_name!r}")
+        return self.settings_of(host)
+
+    def host(self, host_id: int) -> Host:
+        """Return a host, its attributes as clear as oned shows them."""
+        return self.cloud.host(host_id, decrypt=True)
+
+    def settings_of(self, host: Host) -> Settings:
+        """Return what *host* says about its remote cloud; raises as ``settings`` does."""
         settings = read_settings(host)
-        if self._keeps_encrypted():
+        if self.version() < (5, 10):  # such an oned decrypts nothing for its drivers
             settings = replace(settings, password=self._decrypted(settings.password))
         return settings
 
@@ -99,12 +107,12 @@ class LocalCloud:
                 "TOKEN_PASSWORD",
             ) from None
 
-    def _keeps_encrypted(self) -> bool:
-        """Tell whether oned is one of 5.6 to 5.8, which decrypts nothing for its drivers."""
+    def version(self) -> tuple[int, int]:
+        """Return oned's release, such as ``(6, 10)``; asked for once."""
         if self._version is None:
             numbers = self.cloud.version().split(".")
             self._version = (int(numbers[0]), int(numbers[1]))
-        return self._version < (5, 10)
+        return self._version
 
     def _decrypted(self, password: str) -> str:
         """Return a host's password as 5.6 and 5.8 were given it: long ones they keep in clear."""

@@ -35,14 +35,17 @@ class Remotes:
         The host is read anew each time, which costs one local call: new credentials count at
         once, and no operation can reach a cloud that the host no longer names.
         """
-        settings = self._local.settings(host_id, host_name)
+        return self.opened(self._local.settings(host_id, host_name))
+
+    def opened(self, settings: Settings) -> Remote:
+        """Return the remote that *settings*, just read from its host, name."""
         with self._lock:
-            known = self._remotes.get(host_id)
+            known = self._remotes.get(settings.host_id)
             if known is not None and _same_cloud(known.settings, settings):
                 remote = replace(known, settings=settings)
             else:
                 remote = _open(settings)
-            self._remotes[host_id] = remote
+            self._remotes[settings.host_id] = remote
         return remote
 
     def close(self) -> None:
