@@ -32,7 +32,9 @@ SUBCOMMANDS = {
     "sandbox": Subcommand("one2one.sandbox.command", "sandbox", "Serve a simulated OpenNebula."),
     "show": Subcommand("one2one.admin.status", "show", "Show both sides of one VM."),
     "status": Subcommand("one2one.admin.status", "status", "List the hybrid VMs, both sides."),
-    "template": Subcommand("one2one.admin.template", "template", "List and sync templates."),
+    "template": Subcommand(
+        "one2one.admin.template.command", "template", "List and sync templates."
+    ),
     "uninstall": Subcommand("one2one.admin.install.command", "uninstall", "Remove the drivers."),
 }
 

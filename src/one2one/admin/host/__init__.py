@@ -1,0 +1,1 @@
+"""Hybrid hosts: creating, listing, showing."""

@@ -1,0 +1,73 @@
+"""Creating a hybrid host: first the remote is asked, then the host made, complete or not at all."""
+
+from dataclasses import dataclass, field
+
+from one2one.admin.install.configuration import DRIVER
+from one2one.driver.local import LocalCloud
+from one2one.driver.remotes import server
+from one2one.hybrid.settings import Settings, read_settings
+from one2one.opennebula.cloud import Cloud, HostStatus, Update
+from one2one.opennebula.errors import OneError
+from one2one.opennebula.quotas import VmQuotas
+from one2one.opennebula.records import Host
+from one2one.opennebula.template import Template, to_xml
+from one2one.opennebula.xml import text
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the remote said when it was tried."""
+
+    version: str
+    user: str
+    group: str
+    templates: int
+    quotas: VmQuotas
+
+
+def try_remote(name: str, attributes: Template) -> Account:
+    """Return what the remote says to a host with these attributes; nothing is changed.
+
+    Raises ConfigurationError for wrong attributes, and the errors of a call.
+    """
+    settings: Settings = read_settings(Host(-1, name, DRIVER, DRIVER, (), attributes))
+    cloud = Cloud(server(settings), settings.session)
+    try:
+        user = cloud.user()
+        return Account(
+            version=cloud.version(),
+            user=text(user, "NAME"),
+            group=text(user, "GNAME"),
+            templates=len(cloud.vm_templates()),
+            quotas=VmQuotas.read(user),
+        )
+    finally:
+        cloud.client.close()
+
+
+@dataclass(frozen=True)
+class Created:
+    """The new host."""
+
+    id: int
+    password_is_clear: bool = field(default=False)
+    """Whether oned keeps the password in clear text."""
+
+
+def create(local: LocalCloud, name: str, attributes: Template, cluster_id: int) -> Created:
+    """Create the host and return it.
+
+    It is off line until it has all its attributes, so that nobody monitors half a host. It is
+    deleted again when they cannot be written; raises the errors of a call.
+    """
+    cloud = local.cloud
+    host_id = cloud.create_host(name, DRIVER, DRIVER, cluster_id)
+    try:
+        cloud.set_host_status(host_id, HostStatus.OFFLINE)
+        cloud.update_host(host_id, to_xml(attributes), Update.MERGE)
+        kept = cloud.host(host_id).template.text("ONE_PASSWORD")
+        cloud.set_host_status(host_id, HostStatus.ENABLED)
+    except (OneError, ValueError):
+        cloud.delete_host(host_id)
+        raise
+    return Created(host_id, password_is_clear=kept == attributes.text("ONE_PASSWORD"))

@@ -1,0 +1,30 @@
+"""Where a password comes from: a file, the environment, or a question; never an argument."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from one2one.opennebula.errors import ConfigurationError
+
+VARIABLE = "ONE_PASSWORD"
+
+
+def read_password(user: str, file: Path | None) -> str:
+    """Return the password of the remote user; raises ConfigurationError when there is none."""
+    if file is not None:
+        lines = file.read_text().splitlines()
+        password = lines[0] if lines else ""
+    elif VARIABLE in os.environ:
+        password = os.environ[VARIABLE]
+    elif sys.stdin.isatty():
+        password = click.prompt(f"Password or token of {user} in the remote", hide_input=True)
+    else:
+        raise ConfigurationError(
+            "no password, and nobody to ask: stdin is no terminal",
+            remedy=f"Use --password-file, or the environment variable {VARIABLE}",
+        )
+    if not password:
+        raise ConfigurationError("the password is empty", remedy="Give one")
+    return password

@@ -1,0 +1,145 @@
+"""What a list of hybrid hosts shows: each host, its remote cloud, and when they last met."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from one2one.admin.hosts import connect, hybrid_hosts, short_state
+from one2one.driver.local import LocalCloud
+from one2one.opennebula.errors import OneError
+from one2one.opennebula.quotas import Quota, VmQuotas
+from one2one.opennebula.records import Host
+
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class RemoteView:
+    """A remote cloud, as its account sees it."""
+
+    version: str
+    user_quotas: VmQuotas
+    group_quotas: VmQuotas
+
+    @property
+    def tightest(self) -> str:
+        """The quota of which the largest part is used, ``-`` without any."""
+        used = [
+            (quota.used / quota.limit, f"{quota.used:g}/{quota.limit:g} {name}")
+            for quotas in (self.user_quotas, self.group_quotas)
+            for name, quota in (("VMs", quotas.vms), ("CPU", quotas.cpu), ("MB", quotas.memory))
+            if quota.limit
+        ]
+        return max(used)[1] if used else "-"
+
+
+@dataclass(frozen=True)
+class HostView:
+    """A hybrid host."""
+
+    id: int
+    name: str
+    state: str
+    endpoint: str
+    vms: int
+    cpu: int
+    """Percent: 100 is one core."""
+    used_cpu: int
+    memory: int
+    """KB."""
+    used_memory: int
+    contact: int | None
+    """Seconds since it was monitored."""
+    remote: RemoteView | None
+    problem: str
+    """Why there is nothing of the remote."""
+
+    @property
+    def version(self) -> str:
+        """The remote's release."""
+        return self.remote.version if self.remote else "?"
+
+    @property
+    def quota(self) -> str:
+        """The remote account's tightest quota."""
+        return self.remote.tightest if self.remote else "?"
+
+    @property
+    def cpu_share(self) -> str:
+        """CPU that oned has given to VMs, of what there is."""
+        return f"{self.used_cpu}/{self.cpu}"
+
+    @property
+    def memory_share(self) -> str:
+        """Memory that oned has given to VMs, of what there is."""
+        return f"{size(self.used_memory)}/{size(self.memory)}"
+
+    @property
+    def last_contact(self) -> str:
+        """How long ago it was monitored."""
+        return "never" if self.contact is None else duration(self.contact)
+
+
+def view_hosts(local: LocalCloud) -> list[HostView]:
+    """Return every hybrid host; the remotes are asked at the same time."""
+    hosts = [local.cloud.host(host.id) for host in hybrid_hosts(local)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda host: view_host(local, host), hosts))
+
+
+def view_host(local: LocalCloud, host: Host) -> HostView:
+    """Return one host; a remote that cannot be asked is told as a problem."""
+    remote, problem = None, ""
+    try:
+        remote = _view_remote(local, host)
+    except OneError as error:
+        problem = str(error)
+    return HostView(
+        id=host.id,
+        name=host.name,
+        state=short_state(host),
+        endpoint=host.template.text("ONE_ENDPOINT"),
+        vms=len(host.vm_ids),
+        cpu=host.share.cpu,
+        used_cpu=host.share.used_cpu,
+        memory=host.share.memory,
+        used_memory=host.share.used_memory,
+        contact=max(0, int(time.time()) - host.monitored) if host.monitored else None,
+        remote=remote,
+        problem=problem,
+    )
+
+
+def _view_remote(local: LocalCloud, host: Host) -> RemoteView:
+    cloud = connect(local, host)
+    try:
+        return RemoteView(
+            version=cloud.version(),
+            user_quotas=VmQuotas.read(cloud.user()),
+            group_quotas=VmQuotas.read(cloud.group()),
+        )
+    finally:
+        cloud.client.close()
+
+
+def quota_text(quota: Quota) -> str:
+    """Return what is used of a quota, and the limit."""
+    return f"{quota.used:g} / {'unlimited' if quota.limit is None else f'{quota.limit:g}'}"
+
+
+def size(kilobytes: int) -> str:
+    """Return a size as OpenNebula prints it: 512M, 1.5G."""
+    number = float(kilobytes)
+    for unit in "KMGT":
+        if number < 1024 or unit == "T":
+            break
+        number /= 1024
+    return f"{number:.4g}{unit}"
+
+
+def duration(seconds: int) -> str:
+    """Return a time span as OpenNebula prints it: ``3d 04h10``, or seconds below a minute."""
+    if seconds < 60:
+        return f"{seconds}s"
+    days, rest = divmod(seconds, 86400)
+    return f"{days}d {rest // 3600:02}h{rest % 3600 // 60:02}"

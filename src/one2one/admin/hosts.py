@@ -1,0 +1,47 @@
+"""The hosts that stand for remote clouds, and the way to those clouds."""
+
+from one2one.admin.install.configuration import DRIVER
+from one2one.driver.local import LocalCloud
+from one2one.driver.remotes import server
+from one2one.opennebula.cloud import Cloud
+from one2one.opennebula.errors import NotFound
+from one2one.opennebula.records import Host
+from one2one.opennebula.states import HostState
+
+_SHORT = {
+    HostState.MONITORED: "on",
+    HostState.MONITORING_MONITORED: "on",
+    HostState.ERROR: "err",
+    HostState.MONITORING_ERROR: "err",
+    HostState.DISABLED: "dsbl",
+    HostState.MONITORING_DISABLED: "dsbl",
+    HostState.OFFLINE: "off",
+}
+
+
+def hybrid_hosts(local: LocalCloud) -> list[Host]:
+    """Return the hosts that our driver runs, by id."""
+    found = [host for host in local.cloud.hosts() if host.vm_mad == DRIVER]
+    return sorted(found, key=lambda host: host.id)
+
+
+def find_host(local: LocalCloud, name: str) -> Host:
+    """Return the hybrid host with a name or an id, with what only its own call tells.
+
+    Raises NotFound when there is none.
+    """
+    for host in hybrid_hosts(local):
+        if name in (host.name, str(host.id)):
+            return local.cloud.host(host.id)
+    raise NotFound(f"there is no hybrid host {name}", remedy="See: one2one host list")
+
+
+def connect(local: LocalCloud, host: Host) -> Cloud:
+    """Return the remote cloud of a host; nothing is connected yet."""
+    settings = local.settings(host.id, host.name)
+    return Cloud(server(settings), settings.session)
+
+
+def short_state(host: Host) -> str:
+    """Return a host's state as ``onehost list`` prints it."""
+    return _SHORT.get(HostState(host.state), "init")
