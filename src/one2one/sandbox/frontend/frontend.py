@@ -125,6 +125,11 @@ class FrontEnd:
         """The lines of ``oned.log``."""
         return self.pools.log
 
+    def wait_for_log(self, text: str, timeout: float = 30.0) -> None:
+        """Wait until a line of ``oned.log`` contains *text*; raises TimeoutError."""
+        if not self.pools.wait_for(lambda: any(text in line for line in self.log), timeout):
+            raise TimeoutError(f"no {text!r} in oned.log")
+
     def call(self, method: str, *arguments: str | int | bool) -> str | int:
         """Do a call of the local API as oneadmin; raises Refusal."""
         success, value, code, *more = self._api.call(method, (self.session, *arguments))

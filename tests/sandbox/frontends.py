@@ -1,0 +1,53 @@
+"""A front-end with a driver that does as a test tells it."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from one2one.opennebula.template import Value
+from one2one.sandbox.frontend.frontend import FrontEnd
+from one2one.sandbox.frontend.handles import LocalVm
+
+GENERATIONS = ("5.10", "6.10", "7.2")
+TEMPLATE: dict[str, Value] = {
+    "CPU": "0.1",
+    "MEMORY": "128",
+    "CONTEXT": {"GREETING": "hello world", "NETWORK": "yes"},
+    "PUBLIC_CLOUD": {"TYPE": "opennebula", "TEMPLATE_ID": "0"},
+}
+
+
+class Directed:
+    """The files that direct the fake driver."""
+
+    def __init__(self, directory: Path) -> None:
+        self._answers = directory / "answers"
+        self._notes = directory / "notes"
+        self.argv = [
+            sys.executable,
+            str(Path(__file__).with_name("fake_driver.py")),
+            *(str(self._answers), str(self._notes)),
+        ]
+        self.tell()
+
+    def tell(self, **answers: list[str]) -> None:
+        """Answer these actions so from now on, and all others with success."""
+        self._answers.write_text(json.dumps(answers))
+
+    def sent(self) -> list[str]:
+        """Return the first two words of each line that the driver was sent."""
+        return [" ".join(line.split()[:2]) for line in self._notes.read_text().splitlines()]
+
+
+@contextmanager
+def running(
+    generation: str, directed: Directed, **template: Value
+) -> Iterator[tuple[FrontEnd, LocalVm]]:
+    """Give a front-end, and a VM of it that runs."""
+    with FrontEnd(generation, driver=directed.argv) as frontend:
+        vm = frontend.add_vm(TEMPLATE | template)
+        vm.deploy(frontend.add_host("burst1"))
+        vm.wait("RUNNING")
+        yield frontend, vm
