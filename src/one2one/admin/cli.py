@@ -30,8 +30,8 @@ SUBCOMMANDS = {
     "host": Subcommand("one2one.admin.host.command", "host", "Create, list and show hybrid hosts."),
     "install": Subcommand("one2one.admin.install.command", "install", "Install the drivers."),
     "sandbox": Subcommand("one2one.sandbox.command", "sandbox", "Serve a simulated OpenNebula."),
-    "show": Subcommand("one2one.admin.status", "show", "Show both sides of one VM."),
-    "status": Subcommand("one2one.admin.status", "status", "List the hybrid VMs, both sides."),
+    "show": Subcommand("one2one.admin.vm.command", "show", "Show both sides of one VM."),
+    "status": Subcommand("one2one.admin.vm.command", "status", "List the hybrid VMs, both sides."),
     "template": Subcommand(
         "one2one.admin.template.command", "template", "List and sync templates."
     ),

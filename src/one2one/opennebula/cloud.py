@@ -75,9 +75,9 @@ class Cloud:
         """Return the calling user's VMs that are not DONE, with ids from *first* to *last*."""
         return self._rows("one.vmpool.info", OWN, first, last, NOT_DONE)
 
-    def summaries(self) -> list[VmSummary]:
-        """Return all of the calling user's VMs that are not DONE."""
-        pool = self._pool("one.vmpool.info", OWN, -1, -1, NOT_DONE)
+    def summaries(self, whose: int = OWN) -> list[VmSummary]:
+        """Return all of the calling user's VMs, or of any user's, that are not DONE."""
+        pool = self._pool("one.vmpool.info", whose, -1, -1, NOT_DONE)
         return [VmSummary.read(vm) for vm in pool]
 
     def vms_by_id(self, vm_ids: Iterable[int]) -> list[VmRow]:
@@ -92,22 +92,20 @@ class Cloud:
         """Return the same VMs, or any user's, with their sizes, hosts and addresses."""
         return [VmSummary.read(vm) for vm in self._by_id(vm_ids, whose)]
 
-    def vms_with_addresses(self, vm_ids: Iterable[int]) -> list[Vm]:
-        """Return the same VMs with what short rows have of their templates: size, disks, NICs."""
-        return [Vm.read(vm) for vm in self._by_id(vm_ids)]
-
-    def visible_vms(self) -> list[Vm]:
-        """Return every VM that is not DONE and that the calling user may see, in short.
-
-        Their templates have size, disks and NICs, their user templates PUBLIC_CLOUD up to 6.10,
-        their histories the last record.
-        """
-        pool = self._pool("one.vmpool.info", VISIBLE, -1, -1, NOT_DONE)
-        return [Vm.read(vm) for vm in pool]
-
     def own_vms_in_full(self) -> list[Vm]:
         """Return the calling user's VMs that are not DONE, whole: 4 KB and more for each."""
         return [Vm.read(vm) for vm in self._extended()]
+
+    def whole_vms_by_id(self, vm_ids: Iterable[int]) -> list[Vm]:
+        """Return the same VMs, whole."""
+        wanted = set(vm_ids)
+        if not wanted:
+            return []
+        if self._has_infoset:
+            pool = self._pool("one.vmpool.infoset", ",".join(map(str, sorted(wanted))), True)
+        else:
+            pool = self._extended()
+        return [Vm.read(vm) for vm in pool if integer(vm, "ID") in wanted]
 
     def monitoring_by_id(self, vm_ids: Iterable[int]) -> dict[int, Template]:
         """Return the newest monitoring record of each of these VMs that has one.

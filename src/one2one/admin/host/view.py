@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from one2one.admin.hosts import connect, hybrid_hosts, short_state
+from one2one.admin.units import duration, size
 from one2one.driver.local import LocalCloud
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.quotas import Quota, VmQuotas
@@ -125,21 +126,3 @@ def _view_remote(local: LocalCloud, host: Host) -> RemoteView:
 def quota_text(quota: Quota) -> str:
     """Return what is used of a quota, and the limit."""
     return f"{quota.used:g} / {'unlimited' if quota.limit is None else f'{quota.limit:g}'}"
-
-
-def size(kilobytes: int) -> str:
-    """Return a size as OpenNebula prints it: 512M, 1.5G."""
-    number = float(kilobytes)
-    for unit in "KMGT":
-        if number < 1024 or unit == "T":
-            break
-        number /= 1024
-    return f"{number:.4g}{unit}"
-
-
-def duration(seconds: int) -> str:
-    """Return a time span as OpenNebula prints it: ``3d 04h10``, or seconds below a minute."""
-    if seconds < 60:
-        return f"{seconds}s"
-    days, rest = divmod(seconds, 86400)
-    return f"{days}d {rest // 3600:02}h{rest % 3600 // 60:02}"

@@ -1,0 +1,1 @@
+"""Hybrid VMs: both sides of all of them, or of one."""

@@ -1,0 +1,136 @@
+"""Every hybrid VM with its remote VM, and what is not right between the two."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Self
+
+from one2one.admin.hosts import hybrid_hosts
+from one2one.admin.units import duration
+from one2one.driver.local import LocalCloud
+from one2one.driver.remotes import Remotes
+from one2one.hybrid.mirror import Report, reported
+from one2one.hybrid.naming import remote_id
+from one2one.opennebula.cloud import VISIBLE
+from one2one.opennebula.errors import OneError, Refused
+from one2one.opennebula.records import Host, VmSummary
+from one2one.opennebula.states import FAILURES, RUNNING, LcmState, State, VmState
+
+_AT_ONCE = 8
+_EXPECTED: dict[int, Report] = {
+    VmState.POWEROFF: Report.POWEROFF,
+    VmState.UNDEPLOYED: Report.POWEROFF,
+    VmState.SUSPENDED: Report.SUSPENDED,
+    VmState.STOPPED: Report.SUSPENDED,
+}
+"""What a remote VM's state must be reported as, by its local VM's."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A local VM and its remote VM."""
+
+    id: int
+    name: str
+    state: str
+    host: str
+    remote_id: int | None
+    remote_state: str
+    """Empty where it could not be read."""
+    addresses: list[str]
+    age: int
+    """Seconds since the local VM was created."""
+    problem: str
+    """What is not right between the two; empty when nothing is."""
+
+    @property
+    def shown_age(self) -> str:
+        """The age as OpenNebula prints it."""
+        return duration(self.age)
+
+
+class Pairs:
+    """Reads all pairs, again and again if need be: connections are kept."""
+
+    def __init__(self, local: LocalCloud) -> None:
+        self._local = local
+        self._remotes = Remotes(local)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._remotes.close()
+
+    def read(self) -> list[Pair]:
+        """Return every local VM of a hybrid host, by id; the remotes are asked at once."""
+        hosts = {host.id: host for host in hybrid_hosts(self._local)}
+        of_host: dict[int, list[VmSummary]] = {}
+        for vm in self._local.cloud.summaries(VISIBLE):
+            if vm.host_id in hosts:
+                of_host.setdefault(vm.host_id, []).append(vm)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            lists = pool.map(lambda known: self._pairs(hosts[known[0]], known[1]), of_host.items())
+            return sorted((pair for pairs in lists for pair in pairs), key=lambda pair: pair.id)
+
+    def _pairs(self, host: Host, vms: list[VmSummary]) -> list[Pair]:
+        ids = [number for vm in vms if (number := _remote_id(vm)) is not None]
+        outage = ""
+        remote: dict[int, VmSummary] = {}
+        try:
+            cloud = self._remotes.remote(host.id, host.name).cloud
+            remote = {vm.id: vm for vm in cloud.summaries_by_id(ids)}
+        except OneError as error:
+            outage = str(error)
+        return [_pair(vm, remote, outage) for vm in vms]
+
+
+def _pair(vm: VmSummary, remotes: dict[int, VmSummary], outage: str) -> Pair:
+    number = _remote_id(vm)
+    remote = remotes.get(number) if number is not None else None
+    return Pair(
+        id=vm.id,
+        name=vm.name,
+        state=str(vm.state),
+        host=vm.host_name,
+        remote_id=number,
+        remote_state=str(remote.state) if remote else "",
+        addresses=list(remote.addresses) if remote else [],
+        age=max(0, int(time.time()) - vm.stime),
+        problem=_problem(vm, number, remote, outage),
+    )
+
+
+def _problem(vm: VmSummary, number: int | None, remote: VmSummary | None, outage: str) -> str:
+    if vm.state.state == VmState.ACTIVE and vm.state.lcm_state in FAILURES:
+        return "the last operation failed"
+    if number is None:
+        if vm.deploy_id:
+            return f"its deploy id is {vm.deploy_id}"
+        return "it has no deploy id" if _expected(vm.state) else ""
+    if outage:
+        return outage
+    if remote is None or remote.state.state == VmState.DONE:
+        return "its remote VM is gone"
+    expected = _expected(vm.state)
+    if expected and reported(remote.state) not in (expected, Report.SILENCE):
+        return "the states differ"
+    return "the local cloud has lost sight of it" if _is_unknown(vm.state) else ""
+
+
+def _expected(local: State) -> Report | None:
+    """Return what the remote VM should be reported as, None while an operation is under way."""
+    if local == RUNNING:
+        return Report.RUNNING
+    return _EXPECTED.get(local.state)
+
+
+def _is_unknown(local: State) -> bool:
+    return local == State(VmState.ACTIVE, LcmState.UNKNOWN)
+
+
+def _remote_id(vm: VmSummary) -> int | None:
+    try:
+        return remote_id(vm.deploy_id)
+    except Refused:
+        return None

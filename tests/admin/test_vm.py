@@ -1,0 +1,123 @@
+import json
+import os
+import signal
+import subprocess
+from typing import Any
+
+from command import ONE2ONE
+from conftest import Clouds
+
+from one2one.opennebula.states import State, VmState
+from one2one.opennebula.template import Value
+from one2one.sandbox.frontend.handles import LocalVm
+
+HYBRID: dict[str, Value] = {
+    "CPU": "1",
+    "MEMORY": "128",
+    "PUBLIC_CLOUD": {"TYPE": "opennebula", "TEMPLATE_ID": "0"},
+}
+
+
+def deployed(clouds: Clouds) -> LocalVm:
+    host = clouds.add_host("burst1")
+    vm = clouds.front_end.add_vm(HYBRID, name="web")
+    vm.deploy(host)
+    vm.wait("RUNNING")
+    return vm
+
+
+def listed(clouds: Clouds) -> list[dict[str, Any]]:
+    rows = json.loads(clouds.output("status", "--json"))
+    assert isinstance(rows, list)
+    return rows
+
+
+def test_status_shows_both_sides(clouds: Clouds) -> None:
+    vm = deployed(clouds)
+    [pair] = listed(clouds)
+    [remote] = clouds.remote.vms
+    assert (pair["id"], pair["name"], pair["state"]) == (vm.id, "web", "RUNNING")
+    assert (pair["remote_id"], pair["remote_state"]) == (remote.id, "RUNNING")
+    assert pair["host"] == "burst1"
+    assert pair["problem"] == ""
+    assert pair["addresses"]
+
+
+def test_status_says_that_the_states_differ(clouds: Clouds) -> None:
+    deployed(clouds)
+    [remote] = clouds.remote.vms
+    clouds.remote.act(remote.id, "poweroff-hard")
+    assert clouds.remote.wait_for(remote.id, State(VmState.POWEROFF))
+    [pair] = listed(clouds)
+    assert pair["problem"] == "the states differ"
+    assert "the states differ" in clouds.output("status")
+
+
+def test_status_says_that_the_remote_vm_is_gone(clouds: Clouds) -> None:
+    deployed(clouds)
+    [remote] = clouds.remote.vms
+    clouds.remote.act(remote.id, "terminate-hard")
+    assert clouds.remote.wait_for(remote.id, State(VmState.DONE))
+    [pair] = listed(clouds)
+    assert pair["problem"] == "its remote VM is gone"
+
+
+def test_status_of_a_powered_off_pair_is_fine(clouds: Clouds) -> None:
+    vm = deployed(clouds)
+    vm.act("poweroff-hard")
+    vm.wait("POWEROFF")
+    [pair] = listed(clouds)
+    assert (pair["state"], pair["remote_state"], pair["problem"]) == ("POWEROFF", "POWEROFF", "")
+
+
+def test_status_without_the_remote_shows_the_local_side(newest: Clouds) -> None:
+    deployed(newest)
+    newest.remote.server.stop()
+    [pair] = listed(newest)
+    assert pair["state"] == "RUNNING"
+    assert pair["remote_state"] == ""
+    assert "Connection refused" in pair["problem"]
+
+
+def test_status_watches_until_ctrl_c(newest: Clouds) -> None:
+    deployed(newest)
+    front_end = newest.front_end
+    with subprocess.Popen(
+        [ONE2ONE, "status", "--watch", "--csv", "--no-header"],
+        env=front_end.home.environment(front_end.endpoint),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as command:
+        assert command.stdout is not None
+        first, second = command.stdout.readline(), command.stdout.readline()
+        command.send_signal(signal.SIGINT)
+        assert command.wait() == 0
+    assert first.split(",")[:4] == second.split(",")[:4] == ["0", "web", "RUNNING", "burst1"]
+
+
+def test_show_tells_marks_and_log(clouds: Clouds) -> None:
+    vm = deployed(clouds)
+    log = clouds.front_end.home.var / f"{vm.id}.log"
+    log.write_text("\n".join(f"line {number}" for number in range(30)) + "\n")
+    both = json.loads(clouds.output("show", str(vm.id), "--json"))
+    [remote] = clouds.remote.vms
+    assert both["local"]["state"] == both["remote"]["state"] == "RUNNING"
+    assert both["remote"]["id"] == remote.id
+    assert both["marks"]["whose"] == "this VM's"
+    assert both["log"][-1] == "line 29"
+    assert "line 29" in clouds.output("show", str(vm.id))
+
+
+def test_show_without_the_remote_says_why(newest: Clouds) -> None:
+    vm = deployed(newest)
+    newest.remote.server.stop()
+    assert "Connection refused" in newest.output("show", str(vm.id))
+
+
+def test_an_unknown_vm_is_one_line(newest: Clouds) -> None:
+    assert "[99]" in newest.failure("show", "99")
+
+
+def test_without_credentials_it_is_one_line(newest: Clouds) -> None:
+    nowhere = {"ONE_AUTH": "/nonexistent", "HOME": os.devnull}
+    assert "no credentials" in newest.failure("status", environment=nowhere)
