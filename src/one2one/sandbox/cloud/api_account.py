@@ -138,7 +138,7 @@ def _set_quota(user: User, quotas: Quotas, text: str) -> None:
         except ValueError:
             words = "Negative limits or bad format in quota VM"
             raise Refusal(Code.INTERNAL, words) from None
-        quotas.limit(cluster_ids=clusters, **limits)
+        quotas.limit(clusters, **limits)
 
 
 def _require_admin(user: User) -> None:

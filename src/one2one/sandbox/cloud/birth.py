@@ -1,9 +1,10 @@
 """How a VM comes into the world from a merged template. Source: ``VirtualMachine::insert``."""
 
+import re
 import uuid
 from dataclasses import dataclass
 
-from one2one.opennebula.template import Template, Vector, check_value
+from one2one.opennebula.template import Template, Vector
 from one2one.sandbox.cloud.accounts import User
 from one2one.sandbox.cloud.context import build_context
 from one2one.sandbox.cloud.devices import NotOwned, Storehouse, next_id
@@ -22,6 +23,8 @@ _KNOWN = frozenset(
 """Attributes that go into TEMPLATE as they are; the rest is the user's own."""
 _CAPACITY = ("CPU", "MEMORY", "VCPU")
 _REBUILT = (*_CAPACITY, "NAME", "VMID", "DISK", "NIC", "CONTEXT", "SUBMIT_ON_HOLD")
+
+_NOT_STORABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\\]\\]>")
 
 _RULES: tuple[Vector, ...] = tuple(
     {
@@ -96,16 +99,11 @@ def with_requirements(template: Template, profile: Profile) -> Template:
 
 def check_storable(vm: Vm) -> None:
     """Raise Refusal when *vm* holds what the database's XML cannot."""
-    try:
-        check_value("NAME", vm.name)
-        if set("<&") & set(vm.name):
-            raise ValueError("NAME")
-        for template in (vm.template, vm.user_template):
-            for name, value in template:
-                for text in [value] if isinstance(value, str) else value.values():
-                    check_value(name, text)
-    except ValueError:
-        raise not_allocated("Error transforming the VM to XML.") from None
+    texts = [vm.name]
+    for _, value in (*vm.template, *vm.user_template):
+        texts += [value] if isinstance(value, str) else value.values()
+    if set("<&") & set(vm.name) or any(_NOT_STORABLE.search(text) for text in texts):
+        raise not_allocated("Error transforming the VM to XML.")
 
 
 def _add_capacity(template: Template, wanted: Template) -> None:

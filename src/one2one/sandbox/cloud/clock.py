@@ -20,7 +20,7 @@ class Timer:
 
     due: float
     number: int
-    action: Callable[[], None] = field(compare=False)
+    action: Callable[[], object] = field(compare=False)
     cancelled: bool = field(default=False, compare=False)
 
 
@@ -60,7 +60,7 @@ class Clock:
         """Set what ``now`` tells *seconds* ahead, or back; nothing becomes due by it."""
         self._ahead += seconds
 
-    def after(self, seconds: float, action: Callable[[], None]) -> Timer:
+    def after(self, seconds: float, action: Callable[[], object]) -> Timer:
         """Run *action* once, in *seconds*."""
         with self.lock:
             timer = Timer(self._now() + seconds, next(self._numbers), action)
@@ -85,7 +85,10 @@ class Clock:
             raise TimeoutError(f"the cloud did not settle within {timeout:g} s")
 
     def wait_for(self, condition: Callable[[], bool], timeout: float = 30.0) -> bool:
-        """Wait until *condition* holds; tell whether it does after *timeout* real seconds."""
+        """Wait until *condition* holds; tell whether it does after *timeout* real seconds.
+
+        It is asked under the lock, so it must not wait for the cloud's answer to a call.
+        """
         with self.lock:
             while self._virtual and not condition() and self._step(None):
                 pass

@@ -135,8 +135,7 @@ class Cloud:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.server.stop()
-        self.clock.stop()
+        self.stop()
 
     @property
     def endpoint(self) -> str:
@@ -162,6 +161,11 @@ class Cloud:
         """Listen, and let time pass."""
         self.clock.start()
         self.server.start()
+
+    def stop(self) -> None:
+        """Close all sockets, and let nothing more happen."""
+        self.server.stop()
+        self.clock.stop()
 
     def restart(self, pause: Callable[[], object] = lambda: None) -> None:
         """Close all sockets and listen again on the same port; *pause* runs in between."""

@@ -32,7 +32,7 @@ class Quotas:
     images: Counter[int] = field(default_factory=Counter)
     """Disks by image."""
 
-    def limit(self, *, cluster_ids: str = "", **limits: float) -> None:
+    def limit(self, cluster_ids: str = "", /, **limits: float) -> None:
         """Set limits by metric: ``limit(VMS=10, RUNNING_CPU=-2)``."""
         texts = {metric: f"{value:g}" for metric, value in limits.items()}
         if cluster_ids:

@@ -1,5 +1,6 @@
 """XML-RPC and HTTP as bytes, the way oned writes and reads them. Pure."""
 
+import re
 import xmlrpc.client
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -12,6 +13,11 @@ Value = bool | int | str | bytes
 _HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\r\n<methodResponse>\r\n'
 _LINE_LIMIT = 16 << 10
 _REPLICATION_INDEX = 4
+_BEYOND_BMP = re.compile(b"[\xf0-\xf4]")
+_NOT_UTF8 = (
+    "{}-byte supposed UTF-8 string is not valid UTF-8.  UTF-8 string contains a character not in "
+    "the Basic Multilingual Plane (first byte 0xffffff{:x})"
+)
 
 
 class Fault(Exception):
@@ -45,7 +51,10 @@ def read_call(body: bytes) -> tuple[str, tuple[object, ...]]:
 
 
 def write_answer(values: Sequence[Value]) -> bytes:
-    """Return the body that answers a call with the array *values*."""
+    """Return the body that answers a call with the array *values*.
+
+    Raises Fault for characters beyond U+FFFF, which xmlrpc-c cannot send.
+    """
     parts = [_HEAD, b"<params>\r\n<param><value><array><data>\r\n"]
     for index, value in enumerate(values):
         parts += [b"<value>", _write(value, index), b"</value>\r\n"]
@@ -119,6 +128,8 @@ def _write(value: Value, index: int) -> bytes:
         case int():
             return b"<i4>%d</i4>" % value
         case str():
-            return b"<string>%s</string>" % escape(value).encode()
+            return _write(escape(value).encode(), index)
         case bytes():
+            if not value.isascii() and (beyond := _BEYOND_BMP.search(value)):
+                raise Fault(-510, _NOT_UTF8.format(len(value), beyond[0][0]))
             return b"<string>%s</string>" % value

@@ -1,0 +1,263 @@
+"""Instantiating a template: what is merged, expanded, checked and refused, as measured."""
+
+import xmlrpc.client
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from one2one.opennebula.states import RUNNING
+from one2one.opennebula.template import Template, Vector, to_xml
+from one2one.sandbox.cloud.clock import Clock
+from one2one.sandbox.cloud.cloud import Cloud
+from one2one.sandbox.cloud.objects import OWN, Vm
+from one2one.sandbox.cloud.profile import PROFILES
+from one2one.sandbox.cloud.refusal import Code, Refusal
+
+
+def cloud(release: str = "6.10") -> Cloud:
+    return Cloud(release, clock=Clock(virtual=True))
+
+
+def with_context(values: Vector, **attributes: str) -> str:
+    return to_xml(Template([*attributes.items(), ("CONTEXT", values)]))
+
+
+def context_of(vm: Vm) -> Vector:
+    generated = ("DISK_ID", "TARGET")
+    context = vm.template.vector("CONTEXT")
+    return {key: value for key, value in context.items() if key not in generated}
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        ("x\\", "x\\"),
+        ('say "hi" & \\ , = [ ] #', 'say "hi" & \\ , = [ ] #'),
+        ("é 漢\nit's\t", "é 漢\nit's\t"),
+        ("$NAME", "remote VM name"),
+        ("I am $NAME.", "I am remote VM name."),
+        ("$X", ""),
+        ("$USER[EMAIL]", ""),
+        ("$USER[SSH_PUBLIC_KEY]", "ssh-rsa AAAA"),
+        ("cost $5", "cost "),
+        ("$CPU", "0.1"),
+        ("$DISK[IMAGE]", "ttylinux"),
+        ('$DISK[SIZE, IMAGE="ttylinux"]', "1024"),
+        ("$ONE_RAW_1", "cost $5 ${HOME}"),
+        ("\\$NAME", "\\$NAME"),
+        ("$UNAME$GNAME", "burstusers"),
+    ],
+)
+@pytest.mark.parametrize("release", list(PROFILES))
+def test_context_values_are_expanded_as_measured(release: str, sent: str, stored: str) -> None:
+    simulated = cloud(release)
+    simulated.owner.template.add("SSH_PUBLIC_KEY", "ssh-rsa AAAA")
+    extra = with_context({"Q": sent, "R": "after"}, ONE_RAW_1="cost $5 ${HOME}")
+    vm = simulated.instantiate(0, "remote VM name", extra)
+    assert context_of(vm) == {"Q": stored, "R": "after"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        ("$", "unexpected EOA"),
+        ("$$", "unexpected EOA"),
+        ("a$$HOME", "unexpected EOA"),
+        ("${X}", "unexpected EOA"),
+        ("$(id)", "unexpected EOA"),
+        ("a $ b", "unexpected EOA"),
+        ("$[x]", "unexpected OBRACKET"),
+        ("$NAME, you", "unexpected COMMA, expecting OBRACKET or EOA"),
+        ("$NAME\nyou", "unexpected VARIABLE, expecting OBRACKET or EOA"),
+    ],
+)
+def test_context_values_that_are_no_variables_fail(sent: str, words: str) -> None:
+    simulated = cloud()
+    with pytest.raises(Refusal, match="Error parsing: ") as refusal:
+        simulated.instantiate(0, "x", with_context({"Q": sent}))
+    assert refusal.value.code == Code.ALLOCATE
+    assert words in refusal.value.text
+    assert not len(simulated.vms)
+    assert simulated.owner.quotas.used["VMS"] == 0
+
+
+def test_a_backslash_at_the_very_end_of_the_context_is_lost() -> None:
+    assert context_of(cloud().instantiate(0, "x", with_context({"Z": "x\\"}))) == {"Z": "x"}
+
+
+def test_the_separator_of_context_values_takes_the_rest_away() -> None:
+    extra = "<T><CONTEXT><Q>a@^_^@b</Q><R>c</R></CONTEXT></T>"
+    assert context_of(cloud().instantiate(0, "x", extra)) == {"Q": "a", "R": "c"}
+
+
+@pytest.mark.parametrize("value", ["a]]&gt;b", "]]&gt;"])
+def test_what_a_cdata_section_cannot_hold_is_not_stored(value: str) -> None:
+    simulated = cloud()
+    with pytest.raises(Refusal, match=r"Error transforming the VM to XML\.") as refusal:
+        simulated.instantiate(0, "x", f"<T><CONTEXT><Q>{value}</Q></CONTEXT></T>")
+    assert refusal.value.code == Code.ALLOCATE
+
+
+def test_a_character_beyond_the_basic_plane_is_stored_and_then_breaks_every_answer() -> None:
+    with Cloud() as simulated, xmlrpc.client.ServerProxy(simulated.endpoint) as proxy:
+        for value in ("<A>é漢</A>", "<A>😀</A>"):
+            answer = proxy.one.template.instantiate(
+                simulated.session, 0, "x", False, f"<T>{value}</T>"
+            )
+            assert isinstance(answer, list)
+            assert answer[0] is True
+        proxy.one.vm.info(simulated.session, 0)
+        with pytest.raises(xmlrpc.client.Fault, match=r"-510: .* not in the Basic Multilingual"):
+            proxy.one.vm.info(simulated.session, 1)
+        with pytest.raises(xmlrpc.client.Fault, match="-510"):
+            proxy.one.vmpool.infoset(simulated.session, "0,1", True)
+
+
+def test_only_first_text_nodes_count_and_empty_members_vanish() -> None:
+    extra = "<T><A>1<!-- -->2</A><CONTEXT><Q>a<!-- -->b</Q><R></R><s>c</s></CONTEXT></T>"
+    vm = cloud().instantiate(0, "x", extra)
+    assert context_of(vm) == {"Q": "a", "s": "c"}
+    assert not len(vm.user_template)
+
+
+@pytest.mark.parametrize("release", list(PROFILES))
+def test_network_context_is_generated_when_asked_for(release: str) -> None:
+    context = context_of(cloud(release).instantiate(0, "x"))
+    assert context["ETH0_IP"] == "192.168.150.10"
+    assert context["ETH0_MAC"].startswith("02:00:c0:a8")
+    assert context["SSH_PUBLIC_KEY"] == ""
+    assert "ETH0_IP" not in context_of(cloud(release).instantiate(0, "x", "CONTEXT=[A=1]"))
+
+
+def test_an_attribute_replaces_all_of_its_name_and_the_rest_is_the_users() -> None:
+    extra = (
+        'NIC=[NETWORK="public"]\nNIC=[NETWORK="public"]\nMEMORY=512\nMARK="a"\nMARK="b"\nDISK=[]'
+    )
+    vm = cloud().instantiate(0, "x", extra)
+    assert [nic["NIC_ID"] for nic in vm.template.vectors("NIC")] == ["0", "1"]
+    assert vm.template.text("MEMORY") == "512"
+    assert list(vm.user_template) == [("MARK", "a"), ("MARK", "b")]
+    assert not vm.template.vectors("DISK")
+    assert vm.template.vector("CONTEXT")["DISK_ID"] == "0"
+
+
+def test_a_template_without_context_gives_none() -> None:
+    simulated = cloud()
+    assert not simulated.instantiate(1, "x").template.vector("CONTEXT")
+    assert context_of(simulated.instantiate(1, "x", "CONTEXT=[A=b]")) == {"A": "b"}
+
+
+def test_hold_and_default_name() -> None:
+    simulated = cloud()
+    simulated.call("one.template.instantiate", 0, "", True, "")
+    vm = simulated.vms[0]
+    assert (vm.name, str(vm.state)) == ("web-0", "HOLD")
+    assert vm.template.text("SUBMIT_ON_HOLD") == "YES"
+
+
+@pytest.mark.parametrize(
+    ("extra", "code", "words"),
+    [
+        ("A=", Code.INTERNAL, "unexpected $end, expecting OBRACKET or CCDATA or STRING"),
+        ("<T", Code.INTERNAL, "Parse error: XML Template malformed."),
+        ("A", Code.INTERNAL, "Parse error: syntax error, unexpected $end, expecting EQUAL"),
+        ("RANK=1", Code.AUTHORIZATION, "User Template includes a restricted attribute RANK."),
+        ("NIC=[MAC=1]", Code.AUTHORIZATION, "restricted attribute NIC."),
+        ("MEMORY=no", Code.ALLOCATE, "MEMORY attribute must be a positive integer value."),
+        ("CPU=0", Code.ALLOCATE, "CPU attribute must be a positive float or integer value."),
+        ("NIC=[NETWORK=x]", Code.ALLOCATE, "User 2 does not own a network with name: x . "),
+        ("DISK=[IMAGE=x]", Code.ALLOCATE, "User 2 does not own a image with name: x . "),
+        ("CONTEXT=[TOKEN=YES]", Code.ALLOCATE, "onegate endpoint was not defined"),
+        ("CONTEXT=[FILES_DS=x]", Code.ALLOCATE, "Error parsing: x."),
+    ],
+)
+def test_refusals(extra: str, code: Code, words: str) -> None:
+    simulated = cloud()
+    with pytest.raises(Refusal) as refusal:
+        simulated.instantiate(0, "x", extra)
+    assert refusal.value.code == code
+    assert words in refusal.value.text
+    assert not len(simulated.vms)
+
+
+def test_restricted_attributes_may_repeat_the_template() -> None:
+    simulated = cloud()
+    template = simulated.add_template(SCHED_RANK="FREE_CPU")
+    vm = simulated.instantiate(template, "x", "SCHED_RANK=FREE_CPU")
+    assert vm.user_template.text("SCHED_RANK") == "FREE_CPU"
+
+
+def test_permissions_of_the_template() -> None:
+    simulated = cloud()
+    simulated.owner.group.creates_templates = False
+    simulated.instantiate(0, "x")
+    with pytest.raises(Refusal, match=r"User \[2\] : Not authorized to perform CREATE TEMPLATE\.$"):
+        simulated.instantiate(0, "x", "A=1")
+    simulated.oned.templates[0].permissions = OWN
+    with pytest.raises(
+        Refusal, match=r"User \[2\] : Not authorized to perform USE TEMPLATE \[0\]\.$"
+    ):
+        simulated.instantiate(0, "x")
+
+
+@pytest.mark.parametrize(
+    ("limits", "metric", "limit"),
+    [
+        ({"VMS": 2}, "VMS", "2"),
+        ({"CPU": 0.25}, "CPU", "0.25"),
+        ({"RUNNING_MEMORY": 300}, "RUNNING_MEMORY", "300"),
+        ({"SYSTEM_DISK_SIZE": 2048}, "SYSTEM_DISK_SIZE", "2048"),
+        ({"CPU": -2, "RUNNING_VMS": 2}, "RUNNING_VMS", "2"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["user", "user defaults", "group", "group defaults"])
+def test_quotas_of_every_kind(kind: str, limits: dict[str, float], metric: str, limit: str) -> None:
+    simulated = cloud("7.2")
+    accounts, owner = simulated.accounts, simulated.owner
+    quotas = {
+        "user": owner.quotas,
+        "user defaults": accounts.user_defaults,
+        "group": owner.group.quotas,
+        "group defaults": accounts.group_defaults,
+    }[kind]
+    quotas.limit(**limits)
+    simulated.instantiate()
+    simulated.instantiate()
+    whose = "user [2]" if kind.startswith("user") else "group [1]"
+    with pytest.raises(Refusal) as refusal:
+        simulated.instantiate()
+    words = f"User [2] : {whose} limit of {limit} reached for {metric} quota in VM."
+    assert refusal.value.code == Code.AUTHORIZATION
+    assert refusal.value.text == f"[one.template.instantiate] {words}"
+
+
+def test_running_quotas_are_checked_when_a_vm_resumes() -> None:
+    simulated = cloud()
+    simulated.owner.quotas.limit(RUNNING_VMS=1)
+    vm = simulated.instantiate()
+    simulated.clock.settle()
+    simulated.act(vm.id, "suspend")
+    simulated.clock.settle()
+    other = simulated.instantiate()
+    with pytest.raises(Refusal, match="limit of 1 reached for RUNNING_VMS quota") as refusal:
+        simulated.act(vm.id, "resume")
+    assert refusal.value.code == Code.ACTION
+    simulated.act(other.id, "terminate")
+    simulated.clock.settle()
+    simulated.act(vm.id, "resume")
+    simulated.clock.settle()
+    assert vm.state == RUNNING
+
+
+TEXT = st.text(
+    st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\t", max_codepoint=0xFFFD),
+    min_size=1,
+)
+
+
+@settings(deadline=None)
+@given(value=TEXT.filter(lambda text: "]]>" not in text and "@^_^@" not in text))
+def test_a_raw_attribute_carries_any_value_through_expansion(value: str) -> None:
+    extra = with_context({"Q": "$ONE_RAW_1"}, ONE_RAW_1=value)
+    assert context_of(cloud().instantiate(0, "x", extra)) == {"Q": value}
