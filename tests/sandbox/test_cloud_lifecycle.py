@@ -91,18 +91,16 @@ def cloud(release: str = "6.10", **options: float) -> Cloud:
     return cloud
 
 
-STEPS = st.lists(
-    st.one_of(
-        st.sampled_from(ACTIONS),
-        st.integers(1, 4),
-        st.booleans(),
-        st.sampled_from(["", "BOOT", "PROLOG", "EPILOG", "SAVE_SUSPEND SAVE_STOP", "SHUTDOWN"]).map(
-            lambda names: f'SANDBOX_FAILS="{names}"'
-        ),
-        st.sampled_from(["YES", "NO"]).map(lambda word: f'SANDBOX_IGNORES_ACPI="{word}"'),
+STEP = st.one_of(
+    *(st.sampled_from(ACTIONS) for _ in range(4)),
+    st.booleans(),
+    st.sampled_from(["", "BOOT", "PROLOG", "EPILOG", "SAVE_SUSPEND SAVE_STOP", "SHUTDOWN"]).map(
+        lambda names: f'SANDBOX_FAILS="{names}"'
     ),
-    max_size=40,
+    st.sampled_from(["YES", "NO"]).map(lambda word: f'SANDBOX_IGNORES_ACPI="{word}"'),
 )
+STEPS = st.lists(st.tuples(STEP, st.integers(0, 4)), min_size=5, max_size=40)
+"""What is done to a VM, and how many seconds pass after it."""
 
 
 class Observer:
@@ -137,26 +135,43 @@ class Observer:
         self.cloud.clock.advance(0)
         self.look()
 
-    def do(self, step: str | int | bool) -> None:
-        match step:
-            case bool():
-                self.cloud.machine.scheduling = step
-            case int():
-                self.wait(step)
-            case _ if step in ACTIONS:
-                self.act(step)
-            case _:
-                self.cloud.call("one.vm.update", self.vm.id, step, 1)
+    def do(self, step: str | bool) -> None:
+        if isinstance(step, bool):
+            self.cloud.machine.scheduling = step
+        elif step in ACTIONS:
+            self.act(step)
+        else:
+            self.cloud.call("one.vm.update", self.vm.id, step, 1)
 
 
-@settings(deadline=None)
+def state_called(name: str) -> State:
+    if name in LcmState.__members__:
+        return State(VmState.ACTIVE, LcmState[name])
+    return State(VmState[name])
+
+
+@pytest.mark.parametrize("release", list(PROFILES))
+@pytest.mark.parametrize("name", list(LEGAL))
+def test_every_action_is_accepted_or_refused_in_every_state(release: str, name: str) -> None:
+    for action in ACTIONS:
+        observer = Observer(release)
+        observer.cloud.clock.settle()
+        observer.cloud.machine.enter(observer.vm, state_called(name))
+        observer.seen = [name]
+        observer.act(action)
+        observer.wait(9)
+
+
+@settings(deadline=None, max_examples=200)
 @given(release=st.sampled_from(list(PROFILES)), steps=STEPS)
 def test_no_sequence_of_actions_leaves_the_legal_states(
-    release: str, steps: list[str | int | bool]
+    release: str, steps: list[tuple[str | bool, int]]
 ) -> None:
     observer = Observer(release)
-    for step in steps:
+    observer.wait(3)
+    for step, seconds in steps:
         observer.do(step)
+        observer.wait(seconds)
     observer.wait(20)
     owner, state = observer.cloud.owner, observer.vm.state.state
     alive = state != VmState.DONE

@@ -74,6 +74,8 @@ def sandbox(
     The password is burstpass, unless ONE2ONE_SANDBOX_PASSWORD is set. The administrator's name
     is oneadmin, with the same password.
     """
+    if user == "oneadmin":
+        raise click.BadParameter("oneadmin is the administrator", param_hint="--user")
     password = os.environ.get(_PASSWORD_VARIABLE, _DEFAULT_PASSWORD)
     host, port = listen
     ended = threading.Event()

@@ -159,8 +159,8 @@ class Cloud:
 
     def start(self) -> None:
         """Listen, and let time pass."""
-        self.clock.start()
         self.server.start()
+        self.clock.start()
 
     def stop(self) -> None:
         """Close all sockets, and let nothing more happen."""

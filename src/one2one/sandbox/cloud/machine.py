@@ -100,10 +100,12 @@ class Machine:
         return True
 
     def enter(self, vm: Vm, state: State) -> None:
-        """Put *vm* into *state*, whatever it did before."""
-        if timer := self._timers.pop(vm.id, None):
-            timer.cancelled = True
-        self._enter(vm, state)
+        """Put *vm* into *state*, whatever it did before; nothing leads out of DONE."""
+        with self._clock.lock:
+            if timer := self._timers.pop(vm.id, None):
+                timer.cancelled = True
+            if vm.state != DONE:
+                self._enter(vm, state)
 
     def _take_up(self, vm: Vm, base: str, hard: bool, user: User) -> None:
         path = self._path(vm, base, hard)
@@ -134,8 +136,6 @@ class Machine:
 
     def _enter(self, vm: Vm, state: State) -> None:
         before, now = vm.state, int(self._clock.now())
-        if before == DONE:
-            return
         if state == PENDING:
             vm.template = with_requirements(vm.template, self._profile)
         vm.state = state
