@@ -1,6 +1,7 @@
 """One HTTP connection to a cloud, and every way in which it fails, as a typed error."""
 
 import http.client
+import socket
 import ssl
 import time
 from base64 import b64encode
@@ -55,11 +56,18 @@ class Connection:
         self._max_answer = server.max_answer
         self._http, self._path, self._headers = _prepare(server, tls, timeout)
         _connect(self._http, server, timeout)
+        self.certificate_expires = _expiry(self._http.sock)
+        """When the cloud's certificate expires, in seconds since 1970; None if unverified."""
         self._socket = DeadlineSocket(self._http.sock, self._silence)
         self._http.sock = self._socket
         self._response: http.client.HTTPResponse | None = None
         self._calls = 0
         self._used_at = time.monotonic()
+
+    @property
+    def date(self) -> str:
+        """The cloud's clock at its last answer, as HTTP writes it; empty if it did not say."""
+        return self._response.getheader("Date", "") if self._response else ""
 
     def usable(self) -> bool:
         """Tell whether the cloud should still be there for another call."""
@@ -184,6 +192,13 @@ def _connect(connection: http.client.HTTPConnection, server: Server, timeout: fl
     except OSError as error:
         through = "the proxy" if server.proxy else "it"
         raise Unreachable(f"cannot connect to {through} ({_reason(error)})") from None
+
+
+def _expiry(sock: socket.socket) -> float | None:
+    certificate = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
+    if not certificate:
+        return None
+    return ssl.cert_time_to_seconds(str(certificate["notAfter"]))
 
 
 def _check_status(response: http.client.HTTPResponse) -> None:
