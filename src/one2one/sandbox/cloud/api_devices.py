@@ -6,13 +6,14 @@ from one2one.opennebula.states import RUNNING, LcmState
 from one2one.opennebula.template import Template, Vector
 from one2one.sandbox.cloud import lifecycle
 from one2one.sandbox.cloud.accounts import Right, User, quota_holders
+from one2one.sandbox.cloud.birth import NOT_STORABLE, capacity_problem, storable
 from one2one.sandbox.cloud.devices import NotOwned, next_id
 from one2one.sandbox.cloud.grammar import parse
 from one2one.sandbox.cloud.merging import merge, restricted_attribute, without
 from one2one.sandbox.cloud.method import Method
 from one2one.sandbox.cloud.objects import Vm
 from one2one.sandbox.cloud.oned import Oned
-from one2one.sandbox.cloud.quotas import amounts
+from one2one.sandbox.cloud.quotas import amounts, running_amounts
 from one2one.sandbox.cloud.refusal import Code, Refusal, not_authorized
 
 _CONFIGURATION = ("OS", "FEATURES", "INPUT", "GRAPHICS", "VIDEO", "RAW", "CPU_MODEL")
@@ -114,7 +115,11 @@ def resize(oned: Oned, user: User, vm_id: int, text: str, _enforce: bool) -> int
     ):
         raise Refusal(Code.ACTION, f"Cannot resize a VM in state {vm.state}")
     sizes = Template((n, v) for n, v in wanted if n in ("CPU", "MEMORY", "VCPU"))
-    _store(oned, vm, merge(vm.template, sizes))
+    resized = merge(vm.template, sizes)
+    if problem := capacity_problem(resized):
+        raise Refusal(Code.INTERNAL, problem)
+    _check(vm, resized)
+    _store(oned, vm, resized)
     return vm_id
 
 
@@ -135,6 +140,7 @@ def update_configuration(oned: Oned, user: User, vm_id: int, text: str, append: 
         template = merge(template, Template([("CONTEXT", _context(oned, vm, context, append))]))
     if vm.state == RUNNING:
         return _plug(oned, user, vm, "updateconf", "", template)
+    _check(vm, template)
     _store(oned, vm, template)
     return vm_id
 
@@ -159,19 +165,26 @@ def _context(oned: Oned, vm: Vm, wanted: Vector, append: int) -> Vector:
 
 def _plug(oned: Oned, user: User, vm: Vm, kind: str, purpose: str, template: Template) -> int:
     """Let *vm* change to *template* in the state that *kind* of change takes."""
+    _check(vm, template)
     before = vm.state
     if not oned.machine.hotplug(vm, kind, user, lambda: _store(oned, vm, template)):
         raise Refusal(Code.ACTION, f"Could not {purpose}, wrong state {before}.")
     return vm.id
 
 
+def _check(vm: Vm, template: Template) -> None:
+    if not storable(vm.name, template):
+        raise Refusal(Code.INTERNAL, NOT_STORABLE)
+
+
 def _store(oned: Oned, vm: Vm, template: Template) -> None:
     owner = oned.accounts.by_id(vm.uid)
     for quotas in quota_holders(owner) if owner else ():
-        quotas.count(amounts(vm.template), -1)
-        quotas.count_devices(vm.template, -1)
-        quotas.count(amounts(template))
-        quotas.count_devices(template, 1)
+        for counted, sign in ((vm.template, -1), (template, 1)):
+            quotas.count(amounts(counted), sign)
+            quotas.count_devices(counted, sign)
+            if lifecycle.running_quota(vm.state):
+                quotas.count(running_amounts(counted), sign)
     vm.template = template
     oned.vms.changed(vm)
 

@@ -3,7 +3,7 @@
 from one2one.opennebula.states import RUNNING
 from one2one.sandbox.cloud import lifecycle
 from one2one.sandbox.cloud.accounts import Right, User
-from one2one.sandbox.cloud.birth import check_storable
+from one2one.sandbox.cloud.birth import NOT_STORABLE, storable
 from one2one.sandbox.cloud.grammar import parse
 from one2one.sandbox.cloud.merging import merge, restricted_attribute
 from one2one.sandbox.cloud.method import Method
@@ -61,13 +61,10 @@ def update(oned: Oned, user: User, vm_id: int, text: str, mode: int = 0) -> int:
     if restricted and not user.is_admin:
         reason = f"User Template includes a restricted attribute {restricted}"
         raise Refusal(Code.INTERNAL, f"Cannot update template. {reason}")
-    kept = vm.user_template
-    vm.user_template = merge(kept, added) if mode else added
-    try:
-        check_storable(vm)
-    except Refusal:
-        vm.user_template = kept
-        raise Refusal(Code.INTERNAL, "Cannot update template.") from None
+    changed = merge(vm.user_template, added) if mode else added
+    if not storable(vm.name, changed):
+        raise Refusal(Code.INTERNAL, "Cannot update template.")
+    vm.user_template = changed
     oned.vms.changed(vm)
     return vm_id
 
@@ -79,6 +76,8 @@ def rename(oned: Oned, user: User, vm_id: int, name: str) -> int:
         raise Refusal(Code.ACTION, "Invalid NAME, it cannot be empty.")
     if len(name) > _NAME_LENGTH:
         raise Refusal(Code.ACTION, f"Invalid NAME, max length for an object is {_NAME_LENGTH}.")
+    if not storable(name):
+        raise Refusal(Code.INTERNAL, NOT_STORABLE)
     vm.name = name
     oned.vms.changed(vm)
     return vm_id

@@ -1,8 +1,10 @@
 """How a VM comes into the world from a merged template. Source: ``VirtualMachine::insert``."""
 
+import math
 import re
 import uuid
 from dataclasses import dataclass
+from itertools import chain
 
 from one2one.opennebula.template import Template, Vector
 from one2one.sandbox.cloud.accounts import User
@@ -24,7 +26,8 @@ _KNOWN = frozenset(
 _CAPACITY = ("CPU", "MEMORY", "VCPU")
 _REBUILT = (*_CAPACITY, "NAME", "VMID", "DISK", "NIC", "CONTEXT", "SUBMIT_ON_HOLD")
 
-_NOT_STORABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\\]\\]>")
+NOT_STORABLE = "Error transforming the VM to XML."
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\\]\\]>")
 
 _RULES: tuple[Vector, ...] = tuple(
     {
@@ -80,7 +83,8 @@ def create(order: Order, vm_id: int, now: int, storehouse: Storehouse, profile: 
         context = build_context(wanted.vector("CONTEXT"), vm, owner, disk_id, profile)
         template.add("CONTEXT", context)
     vm.template = with_requirements(template, profile)
-    check_storable(vm)
+    if not storable(vm.name, vm.template, vm.user_template):
+        raise not_allocated(NOT_STORABLE)
     return vm
 
 
@@ -97,35 +101,45 @@ def with_requirements(template: Template, profile: Profile) -> Template:
     return Template([*without(template, *requirements), *requirements.items()])
 
 
-def check_storable(vm: Vm) -> None:
-    """Raise Refusal when *vm* holds what the database's XML cannot."""
-    texts = [vm.name]
-    for _, value in (*vm.template, *vm.user_template):
+def storable(name: str, *templates: Template) -> bool:
+    """Tell whether the database's XML can hold a VM of this name with these templates."""
+    texts, members = [name], list[str]()
+    for _, value in chain(*templates):
         texts += [value] if isinstance(value, str) else value.values()
-    if set("<&") & set(vm.name) or any(_NOT_STORABLE.search(text) for text in texts):
-        raise not_allocated("Error transforming the VM to XML.")
+        members += () if isinstance(value, str) else value
+    return not (
+        set("<&") & set(name)
+        or any(_FORBIDDEN.search(text) for text in texts)
+        or any(member[0].isdigit() for member in members)
+    )
+
+
+def capacity_problem(template: Template) -> str | None:
+    """Return oned's words for the first of MEMORY, CPU and VCPU that is no amount."""
+    if not _positive(template.text("MEMORY"), int):
+        return "MEMORY attribute must be a positive integer value."
+    if not _positive(template.text("CPU"), float):
+        return "CPU attribute must be a positive float or integer value."
+    vcpu = template.text("VCPU")
+    if vcpu and not _positive(vcpu, int):
+        return "VCPU attribute must be a positive integer value."
+    return None
 
 
 def _add_capacity(template: Template, wanted: Template) -> None:
-    memory, cpu, vcpu = (wanted.text(name) for name in ("MEMORY", "CPU", "VCPU"))
-    if _positive(memory, int) is None:
-        raise not_allocated("MEMORY attribute must be a positive integer value.")
-    if _positive(cpu, float) is None:
-        raise not_allocated("CPU attribute must be a positive float or integer value.")
-    if vcpu and _positive(vcpu, int) is None:
-        raise not_allocated("VCPU attribute must be a positive integer value.")
-    template.add("MEMORY", memory)
-    template.add("CPU", f"{float(cpu):g}")
-    if vcpu:
+    if problem := capacity_problem(wanted):
+        raise not_allocated(problem)
+    template.add("MEMORY", wanted.text("MEMORY"))
+    template.add("CPU", f"{float(wanted.text('CPU')):g}")
+    if vcpu := wanted.text("VCPU"):
         template.add("VCPU", vcpu)
 
 
-def _positive(text: str, kind: type[int] | type[float]) -> float | None:
+def _positive(text: str, kind: type[int] | type[float]) -> bool:
     try:
-        value = kind(text)
+        return 0 < kind(text) < math.inf
     except ValueError:
-        return None
-    return value if value > 0 else None
+        return False
 
 
 def _add_devices(vm: Vm, wanted: Template, storehouse: Storehouse, profile: Profile) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from lxml import etree
 
 from one2one.opennebula.template import Template, Value, Vector
+from one2one.opennebula.xml import Element
 from one2one.sandbox.cloud.refusal import Code, Refusal
 
 Rule = tuple[str | None, re.Pattern[str]]
@@ -61,11 +62,15 @@ def parse_xml(source: str) -> Template:
     template = Template()
     for child in root.iterchildren(tag=etree.Element):
         if not len(child):
-            template.add(_top_name(child.tag), child.text or "")
+            template.add(_top_name(_local(child)), child.text or "")
         elif members := list(child.iterchildren(tag=etree.Element)):
-            vector = {member.tag: member.text for member in members if member.text}
-            template.add(_top_name(child.tag), vector)
+            vector = {_local(member): member.text for member in members if member.text}
+            template.add(_top_name(_local(child)), vector)
     return template
+
+
+def _local(element: Element) -> str:
+    return etree.QName(element).localname
 
 
 def _top_name(name: str) -> str:

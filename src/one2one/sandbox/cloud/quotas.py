@@ -105,11 +105,12 @@ class Quotas:
 
 def amounts(template: Template) -> Usage:
     """Return what a VM counts for as long as it is not DONE."""
-    size = sum(
-        int(disk.get("SIZE", 0))
+    sizes = (
+        disk.get("SIZE", "")
         for disk in template.vectors("DISK")
         if disk.get("CLONE_TARGET", "SYSTEM") == "SYSTEM"
     )
+    size = sum(int(text) for text in sizes if text.isdecimal())
     return {"VMS": 1, **_capacity(template, ""), "SYSTEM_DISK_SIZE": size}
 
 

@@ -13,7 +13,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from one2one.sandbox.cloud.wire import (
     Fault,
@@ -45,7 +45,7 @@ class Request:
     """A call that arrived, and the means to do it."""
 
     method: str
-    arguments: tuple[object, ...]
+    arguments: tuple[object, ...] = field(repr=False)
     """The session is the first one."""
     connection: int
     """Connections are numbered from 1 in the order of their acceptance."""
@@ -121,11 +121,15 @@ class Server:
     def _listen(self, run: "_Run") -> None:
         while (connection := run.accept()) is not None:
             self.accepted += 1
-            if self._tls:
-                connection = self._tls.wrap_socket(
-                    connection, server_side=True, do_handshake_on_connect=False
-                )
-            run.serve(connection, self._serve, self.accepted)
+            try:
+                if self._tls:
+                    connection = self._tls.wrap_socket(
+                        connection, server_side=True, do_handshake_on_connect=False
+                    )
+            except OSError:
+                run.discard(connection)
+            else:
+                run.serve(connection, self._serve, self.accepted)
 
     def _serve(self, run: "_Run", connection: socket.socket, number: int) -> None:
         if not self._accept():
@@ -217,6 +221,11 @@ class _Run:
                 return
             self._connections[thread] = connection
             thread.start()
+
+    def discard(self, connection: socket.socket) -> None:
+        """Close a connection whose client has gone already."""
+        connection.close()
+        self._slots.release()
 
     def wait(self, seconds: float) -> None:
         """Sleep, unless the server stops: then raise Drop."""
