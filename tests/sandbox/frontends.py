@@ -20,9 +20,10 @@ TEMPLATE: dict[str, Value] = {
 
 
 class Directed:
-    """The files that direct the fake driver."""
+    """The files that direct a fake driver, in a directory of their own."""
 
     def __init__(self, directory: Path) -> None:
+        directory.mkdir(exist_ok=True)
         self._answers = directory / "answers"
         self._notes = directory / "notes"
         self.argv = [
@@ -34,11 +35,17 @@ class Directed:
 
     def tell(self, **answers: list[str]) -> None:
         """Answer these actions so from now on, and all others with success."""
-        self._answers.write_text(json.dumps(answers))
+        new = self._answers.with_suffix(".new")
+        new.write_text(json.dumps(answers))
+        new.replace(self._answers)
+
+    def lines(self) -> list[str]:
+        """Return the lines that the driver was sent."""
+        return self._notes.read_text().splitlines()
 
     def sent(self) -> list[str]:
         """Return the first two words of each line that the driver was sent."""
-        return [" ".join(line.split()[:2]) for line in self._notes.read_text().splitlines()]
+        return [" ".join(line.split()[:2]) for line in self.lines()]
 
 
 @contextmanager

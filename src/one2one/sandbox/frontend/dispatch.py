@@ -56,6 +56,7 @@ class Dispatch:
             user_template=user_template,
             state=State(VmState.HOLD if hold else VmState.PENDING),
         )
+        self._note_import(vm)
         self._pools.vms[vm_id] = vm
         self._pools.clock.lock.notify_all()
         return vm
@@ -75,6 +76,10 @@ class Dispatch:
         if tm_mad:
             vm.template = without(vm.template, "TM_MAD_SYSTEM")
         vm.template.add("TM_MAD_SYSTEM", tm_mad)
+        if public and vm.template.text("IMPORTED") == "YES":
+            off = vm.user_template.text("IMPORT_STATE") == "POWEROFF"
+            self._lifecycle.move(vm, State(VmState.POWEROFF) if off else RUNNING)
+            return
         self._lifecycle.move(vm, active(LcmState.PROLOG))
         self._lifecycle.do(vm, BOOT_AFTER.get(last, BOOT))
 
@@ -180,6 +185,21 @@ class Dispatch:
         record.host_id, record.host_name = host.id, host.name
         vm.history.append(record)
         self.plug(vm, "MIGRATE")
+
+    def _note_import(self, vm: Vm) -> None:
+        """Take a deploy id that the template gives for that of a VM which runs already."""
+        name = "DEPLOY_ID" if self._generation.monitord else "IMPORT_VM_ID"
+        deploy_id = vm.user_template.text(name)
+        if not deploy_id:
+            return
+        for other in self._pools.vms.values():
+            if other.template.text("IMPORTED") == "YES" and other.deploy_id == deploy_id:
+                text = f"Virtual Machine {deploy_id} already imported."
+                raise Refusal(Code.ALLOCATE, text)
+        vm.deploy_id = deploy_id
+        vm.user_template = without(vm.user_template, name)
+        vm.template.add("IMPORTED", "YES")
+        vm.state = State(VmState.HOLD)
 
     def _settle(self, vm: Vm, *, success: bool) -> None:
         """Pretend that the driver answered what the VM waits for."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from one2one.opennebula.template import Template, Value, Vector, to_xml
+from one2one.sandbox.cloud.objects import Host
 from one2one.sandbox.frontend.pools import HostState, Pools
 
 Call = Callable[..., str | int]
@@ -19,6 +20,7 @@ class LocalHost:
     id: int
     _pools: Pools
     _call: Call
+    _monitor: Callable[[Host], None]
 
     @property
     def state(self) -> str:
@@ -39,10 +41,31 @@ class LocalHost:
         """Set attributes: ``onehost update --append``."""
         self._call("one.host.update", self.id, to_xml(Template(attributes.items())), 1)
 
-    def set_status(self, state: HostState) -> None:
-        """Enable (INIT), disable (DISABLED) or take it offline (OFFLINE)."""
-        status = (HostState.INIT, HostState.DISABLED, HostState.OFFLINE).index(state)
-        self._call("one.host.status", self.id, status)
+    @property
+    def error(self) -> str:
+        """Why it is in ERROR, without the time."""
+        return self.template.text("ERROR").partition(" : ")[2]
+
+    @property
+    def capacity(self) -> tuple[int, int]:
+        """TOTALCPU in percent and TOTALMEMORY in KB, as the scheduler sees them."""
+        share = self._pools.host(self.id).share
+        return share.total_cpu, share.total_memory
+
+    @property
+    def usage(self) -> Vector:
+        """The newest FREE_CPU, FREE_MEMORY, USED_CPU and USED_MEMORY."""
+        return self._pools.host(self.id).monitoring.vector("CAPACITY")
+
+    def monitor(self) -> None:
+        """Have it monitored now: ``onehost forceupdate``."""
+        with self._pools.clock.lock:
+            self._monitor(self._pools.host(self.id))
+
+    def set_status(self, status: str) -> None:
+        """``onehost enable``, ``disable`` or ``offline``."""
+        number = ("enable", "disable", "offline").index(status)
+        self._call("one.host.status", self.id, number)
 
     def wait(self, state: str, timeout: float = _TIMEOUT) -> None:
         """Wait until the host is in *state*; raises TimeoutError."""

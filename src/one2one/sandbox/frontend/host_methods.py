@@ -3,13 +3,14 @@
 import secrets
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import Protocol
 
 from one2one.opennebula.template import Template, Value
 from one2one.sandbox.cloud.accounts import User
 from one2one.sandbox.cloud.grammar import parse
 from one2one.sandbox.cloud.merging import merge
 from one2one.sandbox.cloud.method import Method
-from one2one.sandbox.cloud.objects import Host
+from one2one.sandbox.cloud.objects import Host, HostShare
 from one2one.sandbox.cloud.profile import Profile
 from one2one.sandbox.cloud.refusal import no_such
 from one2one.sandbox.cloud.render import attribute, attributes
@@ -22,11 +23,19 @@ _SEALED = "ONE_PASSWORD"
 _BY_STATUS = {0: HostState.INIT, 1: HostState.DISABLED, 2: HostState.OFFLINE}
 
 
+class Watch(Protocol):
+    """Tells monitoring about a host that is new, whose state was set, or that is deleted."""
+
+    def __call__(self, host: Host, *, deleted: bool = False) -> None:
+        """Do that."""
+
+
 class HostMethods:
     """Answers the calls."""
 
-    def __init__(self, pools: Pools, profile: Profile, one_key: str) -> None:
+    def __init__(self, pools: Pools, profile: Profile, one_key: str, watch: Watch) -> None:
         self._pools = pools
+        self._watch = watch
         self._profile = profile
         self._one_key = one_key
 
@@ -73,16 +82,31 @@ class HostMethods:
             [("IM_MAD", im_mad), ("VM_MAD", vm_mad), ("RESERVED_CPU", ""), ("RESERVED_MEM", "")]
         )
         self._pools.hosts[number] = Host(
-            number, name, im_mad, vm_mad, state=HostState.INIT, template=fixed
+            number,
+            name,
+            im_mad,
+            vm_mad,
+            state=HostState.INIT,
+            previous_state=HostState.INIT,
+            template=fixed,
         )
+        self._watch(self._pools.hosts[number])
         return number
 
     def _delete(self, _user: User, host_id: int) -> int:
-        del self._pools.hosts[self._pools.host(host_id).id]
+        self._watch(self._pools.host(host_id), deleted=True)
+        del self._pools.hosts[host_id]
         return host_id
 
     def _status(self, _user: User, host_id: int, status: int) -> int:
-        self._pools.host(host_id).state = _BY_STATUS[status]
+        host = self._pools.host(host_id)
+        state = _BY_STATUS[status]
+        if host.state == HostState.DISABLED and state == HostState.INIT and host.share.total_cpu:
+            state = HostState.MONITORED
+        elif state == HostState.OFFLINE:
+            host.share = HostShare()
+        self._pools.set_state(host, state)
+        self._watch(host)
         return host_id
 
     def _update(self, _user: User, host_id: int, text: str, append: int) -> int:

@@ -117,7 +117,8 @@ class LifeCycle:
         now = self._pools.now()
         old, new = vm.history[-1], successor(vm.history[-1], now)
         old.etime, old.retime = now, old.retime or now
-        self._sign(new if action == RESUMED else old, action)
+        if action:
+            self._sign(new if action == RESUMED else old, action)
         vm.history.append(new)
 
     def _sign(self, record: History, action: int) -> None:

@@ -68,6 +68,11 @@ class Pools:
         """Return a VM template; raises Refusal without it."""
         return _find(self.templates, "virtual machine template", template_id)
 
+    def set_state(self, host: Host, state: HostState) -> None:
+        """Put *host* into *state*."""
+        host.previous_state = host.state = int(state)
+        self.clock.lock.notify_all()
+
     def write_log(self, module: str, severity: str, text: str, vm: Vm | None = None) -> None:
         """Append a line to the log of *vm*, of oned without one."""
         line = f"{time.ctime(self.clock.now())} [Z0][{module}][{severity}]: {text}"

@@ -11,11 +11,10 @@ from one2one.sandbox.frontend.operations import active
 
 Moves = dict[LcmState, State]
 
-_BOOTING = tuple(
-    state for state in LcmState if state.name.startswith("BOOT") or state is LcmState.MIGRATE
-)
+BOOTING = tuple(state for state in LcmState if state.name.startswith("BOOT"))
+"""LCM states of a VM whose boot has not succeeded, or not yet."""
 
-_BOOTED: Moves = dict.fromkeys(_BOOTING, RUNNING)
+_BOOTED: Moves = dict.fromkeys((*BOOTING, LcmState.MIGRATE), RUNNING)
 _NOT_BOOTED: Moves = {
     LcmState.MIGRATE: RUNNING,
     LcmState.BOOT: active(LcmState.BOOT_FAILURE),
@@ -31,6 +30,8 @@ _SHUT_DOWN: Moves = {
     LcmState.SHUTDOWN_POWEROFF: State(VmState.POWEROFF),
     LcmState.SHUTDOWN_UNDEPLOY: active(LcmState.EPILOG_UNDEPLOY),
 }
+SHUTTING_DOWN = tuple(_SHUT_DOWN)
+
 _SAVED: Moves = {
     LcmState.SAVE_SUSPEND: State(VmState.SUSPENDED),
     LcmState.SAVE_STOP: active(LcmState.EPILOG_STOP),
@@ -109,7 +110,7 @@ REACTIONS: dict[str, Reaction] = {
 
 
 RECOVERED_AS: dict[LcmState, str] = {
-    **dict.fromkeys(_BOOTING, "DEPLOY"),
+    **dict.fromkeys(_BOOTED, "DEPLOY"),
     **dict.fromkeys(_SHUT_DOWN, "SHUTDOWN"),
     **dict.fromkeys(_SAVED, "SAVE"),
     _HOTPLUG: "ATTACHDISK",

@@ -12,6 +12,7 @@ from one2one.sandbox.cloud.merging import merge
 from one2one.sandbox.cloud.objects import Vm
 from one2one.sandbox.frontend.generation import Generation
 from one2one.sandbox.frontend.lifecycle import LifeCycle
+from one2one.sandbox.frontend.polls import Polls
 from one2one.sandbox.frontend.pools import Pools
 from one2one.sandbox.frontend.reactions import REACTIONS
 
@@ -25,10 +26,13 @@ _SEVERITIES_6 = ("E", "W", "D")
 class Results:
     """Reads a driver's lines, and has the VMs react."""
 
-    def __init__(self, pools: Pools, generation: Generation, lifecycle: LifeCycle) -> None:
+    def __init__(
+        self, pools: Pools, generation: Generation, lifecycle: LifeCycle, polls: Polls
+    ) -> None:
         self._pools = pools
         self._generation = generation
         self._lifecycle = lifecycle
+        self._polls = polls
 
     def receive(self, line: str) -> None:
         """Take *line*, which came without its end."""
@@ -70,17 +74,19 @@ class Results:
             self._pools.write_log("VMM", first, text, vm)
 
     def _result(self, vm: Vm, action: str, info: str, line: str, *, success: bool) -> None:
-        if action in _ABOUT_OTHERS:
+        stream = self._generation.stream_driver
+        if action in _ABOUT_OTHERS or (stream and action in _UNREGISTERED):
             return
-        if action not in REACTIONS:
-            if self._generation.stream_driver:
-                self._pools.write_log("VMM", "W", f"Received UNDEFINED msg: {info}")
-            return
-        if self._generation.stream_driver and action in _UNREGISTERED:
-            return
-        if vm.state.lcm_state == LcmState.LCM_INIT:
+        if stream and action not in REACTIONS:
+            self._pools.write_log("VMM", "W", f"Received UNDEFINED msg: {info}")
+        elif vm.state.lcm_state == LcmState.LCM_INIT:
             self._pools.write_log("VMM", "W", f"Ignored: {line}", vm)
-            return
+        elif action == "POLL":
+            self._polls.answered(vm, info, success=success)
+        elif action in REACTIONS:
+            self._react(vm, action, info, success=success)
+
+    def _react(self, vm: Vm, action: str, info: str, *, success: bool) -> None:
         reaction = REACTIONS[action]
         if success and action == "DEPLOY":
             success = self._deployed(vm, info)
