@@ -101,13 +101,13 @@ def test_ordinary_users_see_their_own_vms_and_no_secrets(tmp_path: Path) -> None
         vm = frontend.add_vm(TEMPLATE)
 
         def as_alice(method: str, *arguments: object) -> Any:
-            return frontend.api.call(method, ("alice:secret", *arguments))[:3:2]
+            return frontend.api(method, ("alice:secret", *arguments))[:3:2]
 
         assert as_alice("one.vm.info", vm.id) == [False, 512]
         assert as_alice("one.host.info", 0, True) == [False, 512]
         assert as_alice("one.hostpool.info") == [True, 0]
         assert as_alice("one.vmpool.info", -2, -1, -1, -1) == [True, 0]
-        wrong = frontend.api.call("one.system.version", ("alice:wrong",))
+        wrong = frontend.api("one.system.version", ("alice:wrong",))
         assert wrong[:3] == [
             False,
             "[one.system.version] User couldn't be authenticated, aborting call.",

@@ -4,20 +4,19 @@ Callers hold ``pools.clock.lock``. Every method raises Refusal where oned refuse
 """
 
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
-from one2one.opennebula.template import Template, Value, Vector
+from one2one.opennebula.template import Template
 from one2one.sandbox.cloud.accounts import User
-from one2one.sandbox.cloud.merging import merge, without
+from one2one.sandbox.cloud.merging import without
 from one2one.sandbox.cloud.objects import History, Host, Vm
 from one2one.sandbox.cloud.refusal import Code, Refusal
 from one2one.sandbox.frontend.contents import Contents
 from one2one.sandbox.frontend.generation import Generation
-from one2one.sandbox.frontend.lifecycle import LifeCycle, successor
+from one2one.sandbox.frontend.lifecycle import LifeCycle
 from one2one.sandbox.frontend.message import DATASTORE, PUBLIC_CLOUD_DATASTORE
 from one2one.sandbox.frontend.operations import (
     BOOT,
     BOOT_AFTER,
     DEPLOYABLE,
-    HOTPLUG,
     OPERATIONS,
     RETRY,
     UNKNOWN,
@@ -64,7 +63,7 @@ class Dispatch:
     def deploy(self, vm: Vm, host: Host) -> None:
         """Put *vm* on *host*."""
         if vm.state not in DEPLOYABLE:
-            raise self._wrong_state("deploy", vm)
+            raise wrong_state("deploy", vm)
         public = is_public_cloud(host) and self._generation.public_cloud
         tm_mad = "" if public else "dummy"
         store = PUBLIC_CLOUD_DATASTORE if public else DATASTORE
@@ -94,7 +93,7 @@ class Dispatch:
         if step is None and action.startswith("terminate") and vm.state in RETRY:
             self._lifecycle.clean_up(vm, recreate=False)
         elif step is None or (step.cancel and not self._generation.stream_driver):
-            raise self._wrong_state(action, vm)
+            raise wrong_state(action, vm)
         else:
             self._lifecycle.do(vm, step)
 
@@ -113,78 +112,6 @@ class Dispatch:
                 self._lifecycle.do(vm, step)
             return
         self._settle(vm, success=operation == 1)
-
-    def plug(self, vm: Vm, action: str) -> None:
-        """Do what concerns a part of a running VM, which is marked already."""
-        step = HOTPLUG[action].get(vm.state)
-        if step is None:
-            raise self._wrong_state(action.lower(), vm)
-        self._lifecycle.do(vm, step)
-
-    def attach_disk(self, vm: Vm, asked: Vector) -> None:
-        """Attach a new disk."""
-        self._require_running(vm, "attach")
-        self._contents.add_disk(vm, asked)
-        self.plug(vm, "ATTACHDISK")
-
-    def attach_nic(self, vm: Vm, asked: Vector) -> None:
-        """Attach a new NIC."""
-        self._require_running(vm, "attachnic")
-        self._contents.add_nic(vm, asked)
-        self.plug(vm, "ATTACHNIC")
-
-    def on_part(self, vm: Vm, action: str, name: str, number: int, marks: Vector) -> None:
-        """Do *action* to the disk, NIC or snapshot *number*, marked with *marks* meanwhile."""
-        self._require_running(vm, action.lower())
-        vm.template = _marked(vm, name, number, marks)
-        self.plug(vm, action)
-
-    def snapshot(self, vm: Vm, name: str) -> int:
-        """Create a system snapshot, and return its id."""
-        self._require_running(vm, "snapshot")
-        snapshots = vm.template.vectors("SNAPSHOT")
-        number = max((int(s["SNAPSHOT_ID"]) for s in snapshots), default=-1) + 1
-        new = {
-            "ACTION": "CREATE",
-            "ACTIVE": "YES",
-            "HYPERVISOR_ID": "",
-            "NAME": name or f"snapshot-{number}",
-            "SNAPSHOT_ID": str(number),
-            "TIME": str(self._pools.now()),
-        }
-        if self._generation.version >= (6, 0):
-            new["SYSTEM_DISK_SIZE"] = vm.template.text("MEMORY")
-        vm.template.add("SNAPSHOT", new)
-        self.plug(vm, "SNAPSHOTCREATE")
-        return number
-
-    def update_configuration(self, vm: Vm, changes: Template) -> None:
-        """Do ``one.vm.updateconf`` on a running VM."""
-        self._require_running(vm, "updateconf")
-        if context := changes.vector("CONTEXT"):
-            context = self._contents.updated_context(vm, context)
-            changes = merge(changes, Template([("CONTEXT", context)]))
-        vm.template = merge(without(vm.template, "OS"), changes)
-        self.plug(vm, "UPDATECONF")
-
-    def resize(self, vm: Vm, changes: Template) -> None:
-        """Do ``one.vm.resize`` on a running VM."""
-        if self._generation.version < (6, 0) or vm.state != RUNNING:
-            raise Refusal(Code.ACTION, f"Cannot resize a VM in state {vm.state}")
-        before: Vector = {name: vm.template.text(name) for name, _ in changes}
-        vm.template = merge(vm.template, changes)
-        vm.template.add("RESIZE", before)
-        self.plug(vm, "RESIZE")
-
-    def migrate(self, vm: Vm, host: Host) -> None:
-        """Migrate a running VM live to *host*."""
-        if vm.history and vm.history[-1].datastore_id == PUBLIC_CLOUD_DATASTORE:
-            raise Refusal(Code.ACTION, "Cannot migrate to or from a Public Cloud Host")
-        self._require_running(vm, "migrate")
-        record = successor(vm.history[-1], self._pools.now())
-        record.host_id, record.host_name = host.id, host.name
-        vm.history.append(record)
-        self.plug(vm, "MIGRATE")
 
     def _note_import(self, vm: Vm) -> None:
         """Take a deploy id that the template gives for that of a VM which runs already."""
@@ -214,26 +141,10 @@ class Dispatch:
                 vm.deploy_id = f"one-{vm.id}"
             self._lifecycle.answered(vm, action, success=success)
 
-    def _require_running(self, vm: Vm, action: str) -> None:
-        if vm.state != RUNNING:
-            raise self._wrong_state(action, vm)
 
-    def _wrong_state(self, action: str, vm: Vm) -> Refusal:
-        return Refusal(
-            Code.ACTION,
-            f'Error performing action "{action}": '
-            f"This action is not available for state {vm.state}",
-        )
-
-
-def _marked(vm: Vm, name: str, number: int, marks: Vector) -> Template:
-    """Return the VM's template with *marks* in the part *number*; raises Refusal without one."""
-    key = f"{name}_ID"
-    if not any(part.get(key) == str(number) for part in vm.template.vectors(name)):
-        raise Refusal(Code.ACTION, f"{name} {number} does not exist in VM {vm.id}")
-
-    def mark(attribute: str, value: Value) -> Value:
-        chosen = attribute == name and isinstance(value, dict) and value.get(key) == str(number)
-        return value | marks if chosen and isinstance(value, dict) else value
-
-    return Template((attribute, mark(attribute, value)) for attribute, value in vm.template)
+def wrong_state(action: str, vm: Vm) -> Refusal:
+    """Return the refusal of what *vm*'s state does not allow."""
+    return Refusal(
+        Code.ACTION,
+        f'Error performing action "{action}": This action is not available for state {vm.state}',
+    )

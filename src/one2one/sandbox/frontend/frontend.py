@@ -1,4 +1,4 @@
-"""A front-end: a local oned with one VMM driver, as tests and the demonstration use it.
+"""A front-end: a local oned with its drivers, as tests and the demonstration use it.
 
 with FrontEnd("6.10", driver=["one_vmm_one2one"]) as frontend:
     host = frontend.add_host("burst1", ONE_ENDPOINT=…, ONE_USER=…, ONE_PASSWORD=…)
@@ -15,53 +15,26 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from one2one.opennebula.template import Template, Value, to_xml
 from one2one.sandbox.cloud.clock import Clock
-from one2one.sandbox.cloud.objects import Host
 from one2one.sandbox.cloud.refusal import Code, Refusal
 from one2one.sandbox.cloud.server import Server
-from one2one.sandbox.frontend.api import Api
-from one2one.sandbox.frontend.contents import Contents
-from one2one.sandbox.frontend.dispatch import Dispatch
 from one2one.sandbox.frontend.generation import GENERATIONS
 from one2one.sandbox.frontend.handles import LocalHost, LocalVm
 from one2one.sandbox.frontend.home import Home
-from one2one.sandbox.frontend.host_methods import HostMethods
-from one2one.sandbox.frontend.host_reports import HostReports
 from one2one.sandbox.frontend.im_shell import ImShell
-from one2one.sandbox.frontend.lifecycle import LifeCycle
 from one2one.sandbox.frontend.mad import Mad
-from one2one.sandbox.frontend.messenger import Messenger
-from one2one.sandbox.frontend.monitord import Monitord
 from one2one.sandbox.frontend.monitoring import Monitoring, Settings
-from one2one.sandbox.frontend.polling import Polling
-from one2one.sandbox.frontend.polls import Polls
+from one2one.sandbox.frontend.oned import Driver, Oned
 from one2one.sandbox.frontend.pools import Pools
-from one2one.sandbox.frontend.reports import Reports
-from one2one.sandbox.frontend.results import Results
 from one2one.sandbox.frontend.shell import Shell
-from one2one.sandbox.frontend.vm_methods import VmMethods
-from one2one.sandbox.frontend.vm_states import VmStates
 
 ARGUMENTS = "-t 15 -r 0 one"
 """What the stock oned.conf gives the VMM driver, in one string."""
 IM_ARGUMENTS = "-c -t 15 -r 0 one"
 """What the stock oned.conf and monitord.conf give the IM driver."""
-
-
-class Driver(Protocol):
-    """What answers oned's messages: a process, or the stock shell."""
-
-    def start(self) -> None:
-        """Be ready for messages."""
-
-    def send(self, line: str) -> None:
-        """Take a message."""
-
-    def stop(self) -> None:
-        """End."""
 
 
 class FrontEnd:
@@ -85,35 +58,31 @@ class FrontEnd:
         one string each. Without either *im_driver* or ``remotes/im`` nobody monitors.
         """
         self.generation = GENERATIONS[generation]
-        self._driver_argv, self._im_argv = driver, im_driver
-        self._scripts = remotes
-        self._arguments, self._im_arguments = arguments, im_arguments
+        self._vmm = driver, arguments
+        self._im = im_driver, im_arguments
+        self._remotes = remotes
         self._settings = settings or Settings()
         self.clock = clock or Clock()
-        self.pools = Pools(self.clock)
-        self._one_key = secrets.token_hex(16)
         self._password = secrets.token_hex(16)
         self._exit = ExitStack()
-        self.driver: Driver
-        self.im_driver: Driver | None = None
-        self.monitoring: Monitoring | None = None
 
     def __enter__(self) -> Self:
         """Start it all; raises OnedDoesNotStart where a driver's handshake fails."""
         with ExitStack() as stack:
             path = stack.enter_context(tempfile.TemporaryDirectory(prefix="one2one-"))
             self.home = Home(Path(path))
-            self.home.create(f"oneadmin:{self._password}", self._one_key)
-            if self._scripts:
-                self.home.remotes.symlink_to(self._scripts)
-            self._build()
+            one_key = secrets.token_hex(16)
+            self.home.create(self.session, one_key)
+            if self._remotes:
+                self.home.remotes.symlink_to(self._remotes)
+            self.oned = Oned(self.generation, self.home, self.clock, one_key)
+            self.oned.add_user("oneadmin", self._password, "oneadmin")
+            self.server = Server(self.api)
             self.clock.start()
             stack.callback(self.clock.stop)
             self.server.start()
             stack.callback(self.server.stop)
-            self.driver = self._make_driver()
-            self.driver.start()
-            stack.callback(self.driver.stop)
+            self.oned.driver = self._started(stack, self._vmm_driver())
             self._start_monitoring(stack)
             self._exit = stack.pop_all()
         return self
@@ -128,8 +97,23 @@ class FrontEnd:
         self._exit.close()
 
     @property
+    def pools(self) -> Pools:
+        """The local objects."""
+        return self.oned.pools
+
+    @property
+    def driver(self) -> Driver:
+        """The VMM driver."""
+        return self.oned.driver
+
+    @property
+    def monitoring(self) -> Monitoring | None:
+        """What monitors hosts."""
+        return self.oned.monitoring
+
+    @property
     def session(self) -> str:
-        """Oneadmin's session string."""
+        """The session string of oneadmin."""
         return f"oneadmin:{self._password}"
 
     @property
@@ -147,16 +131,20 @@ class FrontEnd:
         if not self.pools.wait_for(lambda: any(text in line for line in self.log), timeout):
             raise TimeoutError(f"no {text!r} in oned.log")
 
+    def api(self, method: str, arguments: tuple[object, ...]) -> Sequence[bool | int | str | bytes]:
+        """Answer a call of the local API, whose first argument is the session."""
+        return self.oned.api.call(method, arguments)
+
     def call(self, method: str, *arguments: str | int | bool) -> str | int:
         """Do a call of the local API as oneadmin; raises Refusal."""
-        success, value, code, *more = self.api.call(method, (self.session, *arguments))
+        success, value, code, *more = self.api(method, (self.session, *arguments))
         if not success:
             raise Refusal(Code(int(code)), str(value), int(more[0]))
         return value if isinstance(value, int) else str(value)
 
     def add_user(self, name: str, password: str) -> None:
         """Create an ordinary user."""
-        self._hosts.add_user(name, password, "users")
+        self.oned.add_user(name, password, "users")
 
     def add_host(self, name: str, **attributes: Value) -> LocalHost:
         """Create a host of the hybrid drivers; its monitoring begins at once.
@@ -166,7 +154,7 @@ class FrontEnd:
         """
         with self.clock.lock:
             number = int(self.call("one.host.allocate", name, "one", "one"))
-            host = LocalHost(number, self.pools, self.call, self._monitor_now)
+            host = LocalHost(number, self.pools, self.call, self.oned.monitor)
             host.update(**{"PUBLIC_CLOUD": "YES", "HYPERVISOR": "opennebula"} | attributes)
         return host
 
@@ -181,101 +169,45 @@ class FrontEnd:
         vm_id = self.call("one.template.instantiate", number, name, False, "", False)
         return LocalVm(int(vm_id), self.pools, self.call)
 
-    def _build(self) -> None:
-        """Put oned's parts together, but for the drivers."""
-        pools, generation = self.pools, self.generation
-        contents = Contents(generation, self._one_key)
-        messenger = Messenger(pools, generation, self.home, contents, self._send)
-        lifecycle = LifeCycle(pools, generation, messenger.send)
-        dispatch = Dispatch(pools, generation, lifecycle, contents)
-        reports = Reports(pools, generation, lifecycle)
-        self._host_reports = HostReports(pools, generation, reports)
-        self._vm_states = VmStates(pools, generation, self._host_reports, reports)
-        self._polls = Polls(pools, reports, lambda vm: messenger.send("POLL", vm))
-        self._results = Results(pools, generation, lifecycle, self._polls)
-        self._hosts = HostMethods(pools, generation.profile, self._one_key, self._watch)
-        self._hosts.add_user("oneadmin", self._password, "oneadmin")
-        vms = VmMethods(pools, generation, dispatch, contents)
-        self.api = Api(pools, {**self._hosts.methods(), **vms.methods()})
-        self.server = Server(self.api.call)
-
-    def _make_driver(self) -> Driver:
-        if self._driver_argv:
-            return self._mad(self._driver_argv, self._arguments, self._results.receive)
-        if self._scripts is None:
+    def _vmm_driver(self) -> Driver:
+        argv, arguments = self._vmm
+        receive = self.oned.results.receive
+        if argv:
+            return self._process(argv, arguments, receive)
+        if self._remotes is None:
             raise ValueError("a front-end needs a driver or scripts")
-        return Shell(
-            self.home.remotes,
-            self._arguments,
-            self.home.environment(self.endpoint),
-            self.generation,
-            self._results.receive,
-        )
+        environment = self.home.environment(self.endpoint)
+        return Shell(self.home.remotes, arguments, environment, self.generation, receive)
 
     def _start_monitoring(self, stack: ExitStack) -> None:
-        probes = self._scripts is not None and (self._scripts / "im").is_dir()
-        if not self._im_argv and not probes:
+        argv, arguments = self._im
+        if not argv and not (self.home.remotes / "im").is_dir():
             return
-        monitoring = self._make_monitoring()
-        if self._im_argv:
-            driver: Driver = self._mad(self._im_argv, self._im_arguments, monitoring.receive)
-        else:
-            driver = ImShell(
-                self.home.remotes,
-                self._im_arguments,
-                self.home.environment(self.endpoint),
-                self.generation,
-                monitoring.receive,
-            )
+        monitoring = self.oned.new_monitoring(self._settings)
         monitoring.start()
         stack.callback(monitoring.stop)
-        self.im_driver = driver
-        driver.start()
-        stack.callback(driver.stop)
-        self.monitoring = monitoring
-
-    def _make_monitoring(self) -> Monitoring:
-        datastores = str(self.home.var / "datastores")
-        if self.generation.monitord:
-            return Monitord(
-                self.pools,
-                self.generation,
-                self._host_reports,
-                self._vm_states,
-                self._settings,
-                datastores,
-                self._send_im,
+        driver: Driver
+        if argv:
+            driver = self._process(argv, arguments, monitoring.receive)
+        else:
+            environment = self.home.environment(self.endpoint)
+            driver = ImShell(
+                self.home.remotes, arguments, environment, self.generation, monitoring.receive
             )
-        return Polling(
-            self.pools,
-            self._host_reports,
-            self._polls,
-            self._settings,
-            datastores,
-            self._send_im,
-        )
+        self.oned.im_driver = self._started(stack, driver)
+        self.oned.monitoring = monitoring
 
-    def _mad(self, argv: Sequence[str], arguments: str, receive: Callable[[str], None]) -> Mad:
+    def _process(
+        self, argv: Sequence[str], arguments: str, receive: Callable[[str], None]
+    ) -> Driver:
         environment = self.home.environment(self.endpoint)
         return Mad([*argv, arguments], environment, self.generation, receive, self._log_driver)
-
-    def _send(self, line: str) -> None:
-        self.driver.send(line)
-
-    def _send_im(self, line: str) -> None:
-        if self.im_driver:
-            self.im_driver.send(line)
-
-    def _watch(self, host: Host, *, deleted: bool = False) -> None:
-        if self.monitoring and deleted:
-            self.monitoring.forget(host)
-        elif self.monitoring:
-            self.monitoring.watch(host)
-
-    def _monitor_now(self, host: Host) -> None:
-        if self.monitoring:
-            self.monitoring.renew(host)
 
     def _log_driver(self, severity: str, text: str) -> None:
         with self.clock.lock:
             self.pools.write_log("MAD", severity, text)
+
+    def _started(self, stack: ExitStack, driver: Driver) -> Driver:
+        driver.start()
+        stack.callback(driver.stop)
+        return driver

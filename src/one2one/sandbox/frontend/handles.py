@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from one2one.opennebula.states import HostState
 from one2one.opennebula.template import Template, Value, Vector, to_xml
 from one2one.sandbox.cloud.objects import Host
-from one2one.sandbox.frontend.pools import HostState, Pools
+from one2one.sandbox.frontend.pools import Pools
 
 Call = Callable[..., str | int]
 """Does a call as oneadmin; raises Refusal."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Protocol
 
+from one2one.opennebula.states import HostState
 from one2one.opennebula.template import Template, Value
 from one2one.sandbox.cloud.accounts import User
 from one2one.sandbox.cloud.grammar import parse
@@ -16,7 +17,7 @@ from one2one.sandbox.cloud.refusal import no_such
 from one2one.sandbox.cloud.render import attribute, attributes
 from one2one.sandbox.cloud.render_host import render_host
 from one2one.sandbox.frontend.contents import ONEGATE_ENDPOINT
-from one2one.sandbox.frontend.pools import HostState, Pools
+from one2one.sandbox.frontend.pools import Pools
 from one2one.sandbox.frontend.secret import decrypt, encrypt
 
 _SEALED = "ONE_PASSWORD"

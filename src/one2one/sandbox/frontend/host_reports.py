@@ -6,11 +6,12 @@ Source: ``src/host/Host.cc`` of each release.
 import time
 from collections.abc import Iterable
 
+from one2one.opennebula.states import HostState
 from one2one.opennebula.template import Template, Vector
 from one2one.sandbox.cloud.merging import merge, without
 from one2one.sandbox.cloud.objects import Host
 from one2one.sandbox.frontend.generation import Generation
-from one2one.sandbox.frontend.pools import HostState, Pools, is_on
+from one2one.sandbox.frontend.pools import Pools, is_on
 from one2one.sandbox.frontend.reports import Reports
 
 _CAPACITY = ("FREECPU", "FREEMEMORY", "USEDCPU", "USEDMEMORY")

@@ -5,24 +5,21 @@ times of the history record, messages. Callers hold ``pools.clock.lock``.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
-from one2one.opennebula.template import Template, Value
+from one2one.opennebula.template import Template
 from one2one.sandbox.cloud.accounts import ONEADMIN
-from one2one.sandbox.cloud.merging import merge, without
 from one2one.sandbox.cloud.objects import History, Vm
 from one2one.sandbox.frontend.contents import forget_network
 from one2one.sandbox.frontend.generation import Generation
 from one2one.sandbox.frontend.operations import NOWHERE, RESTING, RESUMED, Step, active
+from one2one.sandbox.frontend.parts import settled, unmarked
 from one2one.sandbox.frontend.pools import Pools
-from one2one.sandbox.frontend.reactions import PENDING, REACTIONS, SETTLED
+from one2one.sandbox.frontend.reactions import REACTIONS, SETTLED
 
 Send = Callable[[str, Vm], None]
 """Send the driver an action about a VM, as that is now."""
 
-_MARKS = {pending.mark for pending in PENDING.values()}
-_MARKED = {pending.name for pending in PENDING.values()}
 _DELETED, _RECREATED = 13, 14
 _ENDS_RUN = (
     LcmState.EPILOG,
@@ -72,7 +69,7 @@ class LifeCycle:
         reaction = REACTIONS[action]
         moves = reaction.success if success else reaction.failure
         lcm = LcmState(vm.state.lcm_state)
-        vm.template = _settled(vm.template, action, success=success)
+        vm.template = settled(vm.template, action, success=success)
         if action in ("ATTACHNIC", "DETACHNIC") and not vm.template.vectors("NIC"):
             forget_network(vm)
         if lcm == LcmState.MIGRATE and not success:
@@ -92,9 +89,7 @@ class LifeCycle:
         if vm.state in NOWHERE or vm.state.lcm_state == LcmState.CLEANUP_RESUBMIT:
             self.move(vm, end)
             return
-        vm.template = Template(
-            (name, _unmarked(value) if name in _MARKED else value) for name, value in vm.template
-        )
+        vm.template = unmarked(vm.template)
         self._sign(vm.history[-1], _RECREATED if recreate else _DELETED)
         if was_active:
             self._send("DRIVER_CANCEL", vm)
@@ -162,41 +157,12 @@ class LifeCycle:
 
 def successor(record: History, now: int) -> History:
     """Return the record of a new stay at the same place."""
-    return replace(
-        record,
-        stime=now,
+    return History(
+        record.host_name,
+        record.host_id,
+        now,
+        record.datastore_id,
+        vm_mad=record.vm_mad,
+        tm_mad=record.tm_mad,
         rstime=now,
-        etime=0,
-        pstime=0,
-        petime=0,
-        retime=0,
-        estime=0,
-        eetime=0,
-        action=0,
-        uid=-1,
-        gid=-1,
-        request_id=-1,
     )
-
-
-def _settled(template: Template, action: str, *, success: bool) -> Template:
-    """Return *template* after the answer to *action*, without marks of what was pending."""
-    if action == "RESIZE":
-        before = Template(template.vector("RESIZE").items())
-        template = without(template, "RESIZE")
-        return template if success else merge(template, before)
-    pending = PENDING.get(action)
-    if pending is None:
-        return template
-    name, mark, kept = pending
-    return Template(
-        (key, _unmarked(value) if key == name else value)
-        for key, value in template
-        if key != name or not isinstance(value, dict) or mark not in value or success in kept
-    )
-
-
-def _unmarked(value: Value) -> Value:
-    if isinstance(value, str):
-        return value
-    return {name: text for name, text in value.items() if name not in _MARKS}

@@ -9,7 +9,6 @@ at once must be read at once. Source: ``src/mad/Mad.cc`` and ``MadManager.cc`` (
 import contextlib
 import os
 import queue
-import select
 import signal
 import subprocess
 import threading
@@ -17,12 +16,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
 from one2one.sandbox.frontend.generation import Generation
+from one2one.sandbox.frontend.handshake import handshake, readable
 
 _CLOSED_STDERR = ("/bin/sh", "-c", 'exec "$@" 2>&-', "sh")
 _CHUNK = 1 << 16
-_OLD_TIMEOUT = 30.0
-_TIMEOUT = 10.0
-_INIT_BYTES = 31
 _GAP = 0.025
 _GRACE = 2.0
 
@@ -101,30 +98,13 @@ class Mad:
         stdin, stdout = _pipes(process)
         try:
             stdin.write(b"INIT\n")
-            problem = self._handshake(stdout.fileno())
+            problem = handshake(stdout.fileno(), self._generation)
         except OSError as error:
             problem = f"Driver initialization failed ({error})"
         if problem:
             self._reap(grace=0)
             raise OnedDoesNotStart(problem)
         self._stdin = stdin
-
-    def _handshake(self, fd: int) -> str:
-        """Return what is wrong with the answer to INIT, nothing if nothing is."""
-        if self._generation.stream_driver:
-            if not _readable(fd, _TIMEOUT):
-                return "Driver initialization time out"
-            words = os.read(fd, _INIT_BYTES).split()
-            return "" if words[:2] == [b"INIT", b"SUCCESS"] else "Driver initialization failed"
-        answer = b""
-        while not answer.endswith(b"\n"):
-            if not _readable(fd, _OLD_TIMEOUT) or not (byte := os.read(fd, 1)):
-                return "MAD did not answer INIT command"
-            answer += byte
-        words = answer.split()
-        if words[:1] != [b"INIT"]:
-            return "Wrong action in MAD response"
-        return "MAD initialization failed" if words[1:2] == [b"FAILURE"] else ""
 
     def _read(self) -> None:
         """Read from one process after the other; whoever spawns one also reaps it here."""
@@ -139,7 +119,7 @@ class Mad:
         """Pass on lines until the driver ends, or counts as dead."""
         buffer = b""
         patience = None if self._generation.stream_driver else _GAP
-        while not buffer or _readable(fd, patience):
+        while not buffer or readable(fd, patience):
             data = os.read(fd, _CHUNK)
             if not data:
                 return
@@ -195,7 +175,3 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
     assert process.stdin is not None  # noqa: S101 - Popen was told to make them
     assert process.stdout is not None  # noqa: S101
     return process.stdin, process.stdout
-
-
-def _readable(fd: int, timeout: float | None) -> bool:
-    return bool(select.select([fd], [], [], timeout)[0])

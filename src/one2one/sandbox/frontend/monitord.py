@@ -12,26 +12,23 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from one2one.opennebula.errors import OneError
-from one2one.opennebula.template import Template
-from one2one.opennebula.xml import Element, integer
-from one2one.opennebula.xml import parse as parse_xml
-from one2one.sandbox.cloud.grammar import parse
-from one2one.sandbox.cloud.merging import merge
+from one2one.opennebula.states import HostState
+from one2one.opennebula.xml import Element, integer, parse
 from one2one.sandbox.cloud.objects import Host
-from one2one.sandbox.cloud.refusal import Refusal
 from one2one.sandbox.frontend import monitor_config, monitor_line
+from one2one.sandbox.frontend.client_messages import ClientMessages
 from one2one.sandbox.frontend.generation import Generation
 from one2one.sandbox.frontend.host_reports import HostReports
 from one2one.sandbox.frontend.listener import Listener
 from one2one.sandbox.frontend.monitor_line import MonitorLine
 from one2one.sandbox.frontend.monitoring import Settings
-from one2one.sandbox.frontend.pools import HostState, Pools
-from one2one.sandbox.frontend.vm_states import VmStates
+from one2one.sandbox.frontend.pools import Pools
 
 _EXPIRES_SECONDS = 300
 _IN_START = ("MONITOR_VM", "BEACON_HOST", "MONITOR_HOST", "SYSTEM_HOST", "STATE_VM")
 """The messages that START_MONITOR's answer may hold, in the order in which they are taken."""
 _ORDERED = frozenset(_IN_START) - {"BEACON_HOST"}
+_SIGNS_OF_LIFE = ("BEACON_HOST", "MONITOR_HOST")
 _BLAMES_HOST = ("BEACON_HOST", "MONITOR_HOST", "SYSTEM_HOST")
 """Messages whose FAILURE puts the host into ERROR."""
 
@@ -56,14 +53,14 @@ class Monitord:
         pools: Pools,
         generation: Generation,
         hosts: HostReports,
-        vm_states: VmStates,
+        messages: ClientMessages,
         settings: Settings,
         datastores: str,
         send: Callable[[str], None],
     ) -> None:
         self._pools = pools
         self._hosts = hosts
-        self._vm_states = vm_states
+        self._messages = messages
         self._settings = settings
         self._send = send
         self._listener = Listener(self.take)
@@ -142,21 +139,31 @@ class Monitord:
     def _dispatch(self, host: Host, line: MonitorLine) -> None:
         if line.type == "START_MONITOR":
             self._started(host, line)
-        elif line.type not in _IN_START:
-            return
-        elif line.status != "SUCCESS":
+        elif line.type in _IN_START:
+            self._client_says(host, line)
+
+    def _client_says(self, host: Host, line: MonitorLine) -> None:
+        watched = self._watched[host.id]
+        if line.status != "SUCCESS":
             words = f"Failed {line.type} for host {host.id}: {line.text}"
             self._pools.write_log("MDP", "W", words)
-            if line.type in _BLAMES_HOST:
-                self._error(host, line.text)
-        elif self._is_in_order(host, line):
-            self._good(host, line)
+            reason = line.text if line.type in _BLAMES_HOST else None
+        elif not self._is_in_order(host, line):
+            return
+        else:
+            reason = self._messages.take(host, line)
+            if line.type in _SIGNS_OF_LIFE:
+                watched.heard = self._pools.clock.now()
+                watched.in_progress &= line.type == "BEACON_HOST"
+        if reason is not None:
+            watched.heard, watched.in_progress = self._pools.clock.now(), False
+            self._fail(host, reason)
 
     def _started(self, host: Host, line: MonitorLine) -> None:
         """Take the answer to START_MONITOR, and the messages that it holds."""
         watched = self._watched[host.id]
         try:
-            root = parse_xml(line.text) if line.text.strip() else None
+            root = parse(line.text) if line.text.strip() else None
             good = line.status == "SUCCESS"
         except OneError:
             root, good = None, False
@@ -190,50 +197,6 @@ class Monitord:
             return False
         watched.newest[line.type] = line.timestamp
         return True
-
-    def _good(self, host: Host, line: MonitorLine) -> None:
-        watched = self._watched[host.id]
-        if line.type == "BEACON_HOST":
-            watched.heard = self._pools.clock.now()
-            return
-        try:
-            told = parse(line.text)
-        except Refusal as refusal:
-            words = f"Error parsing {line.type} from host {host.id}: {refusal.text}"
-            self._pools.write_log("MDP", "E", words)
-            if line.type in ("MONITOR_HOST", "MONITOR_VM"):
-                self._error(host, "Error parsing monitor information")
-            return
-        match line.type:
-            case "MONITOR_HOST":
-                self._hosts.usage(host, told)
-                watched.heard, watched.in_progress = self._pools.clock.now(), False
-            case "SYSTEM_HOST":
-                self._hosts.system(host, told)
-            case "STATE_VM":
-                self._vm_states.take(host, told)
-            case "MONITOR_VM":
-                self._monitor_vms(told)
-
-    def _monitor_vms(self, told: Template) -> None:
-        now = str(self._pools.now())
-        for record in told.vectors("VM"):
-            number = record.get("ID", "")
-            vm = self._pools.vms.get(int(number)) if number.isdecimal() else None
-            try:
-                values = parse(b64decode(record.get("MONITOR", "")).decode(errors="replace"))
-            except (Refusal, ValueError):
-                self._pools.write_log("MDP", "E", "Error parsing VM monitor attribute")
-                continue
-            if vm is not None:
-                stamped = merge(values, Template([("ID", number), ("TIMESTAMP", now)]))
-                vm.monitoring = merge(vm.monitoring, stamped)
-        self._pools.clock.lock.notify_all()
-
-    def _error(self, host: Host, reason: str) -> None:
-        watched = self._watched[host.id]
-        watched.heard, watched.in_progress = self._pools.clock.now(), False
-        self._fail(host, reason)
 
     def _fail(self, host: Host, reason: str) -> None:
         """Put the host into ERROR; one that is there keeps its first reason."""

@@ -123,19 +123,19 @@ DEPLOYABLE = frozenset(
     State(state) for state in (VmState.PENDING, VmState.HOLD, VmState.STOPPED, VmState.UNDEPLOYED)
 )
 
-HOTPLUG: dict[str, Operation] = {
-    "ATTACHDISK": {RUNNING: Step(active(LcmState.HOTPLUG), "ATTACHDISK", 21, renew=True)},
-    "DETACHDISK": {RUNNING: Step(active(LcmState.HOTPLUG), "DETACHDISK", 22, renew=True)},
-    "ATTACHNIC": {RUNNING: Step(active(LcmState.HOTPLUG_NIC), "ATTACHNIC", 23, renew=True)},
-    "DETACHNIC": {RUNNING: Step(active(LcmState.HOTPLUG_NIC), "DETACHNIC", 24, renew=True)},
-    "SNAPSHOTCREATE": {RUNNING: Step(active(LcmState.HOTPLUG_SNAPSHOT), "SNAPSHOTCREATE")},
-    "SNAPSHOTREVERT": {RUNNING: Step(active(LcmState.HOTPLUG_SNAPSHOT), "SNAPSHOTREVERT")},
-    "SNAPSHOTDELETE": {RUNNING: Step(active(LcmState.HOTPLUG_SNAPSHOT), "SNAPSHOTDELETE")},
-    "DISKSNAPSHOTCREATE": {RUNNING: Step(active(LcmState.DISK_SNAPSHOT), "DISKSNAPSHOTCREATE")},
-    "RESIZEDISK": {RUNNING: Step(active(LcmState.DISK_RESIZE), "RESIZEDISK")},
-    "RESIZE": {RUNNING: Step(active(LcmState.HOTPLUG_RESIZE), "RESIZE")},
-    "UPDATECONF": {RUNNING: Step(active(LcmState.HOTPLUG), "UPDATECONF")},
-    "MIGRATE": {RUNNING: Step(active(LcmState.MIGRATE), "MIGRATE", 2)},
-    "BACKUP": {RUNNING: Step(active(LcmState.BACKUP), "BACKUP", 50)},
+HOTPLUG: dict[str, Step] = {
+    "ATTACHDISK": Step(active(LcmState.HOTPLUG), "ATTACHDISK", 21, renew=True),
+    "DETACHDISK": Step(active(LcmState.HOTPLUG), "DETACHDISK", 22, renew=True),
+    "ATTACHNIC": Step(active(LcmState.HOTPLUG_NIC), "ATTACHNIC", 23, renew=True),
+    "DETACHNIC": Step(active(LcmState.HOTPLUG_NIC), "DETACHNIC", 24, renew=True),
+    "SNAPSHOTCREATE": Step(active(LcmState.HOTPLUG_SNAPSHOT), "SNAPSHOTCREATE"),
+    "SNAPSHOTREVERT": Step(active(LcmState.HOTPLUG_SNAPSHOT), "SNAPSHOTREVERT"),
+    "SNAPSHOTDELETE": Step(active(LcmState.HOTPLUG_SNAPSHOT), "SNAPSHOTDELETE"),
+    "DISKSNAPSHOTCREATE": Step(active(LcmState.DISK_SNAPSHOT), "DISKSNAPSHOTCREATE"),
+    "RESIZEDISK": Step(active(LcmState.DISK_RESIZE), "RESIZEDISK"),
+    "RESIZE": Step(active(LcmState.HOTPLUG_RESIZE), "RESIZE"),
+    "UPDATECONF": Step(active(LcmState.HOTPLUG), "UPDATECONF"),
+    "MIGRATE": Step(active(LcmState.MIGRATE), "MIGRATE", 2),
+    "BACKUP": Step(active(LcmState.BACKUP), "BACKUP", 50),
 }
-"""What is done to the parts of a running VM, by the message that the driver gets."""
+"""What is done to the parts of a VM that is RUNNING, by the message that the driver gets."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from one2one.opennebula.states import HostState
 from one2one.sandbox.cloud.grammar import parse
 from one2one.sandbox.cloud.merging import without
 from one2one.sandbox.cloud.objects import Host
@@ -18,7 +19,7 @@ from one2one.sandbox.cloud.refusal import Refusal
 from one2one.sandbox.frontend.host_reports import HostReports
 from one2one.sandbox.frontend.monitoring import Settings
 from one2one.sandbox.frontend.polls import Polls
-from one2one.sandbox.frontend.pools import HostState, Pools
+from one2one.sandbox.frontend.pools import Pools
 
 _USAGE = ("TOTALCPU", "TOTALMEMORY", "FREECPU", "FREEMEMORY", "USEDCPU", "USEDMEMORY", "VM_POLL")
 """What is told of a host and not kept in its template."""

@@ -4,10 +4,9 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import TypeVar
 
-from one2one.opennebula.states import VmState
+from one2one.opennebula.states import HostState, VmState
 from one2one.sandbox.cloud.accounts import Accounts
 from one2one.sandbox.cloud.clock import Clock
 from one2one.sandbox.cloud.objects import Host, Vm, VmTemplate
@@ -17,20 +16,6 @@ _ON_HOST = (VmState.ACTIVE, VmState.POWEROFF, VmState.SUSPENDED)
 
 Result = TypeVar("Result")
 Item = TypeVar("Item", Host, Vm, VmTemplate)
-
-
-class HostState(IntEnum):
-    """HOST/STATE."""
-
-    INIT = 0
-    MONITORING_MONITORED = 1
-    MONITORED = 2
-    ERROR = 3
-    DISABLED = 4
-    MONITORING_ERROR = 5
-    MONITORING_INIT = 6
-    MONITORING_DISABLED = 7
-    OFFLINE = 8
 
 
 @dataclass

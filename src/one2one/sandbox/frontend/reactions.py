@@ -123,27 +123,3 @@ RECOVERED_AS: dict[LcmState, str] = {
 }
 """The action whose answer ``onevm recover --success`` and ``--failure`` stand for; that of a
 system snapshot depends on what was being done to it."""
-
-
-class Pending(NamedTuple):
-    """The part of a VM that an action is about, marked until the driver has answered."""
-
-    name: str
-    """Its attribute in VM/TEMPLATE."""
-    mark: str
-    """The member that is YES meanwhile."""
-    kept: frozenset[bool]
-    """After which result (True for success) the part remains."""
-
-
-_ALWAYS = frozenset((True, False))
-PENDING: dict[str, Pending] = {
-    "ATTACHDISK": Pending("DISK", "ATTACH", frozenset((True,))),
-    "DETACHDISK": Pending("DISK", "ATTACH", frozenset((False,))),
-    "ATTACHNIC": Pending("NIC", "ATTACH", frozenset((True,))),
-    "DETACHNIC": Pending("NIC", "ATTACH", frozenset((False,))),
-    "SNAPSHOTCREATE": Pending("SNAPSHOT", "ACTIVE", frozenset((True,))),
-    "SNAPSHOTREVERT": Pending("SNAPSHOT", "ACTIVE", _ALWAYS),
-    "SNAPSHOTDELETE": Pending("SNAPSHOT", "ACTIVE", frozenset((False,))),
-    "RESIZEDISK": Pending("DISK", "RESIZE", _ALWAYS),
-}

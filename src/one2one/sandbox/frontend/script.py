@@ -73,7 +73,7 @@ class Runner:
             code = process.returncode if process.returncode >= 0 else _NOT_EXITED
             stdout, stderr = out.decode(errors="replace"), err.decode(errors="replace")
         except subprocess.TimeoutExpired:
-            _end(process.pid)
+            _end(process.pid, signal.SIGTERM)
             process.communicate()
             code, stdout, stderr = _NOT_EXITED, "", f"Timeout executing {command}"
             if self._generation.version < (6, 2):
@@ -88,7 +88,7 @@ class Runner:
     def stop(self) -> None:
         """End the commands that still run."""
         for group in tuple(self._running):
-            _end(group)
+            _end(group, signal.SIGKILL)
 
 
 def judge(code: int, stdout: str, stderr: str, generation: Generation) -> Outcome:
@@ -125,6 +125,6 @@ def _log_lines(stderr: str, log: Log, generation: Generation) -> None:
             log("I", line)
 
 
-def _end(group: int) -> None:
+def _end(group: int, how: signal.Signals) -> None:
     with suppress(ProcessLookupError):
-        killpg(group, signal.SIGTERM)
+        killpg(group, how)

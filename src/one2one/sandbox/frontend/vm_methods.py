@@ -1,4 +1,4 @@
-"""The calls about VMs and VM templates."""
+"""The calls about VMs."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -9,13 +9,13 @@ from one2one.sandbox.cloud.accounts import User
 from one2one.sandbox.cloud.grammar import parse
 from one2one.sandbox.cloud.merging import merge
 from one2one.sandbox.cloud.method import Method
-from one2one.sandbox.cloud.objects import Vm, VmTemplate
+from one2one.sandbox.cloud.objects import Vm
 from one2one.sandbox.cloud.refusal import Code, Refusal
-from one2one.sandbox.cloud.render import vm_template
 from one2one.sandbox.cloud.render_vm import vm_body, vm_row
 from one2one.sandbox.frontend.contents import Contents
 from one2one.sandbox.frontend.dispatch import Dispatch
 from one2one.sandbox.frontend.generation import Generation
+from one2one.sandbox.frontend.hotplug import Hotplug
 from one2one.sandbox.frontend.pools import Pools
 
 _OWN = (-3, -1)
@@ -27,22 +27,22 @@ class VmMethods:
     """Answers the calls."""
 
     def __init__(
-        self, pools: Pools, generation: Generation, dispatch: Dispatch, contents: Contents
+        self,
+        pools: Pools,
+        generation: Generation,
+        dispatch: Dispatch,
+        hotplug: Hotplug,
+        contents: Contents,
     ) -> None:
         self._pools = pools
         self._profile = generation.profile
         self._dispatch = dispatch
+        self._hotplug = hotplug
         self._contents = contents
 
     def methods(self) -> Mapping[str, Method]:
         """Return the calls by name."""
         known = {
-            "one.template.allocate": Method(self._allocate, (str,)),
-            "one.template.delete": Method(self._delete, (int,), (bool,)),
-            "one.template.info": Method(self._template_info, (int,), (bool, bool)),
-            "one.template.instantiate": Method(self._instantiate, (int,), (str, bool, str, bool)),
-            "one.template.update": Method(self._update_template, (int, str, int)),
-            "one.templatepool.info": Method(self._templates, (int, int, int)),
             "one.vm.action": Method(self._action, (str, int)),
             "one.vm.attach": Method(self._attach_disk, (int, str)),
             "one.vm.attachnic": Method(self._attach_nic, (int, str)),
@@ -136,7 +136,7 @@ class VmMethods:
     def _migrate(self, user: User, vm_id: int, host_id: int, live: bool, *_more: object) -> int:
         if not live:
             raise Refusal(Code.ACTION, "The sandbox migrates live only")
-        self._dispatch.migrate(self._vm(user, vm_id), self._pools.host(host_id))
+        self._hotplug.migrate(self._vm(user, vm_id), self._pools.host(host_id))
         return vm_id
 
     def _recover(self, user: User, vm_id: int, operation: int) -> int:
@@ -144,16 +144,16 @@ class VmMethods:
         return vm_id
 
     def _attach_disk(self, user: User, vm_id: int, template: str) -> int:
-        self._dispatch.attach_disk(self._vm(user, vm_id), parse(template).vector("DISK"))
+        self._hotplug.attach_disk(self._vm(user, vm_id), parse(template).vector("DISK"))
         return vm_id
 
     def _attach_nic(self, user: User, vm_id: int, template: str) -> int:
-        self._dispatch.attach_nic(self._vm(user, vm_id), parse(template).vector("NIC"))
+        self._hotplug.attach_nic(self._vm(user, vm_id), parse(template).vector("NIC"))
         return vm_id
 
     def _on_part(self, action: str, name: str, mark: str) -> Callable[[User, int, int], int]:
         def do(user: User, vm_id: int, number: int) -> int:
-            self._dispatch.on_part(self._vm(user, vm_id), action, name, number, {mark: "YES"})
+            self._hotplug.on_part(self._vm(user, vm_id), action, name, number, {mark: "YES"})
             return vm_id
 
         return do
@@ -162,16 +162,16 @@ class VmMethods:
         def do(user: User, vm_id: int, number: int) -> int:
             marks = {"ACTIVE": "YES", "ACTION": what}
             vm = self._vm(user, vm_id)
-            self._dispatch.on_part(vm, f"SNAPSHOT{what}", "SNAPSHOT", number, marks)
+            self._hotplug.on_part(vm, f"SNAPSHOT{what}", "SNAPSHOT", number, marks)
             return vm_id
 
         return do
 
     def _snapshot(self, user: User, vm_id: int, name: str = "") -> int:
-        return self._dispatch.snapshot(self._vm(user, vm_id), name)
+        return self._hotplug.snapshot(self._vm(user, vm_id), name)
 
     def _resize(self, user: User, vm_id: int, template: str, _enforce: bool) -> int:
-        self._dispatch.resize(self._vm(user, vm_id), parse(template))
+        self._hotplug.resize(self._vm(user, vm_id), parse(template))
         return vm_id
 
     def _update(self, user: User, vm_id: int, template: str, append: int) -> int:
@@ -180,58 +180,5 @@ class VmMethods:
         return vm_id
 
     def _update_configuration(self, user: User, vm_id: int, template: str, _append: int = 0) -> int:
-        self._dispatch.update_configuration(self._vm(user, vm_id), parse(template))
+        self._hotplug.update_configuration(self._vm(user, vm_id), parse(template))
         return vm_id
-
-    def _allocate(self, user: User, template: str) -> int:
-        parsed = parse(template)
-        number = max(self._pools.templates, default=-1) + 1
-        self._pools.templates[number] = VmTemplate(
-            id=number,
-            uid=user.id,
-            gid=user.group.id,
-            uname=user.name,
-            gname=user.group.name,
-            name=parsed.text("NAME") or f"template-{number}",
-            template=Template((name, value) for name, value in parsed if name != "NAME"),
-            permissions=0o600,
-            regtime=self._pools.now(),
-        )
-        return number
-
-    def _delete(self, _user: User, template_id: int, _recursive: bool = False) -> int:
-        del self._pools.templates[self._pools.template(template_id).id]
-        return template_id
-
-    def _template_info(self, _user: User, template_id: int, *_options: bool) -> str:
-        return vm_template(self._pools.template(template_id))
-
-    def _update_template(self, _user: User, template_id: int, template: str, append: int) -> int:
-        old = self._pools.template(template_id)
-        old.template = merge(old.template if append else Template(), parse(template))
-        return template_id
-
-    def _templates(self, _user: User, _who: int, first: int, last: int) -> str:
-        chosen = (
-            vm_template(template)
-            for number, template in self._pools.templates.items()
-            if first <= number and (last < 0 or number <= last)
-        )
-        return f"<VMTEMPLATE_POOL>{''.join(chosen)}</VMTEMPLATE_POOL>"
-
-    def _instantiate(
-        self,
-        user: User,
-        template_id: int,
-        name: str = "",
-        hold: bool = False,
-        extra: str = "",
-        _persistent: bool = False,
-    ) -> int:
-        template = self._pools.template(template_id)
-        source = merge(template.template, parse(extra))
-        vm = self._dispatch.create(
-            source, name=name, template_id=template_id, owner=user, hold=hold
-        )
-        vm.name = name or f"{template.name}-{vm.id}"
-        return vm.id
