@@ -7,7 +7,7 @@ from typing import Any
 from command import ONE2ONE
 from conftest import Clouds
 
-from one2one.opennebula.states import State, VmState
+from one2one.opennebula.states import RUNNING, State, VmState
 from one2one.opennebula.template import Value
 from one2one.sandbox.frontend.handles import LocalVm
 
@@ -23,6 +23,8 @@ def deployed(clouds: Clouds) -> LocalVm:
     vm = clouds.front_end.add_vm(HYBRID, name="web")
     vm.deploy(host)
     vm.wait("RUNNING")
+    [remote] = clouds.remote.vms
+    assert clouds.remote.wait_for(remote.id, RUNNING)  # until then PENDING counts as running
     return vm
 
 

@@ -12,7 +12,7 @@ from one2one.driver.reach import destroy, reach
 from one2one.hybrid import goals
 from one2one.hybrid.context import remote_context
 from one2one.hybrid.goals import Step
-from one2one.hybrid.naming import marks, remote_name
+from one2one.hybrid.naming import Owner, marks, owner, remote_name
 from one2one.hybrid.public_cloud import remote_template_id
 from one2one.opennebula.errors import Unreachable
 from one2one.opennebula.records import Vm
@@ -26,22 +26,24 @@ _ENDING = frozenset({"DONE", "FAILED", "SHUTDOWN", "EPILOG", "CLEANUP_DELETE"})
 def create(context: Context) -> Generator[Wait, State | None, int]:
     """Return the id of the one remote VM of a local VM that starts for the first time.
 
-    A VM that an earlier attempt made is taken over in whatever state it is; one that failed to
-    start there is destroyed first. Raises Refused and ConfigurationError before anything is
-    made, and the errors of a call.
+    A VM that an earlier attempt made is taken over in whatever state it is. One that failed to
+    start there is destroyed first, and so is one from before ``onevm recover --recreate``.
+    Raises Refused and ConfigurationError before anything is made, and the errors of a call.
     """
     request, remote = context.request, context.remote
     template_id = remote_template_id(request.vm.user_template, request.host_name)
     local = context.local.vm(request.vm.id)
     hybrid_id = remote.settings.hybrid_id or context.local.hybrid_id(remote.settings.host_id)
 
+    ours = Owner(hybrid_id, local.id, local.stime, request.placement.sequence)
+
     earlier = remote.roster.owned(local.id, hybrid_id, local.stime, context.asked)
-    adopted = yield from _adopt(context, earlier)
+    adopted = yield from _adopt(context, earlier, ours.stay)
     if adopted is not None:
         context.log(f"Remote VM {adopted} of an earlier attempt is taken over")
         return adopted
 
-    extra = _extra_template(context, local, template_id, hybrid_id)
+    extra = _extra_template(context, local, template_id, ours)
     try:
         created = remote.cloud.instantiate(template_id, remote_name(local.id), extra)
     except Unreachable as error:
@@ -53,24 +55,26 @@ def create(context: Context) -> Generator[Wait, State | None, int]:
     return created
 
 
-def _extra_template(context: Context, local: Vm, template_id: int, hybrid_id: str) -> str:
+def _extra_template(context: Context, local: Vm, template_id: int, owner: Owner) -> str:
     """Return what instantiate gets besides the template: the marks and the context."""
     theirs = context.remote.cloud.vm_template(template_id).template.vector("CONTEXT")
     ours = local.template.vector("CONTEXT")
     token = context.local.onegate_token(local)
     if ours.get("FILES_DS"):
         context.log("CONTEXT/FILES_DS is left out: a remote VM cannot get local files")
-    return to_xml(Template([*marks(local.id, hybrid_id), *remote_context(ours, theirs, token)]))
+    return to_xml(Template([*marks(owner), *remote_context(ours, theirs, token)]))
 
 
-def _adopt(context: Context, earlier: list[Vm]) -> Generator[Wait, State | None, int | None]:
-    """Return the newest VM of an earlier attempt that can go on, destroying failed ones."""
+def _adopt(
+    context: Context, earlier: list[Vm], stay: int
+) -> Generator[Wait, State | None, int | None]:
+    """Return the newest VM made for this *stay* that can go on, destroying the useless ones."""
     for vm in earlier:
-        name = str(vm.state)
+        name, found = str(vm.state), owner(vm)
         if name in _ENDING:
             continue
-        if name in _FAILED:
-            context.log(f"Remote VM {vm.id} of an earlier attempt is {name}: it is destroyed")
+        if name in _FAILED or found is None or found.stay != stay:
+            context.log(f"Remote VM {vm.id} of an earlier attempt ({name}) is destroyed")
             yield from destroy(context, vm.id)
             continue
         if name == "HOLD":

@@ -110,8 +110,12 @@ class LocalCloud:
     def version(self) -> tuple[int, int]:
         """Return oned's release, such as ``(6, 10)``; asked for once."""
         if self._version is None:
-            numbers = self.cloud.version().split(".")
-            self._version = (int(numbers[0]), int(numbers[1]))
+            answer = self.cloud.version()
+            try:
+                major, minor = answer.split(".")[:2]
+                self._version = (int(major), int(minor))
+            except ValueError:
+                raise ProtocolError(f"oned calls its release {answer[:60]!r}") from None
         return self._version
 
     def _decrypted(self, password: str) -> str:

@@ -6,8 +6,9 @@ from one2one.driver.operation import Context, Steps
 from one2one.driver.watch import Change, read_states
 from one2one.hybrid import goals
 from one2one.hybrid.goals import Goal, Step
-from one2one.hybrid.naming import HYBRID_ID
+from one2one.hybrid.naming import marked_id, owner
 from one2one.opennebula.errors import NotFound, Refused, Unreachable, WrongState
+from one2one.opennebula.records import Vm
 
 SETTLE_S = 5.0
 """How long a VM may look unchanged after the remote accepted an action: oned carries actions out
@@ -69,18 +70,23 @@ def destroy(context: Context, remote_id: int, action: str = "terminate-hard") ->
         vm = context.remote.cloud.vm(remote_id)
     except NotFound:
         return ""
-    hybrid_id = vm.user_template.text(HYBRID_ID)
-    local_id = vm.user_template.text("REMOTE_OPENNEBULA_VM_ID", str(request.vm.id))
-    ours = hybrid_id in ("", context.remote.settings.hybrid_id)
-    if not ours or local_id != str(request.vm.id):
+    if not _belongs(vm, request.vm):
         raise Refused(
-            f"remote VM {remote_id} carries the marks of VM {local_id} of another host or cloud",
-            remedy=f"Nothing was done to it. If it is this host's, give the host {HYBRID_ID}="
-            f'"{hybrid_id}"',
+            f"remote VM {remote_id} carries the marks of VM {marked_id(vm)} of another cloud or "
+            "time",
+            remedy="Nothing was done to it. To be rid of the local VM: onevm recover --delete",
         )
     if goals.DONE.step(vm.state) is Step.REACHED:
         return ""
     return (yield from reach(context, remote_id, goals.DONE, action))
+
+
+def _belongs(remote: Vm, local: Vm) -> bool:
+    """Tell whether the marks are *local*'s, of which VMs of the Ruby driver have but the id."""
+    found = owner(remote)
+    if found is None:
+        return marked_id(remote) in (None, local.id)
+    return (found.vm_id, found.stime) == (local.id, local.stime)
 
 
 def _ask(context: Context, action: str, remote_id: int) -> float | None:

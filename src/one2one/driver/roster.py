@@ -8,7 +8,7 @@ every DEPLOY that arrived before it was begun, so a burst costs a few listings, 
 import threading
 import time
 
-from one2one.hybrid.naming import owner, remote_name
+from one2one.hybrid.naming import Owner, owner, remote_name
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.records import Vm, VmRow
 
@@ -28,19 +28,20 @@ class Roster:
         self._since = float("inf")
         self._by_name: dict[str, list[VmRow]] = {}
 
-    def owned(self, vm_id: int, hybrid_id: str, created: int, asked: float) -> list[Vm]:
+    def owned(self, vm_id: int, hybrid_id: str, stime: int, asked: float) -> list[Vm]:
         """Return the remote VMs that carry the marks of a local VM, newest first.
 
-        *created* is the local VM's STIME; what is older cannot be its. *asked* is when the
-        question arose, by ``time.monotonic()``: the listing is at least as new as that, and a
-        new one when it is infinite.
+        *stime* is the local VM's: what is older cannot be its, and what has another in its marks
+        is another VM's with the same id. *asked* is when the question arose, by
+        ``time.monotonic()``: the listing is at least as new as that, and a new one when it is
+        infinite.
         """
         with self._lock:
-            if self._begun < asked or self._since > created - CLOCK_SKEW_S:
-                self._list(created - CLOCK_SKEW_S)
+            if self._begun < asked or self._since > stime - CLOCK_SKEW_S:
+                self._list(stime - CLOCK_SKEW_S)
             rows = self._by_name.get(remote_name(vm_id), [])
         vms = [self._cloud.vm(row.id) for row in sorted(rows, key=lambda row: -row.id)]
-        return [vm for vm in vms if owner(vm) == (hybrid_id, vm_id)]
+        return [vm for vm in vms if _owned_by(owner(vm), hybrid_id, vm_id, stime)]
 
     def _list(self, since: int) -> None:
         """List the VMs created after *since*, or more: all older ones cost only one more call.
@@ -64,3 +65,11 @@ class Roster:
         for row in rows:
             by_name.setdefault(row.name, []).append(row)
         self._begun, self._since, self._by_name = begun, reaches, by_name
+
+
+def _owned_by(found: Owner | None, hybrid_id: str, vm_id: int, stime: int) -> bool:
+    return found is not None and (found.hybrid_id, found.vm_id, found.stime) == (
+        hybrid_id,
+        vm_id,
+        stime,
+    )

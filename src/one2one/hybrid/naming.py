@@ -2,16 +2,22 @@
 
 The deploy id, the remote VM's name and the first two marks are those of OpenNebula's Ruby driver
 (5.6 to 6.10), so that its VMs can be taken over. The hybrid id is ours: it tells the VMs of one
-local host from those of any other that uses the same remote account.
+local host from those of any other that uses the same remote account. The stay is ours too: it
+tells a local VM from a later one with the same id (after a restored database), and what was made
+for it before ``onevm recover --recreate`` from what was made afterwards.
 """
 
 import re
+from dataclasses import dataclass
 
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.records import Vm
 from one2one.opennebula.template import Template
 
 HYBRID_ID = "ONE_HYBRID_ID"
+_VM_ID = "REMOTE_OPENNEBULA_VM_ID"
+_STAY = "ONE_HYBRID_STAY"
+_STAY_VALUE = re.compile(r"(\d{1,15})\.(\d{1,9})", re.ASCII)
 _DEPLOY_ID = re.compile(r"opennebula-hybrid-(\d{1,10})", re.ASCII)
 _NAME = re.compile(r"remote-opennebula-(\d{1,10})", re.ASCII)
 
@@ -43,21 +49,41 @@ def local_id(remote_name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def marks(vm_id: int, hybrid_id: str) -> Template:
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose a remote VM is, as its marks say."""
+
+    hybrid_id: str
+    """ONE_HYBRID_ID of the local host."""
+    vm_id: int
+    stime: int
+    """The local VM's STIME."""
+    stay: int
+    """SEQ of the local VM's history record for which the remote VM was made."""
+
+
+def marks(owner: Owner) -> Template:
     """Return the attributes that say whose VM a remote VM is, from its first moment."""
     return Template(
         [
             ("REMOTE_OPENNEBULA", "YES"),
-            ("REMOTE_OPENNEBULA_VM_ID", str(vm_id)),
-            (HYBRID_ID, hybrid_id),
+            (_VM_ID, str(owner.vm_id)),
+            (HYBRID_ID, owner.hybrid_id),
+            (_STAY, f"{owner.stime}.{owner.stay}"),
         ]
     )
 
 
-def owner(remote: Vm) -> tuple[str, int] | None:
-    """Return the hybrid id and local VM id that *remote*'s marks tell, None without them."""
-    hybrid_id = remote.user_template.text(HYBRID_ID)
-    vm_id = remote.user_template.text("REMOTE_OPENNEBULA_VM_ID")
-    if not hybrid_id or not vm_id.isdecimal():
+def owner(remote: Vm) -> Owner | None:
+    """Return what *remote*'s marks say, None when they are not all there: no VM of ours."""
+    hybrid_id, vm_id = remote.user_template.text(HYBRID_ID), marked_id(remote)
+    stay = _STAY_VALUE.fullmatch(remote.user_template.text(_STAY))
+    if not hybrid_id or vm_id is None or stay is None:
         return None
-    return hybrid_id, int(vm_id)
+    return Owner(hybrid_id, vm_id, int(stay[1]), int(stay[2]))
+
+
+def marked_id(remote: Vm) -> int | None:
+    """Return the local VM's id in *remote*'s marks, the Ruby driver's included."""
+    vm_id = remote.user_template.text(_VM_ID)
+    return int(vm_id) if vm_id.isascii() and vm_id.isdecimal() else None
