@@ -22,7 +22,8 @@ def main(answers: Path, notes: Path) -> None:
         for line in sys.stdin:
             out.write(line)
             out.flush()
-            action, number, *_ = [*line.split(), ""]
+            action, _, rest = line.strip().partition(" ")
+            number, _, _ = rest.strip().partition(" ")
             told = DEFAULTS | json.loads(answers.read_text())
             for item in told.get(action, [f"{action} SUCCESS {{id}} -\n"]):
                 if item == "exit":

@@ -1,0 +1,130 @@
+"""The whole life of a VM, through a real driver process, on every generation and both ways."""
+
+from collections.abc import Callable
+
+import pytest
+from burst import GENERATIONS, WAYS, Burst, burst
+
+from one2one.sandbox.frontend.handles import LocalVm
+
+LIFE = [
+    ("suspend", "SUSPENDED", "SUSPENDED"),
+    ("resume", "RUNNING", "RUNNING"),
+    ("poweroff", "POWEROFF", "POWEROFF"),
+    ("resume", "RUNNING", "RUNNING"),
+    ("poweroff-hard", "POWEROFF", "POWEROFF"),
+    ("resume", "RUNNING", "RUNNING"),
+    ("reboot", "RUNNING", "RUNNING"),
+    ("reboot-hard", "RUNNING", "RUNNING"),
+    ("undeploy", "UNDEPLOYED", "UNDEPLOYED"),
+    ("redeploy", "RUNNING", "RUNNING"),
+    ("undeploy-hard", "UNDEPLOYED", "UNDEPLOYED"),
+    ("redeploy", "RUNNING", "RUNNING"),
+    ("stop", "STOPPED", "STOPPED"),
+    ("redeploy", "RUNNING", "RUNNING"),
+    ("terminate", "DONE", "DONE"),
+]
+
+
+def do(both: Burst, vm: LocalVm, action: str) -> None:
+    if action == "redeploy":
+        vm.act("resume")
+        vm.wait("PENDING")
+        vm.deploy(both.host)
+    else:
+        vm.act(action)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_vm_lives_through_every_operation(generation: str, way: str) -> None:
+    with burst(generation, way, delay=0.02) as both:
+        vm = both.running(CONTEXT={"GREETING": "hello world"})
+        first = both.remote_id(vm)
+        for action, local, remote in LIFE:
+            do(both, vm, action)
+            vm.wait(local)
+            both.wait_remote(vm, remote)
+            assert both.remote_id(vm) == first, "one remote VM all along"
+        assert both.alive() == []
+        assert vm.error == ""
+
+
+@pytest.mark.parametrize(("generation", "profile"), [("5.10", "7.2"), ("7.2", "5.10")])
+def test_the_two_clouds_may_be_of_different_releases(generation: str, profile: str) -> None:
+    with burst(generation, profile=profile, delay=0.02) as both:
+        vm = both.running(CONTEXT={"GREETING": "hello world"})
+        for action, local, _ in LIFE:
+            do(both, vm, action)
+            vm.wait(local)
+        assert both.alive() == []
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_recover_leaves_one_remote_vm_or_none(generation: str, way: str) -> None:
+    with burst(generation, way) as both:
+        vm = both.running()
+        first = both.remote_id(vm)
+        vm.recover("recreate")
+        vm.wait("PENDING")
+        assert both.alive() == []
+        vm.deploy(both.host)
+        vm.wait("RUNNING")
+        assert both.alive() == [both.remote_id(vm)] != [first]
+        vm.recover("delete")
+        vm.wait("DONE")
+        both.wait_remote(vm, "DONE")
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_what_a_remote_vm_cannot_do_is_refused_at_once(generation: str) -> None:
+    with burst(generation) as both:
+        vm = both.running()
+        attempts: dict[str, Callable[[], object]] = {
+            "SNAPSHOTCREATE": lambda: vm.snapshot("one"),
+            "ATTACHDISK": lambda: vm.attach_disk(TYPE="fs", FORMAT="raw", SIZE="10"),
+            "ATTACHNIC": lambda: vm.attach_nic(NETWORK_ID="0"),
+        }
+        for operation, attempt in attempts.items():
+            attempt()
+            vm.wait_for_log(f"{operation} is not supported for VMs in a remote OpenNebula")
+            vm.wait("RUNNING")
+            assert f"{operation} is not supported" in vm.error
+        vm.act("terminate-hard")
+        vm.wait("DONE")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_vm_left_on_another_host_is_not_looked_for_here(way: str) -> None:
+    with burst(way=way) as both:
+        other = both.frontend.add_host(
+            "burst2",
+            ONE_ENDPOINT=both.cloud.endpoint,
+            ONE_USER=both.cloud.user,
+            ONE_PASSWORD=both.cloud.password,
+        )
+        vm = both.running()
+        vm.act("undeploy")
+        vm.wait("UNDEPLOYED")
+        vm.act("resume")
+        vm.wait("PENDING")
+        vm.deploy(other)
+        vm.wait("BOOT_UNDEPLOY_FAILURE")
+        assert "the VM was left on host burst1" in vm.error
+        both.wait_remote(vm, "UNDEPLOYED")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_context_arrives_byte_for_byte(way: str) -> None:
+    values = {
+        "MONEY": "cost $5 ${HOME} $$ $NAME",
+        "TAIL": "x\\",
+        "QUOTES": 'say "hi" & it\'s , = [ ] #',
+        "LINES": "two\nlines\tand a tab ",
+        "FAR": "é 漢",
+    }
+    with burst(way=way) as both:
+        vm = both.running(CONTEXT=values)
+        context = both.cloud.vms[both.remote_id(vm)].template.vector("CONTEXT")
+        assert {k: context.get(k, "") for k in values} == values
