@@ -25,7 +25,9 @@ class Subcommand(NamedTuple):
 
 
 SUBCOMMANDS = {
-    "demo": Subcommand("one2one.admin.demo", "demo", "Show a burst into a simulated cloud."),
+    "demo": Subcommand(
+        "one2one.admin.demo.command", "demo", "Show a burst into a simulated cloud."
+    ),
     "doctor": Subcommand("one2one.admin.doctor.command", "doctor", "Check everything, read-only."),
     "host": Subcommand("one2one.admin.host.command", "host", "Create, list and show hybrid hosts."),
     "install": Subcommand("one2one.admin.install.command", "install", "Install the drivers."),

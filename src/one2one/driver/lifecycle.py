@@ -141,7 +141,10 @@ def _away(context: Context, *, hard: bool) -> Steps:
 
 
 def _once(context: Context, action: str) -> Steps:
-    context.remote.cloud.vm_action(action, _remote_id(context))
+    remote_id = _remote_id(context)
+    context.remote.cloud.vm_action(action, remote_id)
+    # From 6.0 oned itself says nothing of a reboot's result.
+    context.log(f"Remote VM {remote_id} accepted {action}")
     yield from ()
     return ""
 

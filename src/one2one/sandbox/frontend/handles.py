@@ -83,6 +83,11 @@ class LocalVm:
     _call: Call
 
     @property
+    def name(self) -> str:
+        """Its name."""
+        return self._pools.vm(self.id).name
+
+    @property
     def state(self) -> str:
         """Its state's name as ``onevm show`` prints it, such as RUNNING or BOOT_FAILURE."""
         return str(self._pools.vm(self.id).state)

@@ -1,0 +1,1 @@
+"""``one2one demo``: the whole life of several VMs, shown as it happens."""

@@ -1,0 +1,123 @@
+"""What is done with each VM of the demonstration, how long it took, and how it is cleaned up."""
+
+import threading
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from one2one.admin.demo.sides import Sides
+from one2one.opennebula.errors import OneError
+from one2one.sandbox.cloud.refusal import Refusal
+from one2one.sandbox.frontend.handles import LocalVm
+
+LIFE = (
+    ("deploy", "RUNNING"),
+    ("suspend", "SUSPENDED"),
+    ("resume", "RUNNING"),
+    ("poweroff", "POWEROFF"),
+    ("resume", "RUNNING"),
+    ("reboot", "RUNNING"),
+    ("undeploy", "UNDEPLOYED"),
+    ("redeploy", "RUNNING"),
+    ("terminate", "DONE"),
+)
+"""Each operation, and the state that it leads to."""
+
+_REBOOTED = ("accepted reboot", "successfully rebooted", "operation: reboot.")
+"""What the VM's log says of a reboot, by our driver, by oned up to 5.12, or by the stock shell."""
+_SETTLED = frozenset(
+    {"PENDING", "RUNNING", "POWEROFF", "SUSPENDED", "UNDEPLOYED", "BOOT_FAILURE", "DONE"}
+)
+_OPERATION_S = 900.0
+_CLEAN_UP_S = 120.0
+
+
+@dataclass
+class Progress:
+    """One VM, and how far it is."""
+
+    vm: LocalVm
+    operation: str = ""
+    since: float = 0.0
+    """When the operation began, by ``time.monotonic()``."""
+    seconds: list[tuple[str, float]] = field(default_factory=list)
+    """Each operation that succeeded, and how long it took."""
+    failure: str = ""
+
+    @property
+    def remote_id(self) -> int | None:
+        """The remote VM's id, None before there is one."""
+        number = self.vm.deploy_id.removeprefix("opennebula-hybrid-")
+        return int(number) if number else None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will be done."""
+        return bool(self.failure) or len(self.seconds) == len(LIFE)
+
+
+def live(progress: Progress, sides: Sides, stopped: threading.Event) -> None:
+    """Lead one VM through its life, until it ends, an operation fails, or it is *stopped*."""
+    for operation, state in LIFE:
+        progress.operation, progress.since = operation, time.monotonic()
+        try:
+            _do(progress.vm, operation, sides)
+        except Refusal as refusal:
+            progress.failure = str(refusal)
+            return
+        if not _reached(progress.vm, operation, state, sides, stopped):
+            late = f"is still {progress.vm.state} after {_OPERATION_S:g} s"
+            progress.failure = "" if stopped.is_set() else progress.vm.error or late
+            return
+        progress.seconds.append((operation, time.monotonic() - progress.since))
+    progress.operation = ""
+
+
+def _do(vm: LocalVm, operation: str, sides: Sides) -> None:
+    if operation == "redeploy":
+        vm.act("resume")
+    if operation in ("deploy", "redeploy"):
+        vm.deploy(sides.host)
+    else:
+        vm.act(operation)
+
+
+def _reached(
+    vm: LocalVm, operation: str, state: str, sides: Sides, stopped: threading.Event
+) -> bool:
+    def rebooted() -> bool:
+        return operation != "reboot" or any(said in line for line in vm.log for said in _REBOOTED)
+
+    def over() -> bool:
+        return stopped.is_set() or bool(vm.error) or (vm.state == state and rebooted())
+
+    return sides.frontend.pools.wait_for(over, _OPERATION_S) and vm.state == state and not vm.error
+
+
+def clean_up(sides: Sides, vms: Collection[LocalVm]) -> list[int]:
+    """End every VM on both sides; return the remote VMs that could not be ended."""
+    for vm in vms:
+        _wait(sides, vm, _SETTLED)
+        try:
+            vm.recover("delete") if vm.state.endswith("FAILURE") else vm.act("terminate-hard")
+        except Refusal:  # it ended meanwhile, or what remains of it is found below
+            continue
+    for vm in vms:
+        _wait(sides, vm, {"DONE"})
+    for remote_id in sides.left_behind():
+        try:
+            sides.remote.vm_action("terminate-hard", remote_id)
+        except OneError:  # it ended meanwhile, or is told
+            continue
+    return _after(sides, _CLEAN_UP_S)
+
+
+def _wait(sides: Sides, vm: LocalVm, states: Collection[str]) -> None:
+    sides.frontend.pools.wait_for(lambda: vm.state in states, _CLEAN_UP_S)
+
+
+def _after(sides: Sides, seconds: float) -> list[int]:
+    deadline = time.monotonic() + seconds
+    while (left := sides.left_behind()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return left

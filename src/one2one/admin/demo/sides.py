@@ -1,0 +1,107 @@
+"""Both sides of the demonstration: a simulated front-end with the real driver, and a cloud."""
+
+import secrets
+import sys
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from one2one.hybrid.naming import HYBRID_ID, owner
+from one2one.mad.scripts import layout
+from one2one.opennebula.cloud import Cloud
+from one2one.opennebula.connection import Server
+from one2one.opennebula.states import State, VmState
+from one2one.sandbox.cloud.cloud import Cloud as SandboxCloud
+from one2one.sandbox.frontend.frontend import FrontEnd
+from one2one.sandbox.frontend.handles import LocalHost, LocalVm
+
+_DELAY_S = 0.3
+"""How long each intermediate state lasts in the simulated cloud, so that it can be seen."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user of a real cloud, and the template to try it with."""
+
+    endpoint: str
+    user: str
+    password: str = field(repr=False)
+    template_id: int
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The front-end, and the remote cloud as its user sees it."""
+
+    frontend: FrontEnd
+    host: LocalHost
+    remote: Cloud
+    template_id: int
+    hybrid_id: str
+    states: Callable[[Collection[int]], Mapping[int, State]]
+    """Reads the states of remote VMs, without a call where that is possible."""
+    calls: Callable[[], Counter[str]] | None
+    """How many calls of each kind arrived, where that can be seen."""
+
+    def new_vm(self, number: int) -> LocalVm:
+        """Return a new local VM, PENDING."""
+        template: dict[str, str | dict[str, str]] = {
+            "CPU": "0.1",
+            "MEMORY": "128",
+            "CONTEXT": {"GREETING": f"hello from {number}"},
+            "PUBLIC_CLOUD": {"TYPE": "opennebula", "TEMPLATE_ID": str(self.template_id)},
+        }
+        return self.frontend.add_vm(template, name=f"demo-{number}")
+
+    def left_behind(self) -> list[int]:
+        """Return the remote VMs of this demonstration that are not DONE; raises as calls do."""
+        return [
+            vm.id
+            for vm in self.remote.own_vms_in_full()
+            if (found := owner(vm))
+            and found.hybrid_id == self.hybrid_id
+            and vm.state.state != VmState.DONE
+        ]
+
+
+@contextmanager
+def opened(generation: str, account: Account | None, *, scripts: bool) -> Iterator[Sides]:
+    """Give both sides; without an *account* the remote is simulated, of the same release."""
+    with ExitStack() as stack:
+        sandbox = None
+        if account is None:
+            sandbox = stack.enter_context(SandboxCloud(generation, delay=_DELAY_S))
+            account = Account(sandbox.endpoint, sandbox.user, sandbox.password, 0)
+        server = Server(account.endpoint, ca_file=account.ca_file)
+        remote = Cloud(server, f"{account.user}:{account.password}")
+        stack.callback(remote.client.close)
+        remote.vm_template(account.template_id)
+        remotes = Path(stack.enter_context(TemporaryDirectory(prefix="one2one-")))
+        if scripts:
+            layout.write(remotes)
+        driver = None if scripts else [str(Path(sys.executable).with_name("one_vmm_one2one"))]
+        frontend = stack.enter_context(FrontEnd(generation, driver=driver, remotes=remotes))
+        hybrid_id = f"demo-{secrets.token_hex(8)}"
+        host = frontend.add_host(
+            "burst1",
+            ONE_ENDPOINT=account.endpoint,
+            ONE_USER=account.user,
+            ONE_PASSWORD=account.password,
+            ONE_CA_FILE=account.ca_file or "",
+            **{HYBRID_ID: hybrid_id},
+        )
+        states = _listing(remote) if sandbox is None else _memory(sandbox)
+        calls = sandbox.calls.counts if sandbox else None
+        yield Sides(frontend, host, remote, account.template_id, hybrid_id, states, calls)
+
+
+def _memory(cloud: SandboxCloud) -> Callable[[Collection[int]], Mapping[int, State]]:
+    return lambda ids: {id_: cloud.vms[id_].state for id_ in ids}
+
+
+def _listing(cloud: Cloud) -> Callable[[Collection[int]], Mapping[int, State]]:
+    return lambda ids: {row.id: row.state for row in cloud.vms_by_id(ids)}
