@@ -16,7 +16,7 @@ from one2one.sandbox.frontend.frontend import FrontEnd
 from one2one.sandbox.frontend.handles import LocalHost
 
 GENERATIONS = ("5.10", "6.10", "7.2")
-_DRIVER = str(Path(sys.executable).with_name("one_vmm_one2one"))
+DRIVER = str(Path(sys.executable).with_name("one_vmm_one2one"))
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ class Clouds:
 @pytest.fixture(params=GENERATIONS)
 def clouds(request: pytest.FixtureRequest) -> Iterator[Clouds]:
     """Both sides in each generation."""
-    with Cloud(request.param) as remote, FrontEnd(request.param, driver=[_DRIVER]) as front_end:
+    with Cloud(request.param) as remote, FrontEnd(request.param, driver=[DRIVER]) as front_end:
         yield Clouds(front_end, remote)
 
 
 @pytest.fixture
 def newest() -> Iterator[Clouds]:
     """Both sides in the newest generation alone, for what does not depend on it."""
-    with Cloud("7.2") as remote, FrontEnd("7.2", driver=[_DRIVER]) as front_end:
+    with Cloud("7.2") as remote, FrontEnd("7.2", driver=[DRIVER]) as front_end:
         yield Clouds(front_end, remote)

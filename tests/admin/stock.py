@@ -39,6 +39,10 @@ TM_MAD = [
     EXECUTABLE = "one_tm",
     ARGUMENTS = "-t 15 -d dummy,lvm,shared,ssh"
 ]
+DATASTORE_MAD = [
+    EXECUTABLE = "one_datastore",
+    ARGUMENTS  = "-t 15 -d dummy,fs,lvm -s {system_drivers}"
+]
 {encrypted}
 # VNET_ENCRYPTED_ATTR = ""
 VN_MAD_CONF = [
@@ -154,6 +158,7 @@ def oned_conf(version: tuple[int, ...]) -> str:
     """Return an oned.conf with the shape of that release's."""
     encrypted = 'HOST_ENCRYPTED_ATTR = "EC2_SECRET"\nHOST_ENCRYPTED_ATTR = "ONE_PASSWORD"\n'
     return _ONED.format(
+        system_drivers="dummy,shared,ssh" if version >= (7,) else "shared,ssh",
         im_mads=_IM_OF_ONED if version < (5, 12) else _MONITORD_OF_ONED,
         hybrid=_HYBRID_EXAMPLE if version < (6,) else "",
         encrypted=encrypted if (5, 10) <= version < (7,) else "#   - HOST_ENCRYPTED_ATTR",

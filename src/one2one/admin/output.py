@@ -135,7 +135,7 @@ def _nested(value: object, indent: str) -> str:
 
 def _cell(value: object) -> str:
     match value:
-        case None | "":
+        case None | "" | [] | ():
             return "-"
         case bool():
             return "yes" if value else "no"

@@ -80,6 +80,10 @@ class Cloud:
         pool = self._pool("one.vmpool.info", whose, -1, -1, NOT_DONE)
         return [VmSummary.read(vm) for vm in pool]
 
+    def summary(self, vm_id: int) -> VmSummary:
+        """Return one VM, DONE or not, in short."""
+        return VmSummary.read(self._xml("one.vm.info", vm_id))
+
     def vms_by_id(self, vm_ids: Iterable[int]) -> list[VmRow]:
         """Return the calling user's VMs with these ids; unknown ids are left out.
 
@@ -193,6 +197,18 @@ class Cloud:
     def group(self, group_id: int = -1) -> Element:
         """Return a group with its quotas, the caller's primary one by default."""
         return self._xml("one.group.info", group_id)
+
+    def access_rules(self) -> Element:
+        """Return every access control rule, which any user may read."""
+        return self._xml("one.acl.info")
+
+    def cluster(self, cluster_id: int) -> Element:
+        """Return a cluster with the ids of its hosts and datastores."""
+        return self._xml("one.cluster.info", cluster_id)
+
+    def datastores(self) -> Element:
+        """Return every datastore that the calling user may see."""
+        return self._xml("one.datastorepool.info")
 
     def config(self) -> Element:
         """Return oned's configuration, which only oneadmin may read."""

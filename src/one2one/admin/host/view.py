@@ -114,11 +114,7 @@ def view_host(local: LocalCloud, host: Host) -> HostView:
 def _view_remote(local: LocalCloud, host: Host) -> RemoteView:
     cloud = connect(local, host)
     try:
-        return RemoteView(
-            version=cloud.version(),
-            user_quotas=VmQuotas.read(cloud.user()),
-            group_quotas=VmQuotas.read(cloud.group()),
-        )
+        return RemoteView(cloud.version(), *cloud.quotas())
     finally:
         cloud.client.close()
 

@@ -75,7 +75,9 @@ def _sections(both: Both) -> dict[str, dict[str, object]]:
             "LOCAL VM": both.marks.vm_id,
             "WHOSE": both.marks.whose,
         }
-    sections["LATEST LOG LINES"] = {f"{number}": line for number, line in enumerate(both.log, 1)}
+    if both.log:
+        numbered = enumerate(both.log, 1 - len(both.log))
+        sections["LATEST LOG LINES"] = {f"{number}": line for number, line in numbered}
     return sections
 
 

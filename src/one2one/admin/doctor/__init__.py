@@ -1,0 +1,1 @@
+"""Checks of everything that a hybrid cloud needs; nothing is changed."""

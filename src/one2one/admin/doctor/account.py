@@ -1,0 +1,124 @@
+"""Checks of the account in the remote cloud: accepted, with neither too few rights nor too many."""
+
+import time
+from enum import IntFlag
+
+from one2one.admin.doctor.facts import HybridHost
+from one2one.admin.doctor.finding import Finding, failure, ok, some, warning
+from one2one.admin.units import duration
+from one2one.opennebula.cloud import VISIBLE
+from one2one.opennebula.errors import AuthenticationError
+from one2one.opennebula.xml import Element, integer, text
+
+_SOON_S = 7 * 86400
+_DOCUMENT = "See docs/account.md"
+
+
+class Kind(IntFlag):
+    """Kinds of objects in access control rules: ``include/PoolObjectSQL.h``."""
+
+    HOST = 0x2000000000
+    USER = 0x10000000000
+    TEMPLATE = 0x20000000000
+    GROUP = 0x40000000000
+    ACL = 0x80000000000
+    DATASTORE = 0x100000000000
+    CLUSTER = 0x200000000000
+
+
+class Right(IntFlag):
+    """Rights in access control rules: ``include/AuthRequest.h``."""
+
+    USE = 1
+    MANAGE = 2
+    ADMIN = 4
+    CREATE = 8
+
+
+_USER, _GROUP, _ALL = 0x100000000, 0x200000000, 0x400000000
+_INFRASTRUCTURE = (Kind.HOST, Kind.USER, Kind.GROUP, Kind.ACL, Kind.DATASTORE, Kind.CLUSTER)
+
+
+def accepted(host: HybridHost) -> Finding:
+    """Check that the remote accepts user and password."""
+    try:
+        return ok(f"{text(host.user, 'NAME')} (group {text(host.user, 'GNAME')})")
+    except AuthenticationError as error:
+        return failure(f"{host.settings.user} is refused", error.remedy)
+
+
+def token(host: HybridHost) -> Finding:
+    """Check that a login token does not expire unseen."""
+    for known in host.user.iterfind("LOGIN_TOKEN"):
+        if known.findtext("TOKEN") == host.settings.password:
+            expires = integer(known, "EXPIRATION_TIME", -1)
+            if expires < 0:
+                return ok("a login token that never expires")
+            left = int(expires - time.time())
+            if left < _SOON_S:
+                return warning(
+                    f"the login token expires in {duration(max(0, left))}",
+                    "Make a longer one: oneuser token-create --time",
+                )
+            return ok(f"the login token is valid for {duration(left)}")
+    return ok("a password, which does not expire")
+
+
+def lacking_rights(host: HybridHost) -> Finding:
+    """Check that the account may create VMs with attributes of their own."""
+    if 0 in _groups(host.user):
+        return ok("an administrator may do everything")
+    if rights(host.user, host.cloud.access_rules(), Kind.TEMPLATE) & Right.CREATE:
+        return ok("it may create templates, as instantiating with a context needs")
+    return failure(
+        "it lacks the right CREATE TEMPLATE, which instantiating with a context needs",
+        f"At the remote: oneacl create '#{text(host.user, 'ID')} TEMPLATE/* CREATE'",
+    )
+
+
+def excessive_rights(host: HybridHost) -> Finding:
+    """Check that who gets hold of the password gets no more than these VMs."""
+    number = text(host.user, "ID")
+    excess = []
+    if 0 in _groups(host.user):
+        excess.append("it is an administrator")
+    else:
+        rules = host.cloud.access_rules()
+        excess += [
+            f"it may do more than use {kind.name}s"
+            for kind in _INFRASTRUCTURE
+            if rights(host.user, rules, kind) & ~Right.USE
+        ]
+    if any(e.text == number for e in host.cloud.group().iterfind("ADMINS/ID")):
+        excess.append("it administers its group")
+    if excess:
+        return warning(some(excess), f"Use an account for this alone. {_DOCUMENT}")
+    return ok("an ordinary user")
+
+
+def foreign_vms(host: HybridHost) -> Finding:
+    """Check that the account sees no VMs but its own."""
+    own = {vm.id for vm in host.cloud.vms()}
+    foreign = [str(vm.id) for vm in host.cloud.summaries(VISIBLE) if vm.id not in own]
+    if foreign:
+        return warning(
+            f"it sees VMs of others: {some(foreign)}",
+            f"Use a group for this account alone, without shared VMs. {_DOCUMENT}",
+        )
+    return ok("it sees its own alone")
+
+
+def rights(user: Element, rules: Element, kind: Kind) -> Right:
+    """Return what the access control rules let *user* do with objects of a kind."""
+    granted = Right(0)
+    mine = {_USER | integer(user, "ID"), *(_GROUP | group for group in _groups(user)), _ALL}
+    for rule in rules.iterfind("ACL"):
+        who, what = int(text(rule, "USER"), 16), int(text(rule, "RESOURCE"), 16)
+        if who in mine and what & kind:
+            granted |= Right(int(text(rule, "RIGHTS"), 16) & 15)
+    return granted
+
+
+def _groups(user: Element) -> set[int]:
+    listed = (int(group.text or -1) for group in user.iterfind("GROUPS/ID"))
+    return {integer(user, "GID", -1), *listed}

@@ -1,0 +1,79 @@
+"""Checks of how much the remote account may use."""
+
+from one2one.admin.doctor.facts import HybridHost
+from one2one.admin.doctor.finding import Finding, ok, some, warning
+from one2one.opennebula.quotas import Quota
+
+_NEARLY = 0.9
+
+
+def quotas(host: HybridHost) -> Finding:
+    """Check that the account has limits, and room below them."""
+    limited, full, nearly = [], [], []
+    for owner, found in zip(("account", "group"), host.quotas, strict=True):
+        named = {
+            "VMs": found.vms,
+            "running VMs": found.running_vms,
+            "CPU": found.cpu,
+            "running CPU": found.running_cpu,
+            "MB of memory": found.memory,
+            "MB of running memory": found.running_memory,
+            "MB of system disk": found.system_disk_size,
+        }
+        for name, quota in named.items():
+            if quota.limit is None:
+                continue
+            shown = f"{quota.used:g}/{quota.limit:g} {name} ({owner})"
+            limited.append(shown)
+            if quota.used >= quota.limit:
+                full.append(shown)
+            elif quota.used >= _NEARLY * quota.limit:
+                nearly.append(shown)
+    if full:
+        return warning(f"used up: {some(full)}", "Raise the quota, or end VMs")
+    if nearly:
+        return warning(f"nearly used up: {some(nearly)}", "Raise the quota, or end VMs")
+    if not limited and not host.settings.capacity.cpu:
+        return warning(
+            "no quota and no ONE_CAPACITY: the host offers 100,000 cores",
+            "Set a quota at the remote, or ONE_CAPACITY with: onehost update",
+        )
+    return ok(some(limited) or "ONE_CAPACITY alone")
+
+
+def limit(host: HybridHost) -> Finding:
+    """Check that ONE_CAPACITY promises nothing that a quota forbids."""
+    capacity = host.settings.capacity
+    beyond = []
+    for found in host.quotas:
+        beyond += _beyond("CPU", capacity.cpu / 100, found.cpu)
+        beyond += _beyond("MEMORY", capacity.memory, found.memory)
+    if beyond:
+        return warning(
+            f"ONE_CAPACITY is more than a quota: {some(beyond)}; the quota counts",
+            "Lower it, or raise the quota",
+        )
+    return ok(f"CPU {capacity.cpu:g}, MEMORY {capacity.memory} (0 leaves it to the quotas)")
+
+
+def sharing(host: HybridHost) -> Finding:
+    """Check whether several hosts eat from one account."""
+    same = [
+        known.name
+        for known in host.front_end.hosts
+        if known.id != host.host.id
+        and known.template.text("ONE_ENDPOINT").strip() == host.settings.endpoint
+        and known.template.text("ONE_USER").strip() == host.settings.user
+    ]
+    if same:
+        return warning(
+            f"{some(same)} uses the same account, and each offers all that is left of it",
+            "Give each host an account, or a part with ONE_CAPACITY",
+        )
+    return ok("an account of its own")
+
+
+def _beyond(name: str, value: float, quota: Quota) -> list[str]:
+    if quota.limit is not None and value > quota.limit:
+        return [f"{name} {value:g} > {quota.limit:g}"]
+    return []

@@ -1,0 +1,80 @@
+"""Checks of the local oned: that it runs, and that it runs what is configured."""
+
+from one2one.admin.doctor.facts import FrontEnd
+from one2one.admin.doctor.finding import Finding, failure, ok, skipped, warning
+from one2one.opennebula.errors import OneError
+from one2one.opennebula.xml import text
+
+OLDEST, NEWEST = (5, 6), (7, 4)
+"""The releases that one2one knows."""
+_RESTART = "Restart it: systemctl restart opennebula"
+
+
+def daemon(front_end: FrontEnd) -> Finding:
+    """Check that oned answers."""
+    try:
+        return ok(f"OpenNebula {front_end.version} at {front_end.local.cloud.endpoint}")
+    except OneError as error:
+        return failure(error.cause, error.remedy)
+
+
+def administrator(front_end: FrontEnd) -> Finding:
+    """Check that the credentials are an administrator's."""
+    user = front_end.local.cloud.user()
+    name = text(user, "NAME")
+    groups = {text(user, "GID"), *(group.text for group in user.iterfind("GROUPS/ID"))}
+    if "0" in groups:
+        return ok(f"{name} is in the group oneadmin")
+    return failure(
+        f"{name} is not in the group oneadmin, so oned shows no password to it",
+        "Run this, and OpenNebula, as oneadmin",
+    )
+
+
+def release(front_end: FrontEnd) -> Finding:
+    """Check that the local release is known, and the one that is installed."""
+    running = numbers(front_end.version)
+    installed = front_end.layout.version[:2]
+    if running != installed:
+        files = ".".join(map(str, installed))
+        return warning(f"oned is {front_end.version}, its files are {files}", _RESTART)
+    return known_release(front_end.version)
+
+
+def known_release(version: str) -> Finding:
+    """Check that a release is one that one2one knows."""
+    if numbers(version) < OLDEST:
+        return failure(f"OpenNebula {version} is too old", "Use 5.6 or later")
+    if numbers(version) > NEWEST:
+        return warning(f"OpenNebula {version} is newer than this one2one", "Upgrade one2one")
+    return ok(f"OpenNebula {version}")
+
+
+def loaded(front_end: FrontEnd) -> Finding:
+    """Check that the running oned has read the driver's entry as it is now."""
+    configured = front_end.mad("VM_MAD")
+    if configured is None:
+        return skipped("there is no entry")
+    running = front_end.local.cloud.config().findall("VM_MAD")
+    if not running:
+        return skipped("oned does not show its drivers")
+    for mad in running:
+        if mad.findtext("NAME") == configured.vector["NAME"]:
+            differing = [
+                name
+                for name in ("EXECUTABLE", "ARGUMENTS")
+                if (mad.findtext(name) or "") != configured.vector.get(name, "")
+            ]
+            if differing:
+                break
+            return ok("oned runs what oned.conf says")
+    return failure("oned.conf was changed after oned had read it", _RESTART)
+
+
+def numbers(version: str) -> tuple[int, int]:
+    """Return major and minor of a release; (0, 0) for what is none."""
+    parts = version.split(".")
+    try:
+        return int(parts[0]), int(parts[1])
+    except (IndexError, ValueError):
+        return 0, 0

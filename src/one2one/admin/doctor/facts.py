@@ -1,0 +1,134 @@
+"""What the checks look at, each thing read once and only when a check asks for it."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+from one2one.admin.doctor.greeting import Greeting, greet
+from one2one.admin.hosts import hybrid_hosts
+from one2one.admin.install.configuration import Mad, mads
+from one2one.admin.install.layout import Layout, find_layout
+from one2one.driver.local import LocalCloud
+from one2one.driver.remotes import server
+from one2one.hybrid.settings import Settings
+from one2one.opennebula.cloud import VISIBLE, Cloud
+from one2one.opennebula.errors import ConfigurationError
+from one2one.opennebula.quotas import VmQuotas
+from one2one.opennebula.records import Host, Vm, VmSummary, VmTemplate
+from one2one.opennebula.xml import Element
+
+
+class FrontEnd:
+    """The local side. Reading raises OneError and OSError."""
+
+    @cached_property
+    def local(self) -> LocalCloud:
+        """The local cloud, as our drivers see it."""
+        return LocalCloud()
+
+    @cached_property
+    def version(self) -> str:
+        """The release of the running oned."""
+        return self.local.cloud.version()
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where OpenNebula's files are."""
+        return find_layout(Path("/"), os.environ)
+
+    @cached_property
+    def oned_conf(self) -> str:
+        """The text of oned.conf."""
+        return _read(self.layout.oned_conf)
+
+    @cached_property
+    def monitord_conf(self) -> str:
+        """The text of the file with the IM drivers."""
+        return _read(self.layout.monitord_conf or self.layout.oned_conf)
+
+    @cached_property
+    def hosts(self) -> list[Host]:
+        """The hybrid hosts."""
+        return hybrid_hosts(self.local)
+
+    @cached_property
+    def vms(self) -> dict[int, VmSummary]:
+        """Every local VM that is not DONE, by id."""
+        return {vm.id: vm for vm in self.local.cloud.summaries(VISIBLE)}
+
+    @cached_property
+    def templates(self) -> list[VmTemplate]:
+        """Every local VM template."""
+        return self.local.cloud.vm_templates()
+
+    def mad(self, kind: str) -> Mad | None:
+        """Return our driver's entry in the configuration, VM_MAD or IM_MAD."""
+        source = self.oned_conf if kind == "VM_MAD" else self.monitord_conf
+        return next((mad for mad in mads(source) if mad.kind == kind and mad.is_ours), None)
+
+
+class HybridHost:
+    """A hybrid host and its remote cloud. Reading raises OneError."""
+
+    def __init__(self, front_end: FrontEnd, host_id: int) -> None:
+        self.front_end = front_end
+        self._id = host_id
+
+    @cached_property
+    def host(self) -> Host:
+        """The host, its attributes decrypted."""
+        return self.front_end.local.host(self._id)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the host says of its remote."""
+        return self.front_end.local.settings_of(self.host)
+
+    @cached_property
+    def cloud(self) -> Cloud:
+        """The remote cloud."""
+        return Cloud(server(self.settings), self.settings.session)
+
+    @cached_property
+    def greeting(self) -> Greeting:
+        """What the first connection tells."""
+        return greet(self.settings)
+
+    @cached_property
+    def version(self) -> str:
+        """The remote's release."""
+        return self.cloud.version()
+
+    @cached_property
+    def user(self) -> Element:
+        """The account, as the remote tells it."""
+        return self.cloud.user()
+
+    @cached_property
+    def quotas(self) -> tuple[VmQuotas, VmQuotas]:
+        """The quotas of the account and of its group."""
+        return self.cloud.quotas()
+
+    @cached_property
+    def templates(self) -> dict[int, VmTemplate]:
+        """The remote templates that the account may use, by id."""
+        return {template.id: template for template in self.cloud.vm_templates()}
+
+    @cached_property
+    def vms(self) -> list[Vm]:
+        """The account's remote VMs that are not DONE, whole."""
+        return self.cloud.own_vms_in_full()
+
+    def close(self) -> None:
+        """Close the connections."""
+        if "cloud" in self.__dict__:
+            self.cloud.client.close()
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="surrogateescape")
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot read {path} ({error.strerror})", remedy="Run this as oneadmin"
+        ) from None

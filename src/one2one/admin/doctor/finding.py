@@ -1,0 +1,49 @@
+"""What a check finds: how bad it is, what it is, and what to do about it."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Severity(Enum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    SKIPPED = "skipped"
+    """It could not be checked, because of something that another check reports."""
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The answer of one check."""
+
+    severity: Severity
+    text: str
+    remedy: str = ""
+
+
+def ok(text: str) -> Finding:
+    """Return that all is well."""
+    return Finding(Severity.OK, text)
+
+
+def skipped(text: str) -> Finding:
+    """Return why there is nothing to say."""
+    return Finding(Severity.SKIPPED, text)
+
+
+def warning(text: str, remedy: str) -> Finding:
+    """Return what will or may make trouble."""
+    return Finding(Severity.WARNING, text, remedy)
+
+
+def failure(text: str, remedy: str) -> Finding:
+    """Return what keeps hybrid VMs from working."""
+    return Finding(Severity.FAILURE, text, remedy)
+
+
+def some(items: list[str], limit: int = 5) -> str:
+    """Return a list in words, cut where it gets long."""
+    rest = len(items) - limit
+    return ", ".join(items[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,41 @@
+"""What a connection to a cloud tells besides the answers: its clock, and its certificate."""
+
+import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from one2one.driver.remotes import server
+from one2one.hybrid.settings import Settings
+from one2one.opennebula import rpc
+from one2one.opennebula.connection import Connection, tls_context
+
+
+@dataclass(frozen=True)
+class Greeting:
+    """The first words of a cloud."""
+
+    skew: float | None
+    """Seconds by which its clock is ahead of ours; None if it does not tell."""
+    certificate_expires: float | None
+    """Seconds since 1970; None without a verified certificate."""
+
+
+def greet(settings: Settings) -> Greeting:
+    """Connect and call once; raises as a call does."""
+    way = server(settings)
+    connection = Connection(way, tls_context(way), way.connect_timeout)
+    try:
+        sent = time.time()
+        body = rpc.request("one.system.version", settings.session, ())
+        connection.exchange(body, time.monotonic() + way.total_timeout)
+        skew = _skew(connection.date, (sent + time.time()) / 2)
+        return Greeting(skew, connection.certificate_expires)
+    finally:
+        connection.close()
+
+
+def _skew(date: str, now: float) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp() - now
+    except ValueError:
+        return None

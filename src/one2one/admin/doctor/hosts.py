@@ -1,0 +1,126 @@
+"""Checks of what a hybrid host says in the local cloud."""
+
+import time
+
+from one2one.admin.doctor.facts import FrontEnd, HybridHost
+from one2one.admin.doctor.finding import Finding, failure, ok, skipped, some, warning
+from one2one.admin.hosts import short_state
+from one2one.admin.install.configuration import DRIVER
+from one2one.admin.units import duration, size
+from one2one.hybrid.naming import HYBRID_ID
+from one2one.opennebula.errors import ConfigurationError
+from one2one.opennebula.xml import text
+
+_PATIENCE_S = 600
+
+
+def any_host(front_end: FrontEnd) -> Finding:
+    """Check that there is a hybrid host."""
+    if front_end.hosts:
+        return ok(some([host.name for host in front_end.hosts]))
+    return warning("there is none", "Create one with: one2one host create")
+
+
+def hybrid_ids(front_end: FrontEnd) -> Finding:
+    """Check that no two hosts claim the same remote VMs."""
+    known: dict[str, list[str]] = {}
+    for host in front_end.hosts:
+        if hybrid_id := host.template.text(HYBRID_ID):
+            known.setdefault(hybrid_id, []).append(host.name)
+    shared = [some(names) for names in known.values() if len(names) > 1]
+    if shared:
+        return failure(
+            f"the same {HYBRID_ID}: {some(shared)}",
+            f"Delete {HYBRID_ID} from the copies with: onehost update",
+        )
+    return ok("each host has its own, or none yet")
+
+
+def driver_names(host: HybridHost) -> Finding:
+    """Check that the host is monitored by the same drivers that run its VMs."""
+    if host.host.im_mad == DRIVER:
+        return ok(f"{DRIVER} for VMs and monitoring")
+    return failure(
+        f"its IM_MAD is {host.host.im_mad}",
+        f"Create it again: onehost create -i {DRIVER} -v {DRIVER}, or one2one host create",
+    )
+
+
+def state(host: HybridHost) -> Finding:
+    """Check that oned uses the host."""
+    found = short_state(host.host)
+    if found == "err":
+        error = host.host.template.text("ERROR") or "no reason is given"
+        return failure(f"in error: {error}", "Solve what it says; it recovers by itself")
+    if found in ("off", "dsbl"):
+        return warning(f"it is {found}", f"Use it again: onehost enable {host.host.name}")
+    return ok(found)
+
+
+def contact(host: HybridHost) -> Finding:
+    """Check that the host was monitored lately."""
+    if not host.host.monitored:
+        return warning("it was never monitored", "Wait a minute; then look into monitor.log")
+    age = int(time.time()) - host.host.monitored
+    if age > _PATIENCE_S:
+        return failure(f"the last was {duration(age)} ago", "Look into monitor.log")
+    return ok(f"{duration(max(0, age))} ago")
+
+
+def settings(host: HybridHost) -> Finding:
+    """Check that its attributes are complete and right."""
+    try:
+        return ok(f"{host.settings.user} at {host.settings.endpoint}")
+    except ConfigurationError as error:
+        return failure(error.cause, error.remedy)
+
+
+def password(host: HybridHost) -> Finding:
+    """Check that oned keeps the password encrypted."""
+    kept = host.front_end.local.cloud.host(host.host.id).template.text("ONE_PASSWORD")
+    if kept != host.settings.password:
+        return ok("encrypted")
+    return failure(
+        "oned keeps it in clear text",
+        f"one2one install, restart OpenNebula, then write it again: onehost update "
+        f"{host.host.name}",
+    )
+
+
+def offer(host: HybridHost) -> Finding:
+    """Check that the host offers something."""
+    share = host.host.share
+    if not share.cpu or not share.memory:
+        return warning(
+            "no CPU or no memory, so the scheduler passes it over",
+            "See quotas below; before the first monitoring it is normal",
+        )
+    cpu, memory = f"{share.used_cpu}/{share.cpu}", f"{size(share.used_memory)}/{size(share.memory)}"
+    return ok(f"CPU {cpu}, memory {memory} given away")
+
+
+def cluster(host: HybridHost) -> Finding:
+    """Check on 7.x that the host has a cluster with a do-nothing system datastore."""
+    if host.front_end.local.version() < (7,):
+        return skipped("only 7.x needs one")
+    remedy = "See docs/installation.md, OpenNebula 7"
+    number = host.host.cluster_id
+    found = host.front_end.local.cloud.cluster(number)
+    name = text(found, "NAME")
+    ours = {known.id for known in host.front_end.hosts}
+    others = [e.text for e in found.iterfind("HOSTS/ID") if int(e.text or -1) not in ours]
+    if others:
+        return warning(f"cluster {name} has other hosts too: VMs may get mixed up", remedy)
+    members = {e.text for e in found.iterfind("DATASTORES/ID")}
+    drivers = [
+        text(datastore, "TM_MAD")
+        for datastore in host.front_end.local.cloud.datastores().iterfind("DATASTORE")
+        if text(datastore, "ID") in members and text(datastore, "TYPE") == "1"
+    ]
+    if drivers != ["dummy"]:
+        return failure(
+            f"the system datastores of cluster {name} are: {some(drivers) or 'none'};"
+            " it needs one, with TM_MAD dummy",
+            remedy,
+        )
+    return ok(f"cluster {name}")

@@ -1,0 +1,101 @@
+"""Checks of the local templates that are meant for a host."""
+
+from collections.abc import Iterator
+
+from one2one.admin.doctor.facts import HybridHost
+from one2one.admin.doctor.finding import Finding, failure, ok, skipped, some, warning
+from one2one.admin.template.derive import mapped_id
+from one2one.opennebula.records import VmTemplate
+
+_SIZE = ("CPU", "MEMORY", "VCPU")
+
+
+def visible(host: HybridHost) -> Finding:
+    """Check that the account may use any template at all."""
+    if host.templates:
+        return ok(f"the account may use {len(host.templates)}")
+    return failure(
+        "the account may use none", "At the remote: onetemplate chmod, or chown, or a VDC"
+    )
+
+
+def mapped(host: HybridHost) -> Finding:
+    """Check that the remote template of each local one is there."""
+    local = [*_mapped(host)]
+    if not local:
+        return skipped("no local template is for this host")
+    missing = [
+        f"{template.id} asks for {number}"
+        for template, number in local
+        if number not in host.templates
+    ]
+    if missing:
+        return failure(
+            f"the account may not use the remote template: {some(missing)}",
+            "Share it at the remote, or correct PUBLIC_CLOUD (one2one template list)",
+        )
+    return ok(f"{len(local)} local templates")
+
+
+def sizes(host: HybridHost) -> Finding:
+    """Check that the local scheduler counts what the remote will use."""
+    differing = []
+    for template, number in _mapped(host):
+        remote = host.templates.get(number)
+        if remote is None:
+            continue
+        for name in _SIZE:
+            ours, theirs = template.template.text(name), remote.template.text(name)
+            if ours and theirs and _number(ours) != _number(theirs):
+                differing.append(f"{template.id} has {name} {ours} for {theirs}")
+    if differing:
+        return warning(
+            f"a local template and its remote one differ: {some(differing)}",
+            f"Run: one2one template sync {host.host.name}, or onetemplate update",
+        )
+    return ok("the same on both sides")
+
+
+def unusable_parts(host: HybridHost) -> Finding:
+    """Check that no local template has what only a local VM can use."""
+    found = []
+    for template, _ in _mapped(host):
+        names = [name for name in ("DISK", "NIC", "PCI") if template.template.vectors(name)]
+        if template.template.vector("CONTEXT").get("FILES"):
+            names.append("CONTEXT/FILES")
+        found += [f"{template.id} has {name}" for name in names]
+    if found:
+        return warning(
+            f"parts that stay behind or make trouble: {some(found)}",
+            "Remove them: the remote template decides disks and networks",
+        )
+    return ok("none has disks, NICs or files")
+
+
+def requirements(host: HybridHost) -> Finding:
+    """Check that the VMs of the templates cannot start on local hosts, where they have no disk."""
+    loose = [
+        str(template.id)
+        for template, _ in _mapped(host)
+        if "HYPERVISOR" not in template.template.text("SCHED_REQUIREMENTS")
+    ]
+    if loose:
+        return warning(
+            f"VMs of template {some(loose)} may start on local hosts too",
+            'Add SCHED_REQUIREMENTS = "HYPERVISOR=\\"opennebula\\""',
+        )
+    return ok("they keep VMs off local hosts")
+
+
+def _mapped(host: HybridHost) -> Iterator[tuple[VmTemplate, int]]:
+    for template in host.front_end.templates:
+        number = mapped_id(template.template, host.host.name)
+        if number is not None:
+            yield template, number
+
+
+def _number(value: str) -> float | str:
+    try:
+        return float(value)
+    except ValueError:
+        return value

@@ -1,0 +1,103 @@
+"""Checks of whose VM is whose."""
+
+from one2one.admin.doctor.facts import HybridHost
+from one2one.admin.doctor.finding import Finding, failure, ok, skipped, some, warning
+from one2one.hybrid.naming import owner, remote_id
+from one2one.hybrid.ownership import Claim, Kind, Orphan, orphan
+from one2one.opennebula.errors import NotFound, Refused
+from one2one.opennebula.records import VmSummary
+from one2one.opennebula.states import VmState
+
+
+def deploy_ids(host: HybridHost) -> Finding:
+    """Check that each local VM's deploy id names a remote VM of the account."""
+    known = {vm.id for vm in host.vms}
+    wrong = []
+    for vm in _vms(host):
+        if not vm.deploy_id or vm.state.state == VmState.DONE:
+            continue
+        try:
+            if remote_id(vm.deploy_id) not in known:
+                wrong.append(f"{vm.id} ({vm.deploy_id})")
+        except Refused:
+            wrong.append(f"{vm.id} ({vm.deploy_id})")
+    if wrong:
+        return failure(
+            f"the account has no such VM: local VM {some(wrong)}",
+            "It is gone at the remote: onevm recover --recreate or --delete",
+        )
+    return ok(f"{len(_vms(host))} VMs, each with its remote VM")
+
+
+def shared_deploy_ids(host: HybridHost) -> Finding:
+    """Check that no two local VMs are the same remote VM."""
+    by_id: dict[str, list[str]] = {}
+    for vm in _vms(host):
+        if vm.deploy_id:
+            by_id.setdefault(vm.deploy_id, []).append(str(vm.id))
+    shared = [f"{key}: {some(ids)}" for key, ids in by_id.items() if len(ids) > 1]
+    if shared:
+        return failure(
+            f"local VMs with the same remote VM: {some(shared)}",
+            "Keep one of them; free the other with: onevm recover --delete-db",
+        )
+    return ok("each VM has its own")
+
+
+def doubles(host: HybridHost) -> Finding:
+    """Check that no local VM has two remote VMs."""
+    return _orphans(host, Kind.DOUBLE, "made twice")
+
+
+def lost(host: HybridHost) -> Finding:
+    """Check that no remote VM has lost its local VM."""
+    return _orphans(host, Kind.LOST, "without a local VM")
+
+
+def abandoned(host: HybridHost) -> Finding:
+    """Check that no remote VM outlived its local VM."""
+    return _orphans(host, Kind.ABANDONED, "whose local VM has ended")
+
+
+def left_behind(host: HybridHost) -> Finding:
+    """Check that no remote VM was left when its local VM went to another host."""
+    return _orphans(host, Kind.LEFT_BEHIND, "left behind on this host")
+
+
+def _orphans(host: HybridHost, kind: Kind, what: str) -> Finding:
+    if not host.settings.hybrid_id:
+        return skipped("the host has no ONE_HYBRID_ID yet: nothing was deployed")
+    found = [one for one in _all_orphans(host) if one.kind is kind]
+    if found:
+        shown = [f"{one.remote_id} ({one.reason})" for one in found]
+        return warning(
+            f"remote VMs {what}: {some(shown)}",
+            "The IM driver destroys them after a while; or do it: onevm terminate --hard",
+        )
+    return ok("none")
+
+
+def _all_orphans(host: HybridHost) -> list[Orphan]:
+    claims = [
+        Claim(vm.id, found)
+        for vm in host.vms
+        if (found := owner(vm)) and found.hybrid_id == host.settings.hybrid_id
+    ]
+    judged = (
+        orphan(claim, _local_vm(host, claim.owner.vm_id), host.host.id, claims) for claim in claims
+    )
+    return [one for one in judged if one]
+
+
+def _local_vm(host: HybridHost, vm_id: int) -> VmSummary | None:
+    """Return a local VM, DONE or not; None only for one that oned does not know."""
+    if vm_id in host.front_end.vms:
+        return host.front_end.vms[vm_id]
+    try:
+        return host.front_end.local.cloud.summary(vm_id)
+    except NotFound:
+        return None
+
+
+def _vms(host: HybridHost) -> list[VmSummary]:
+    return [vm for vm in host.front_end.vms.values() if vm.host_id == host.host.id]
