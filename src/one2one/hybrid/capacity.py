@@ -61,6 +61,11 @@ class HostCapacity:
     used_memory: int
 
     @property
+    def total(self) -> tuple[int, int]:
+        """Both totals."""
+        return self.total_cpu, self.total_memory
+
+    @property
     def free_cpu(self) -> int:
         """What is left of the total CPU."""
         return max(0, self.total_cpu - self.used_cpu)

@@ -18,7 +18,9 @@ _VMM_SCRIPTS = (
     "shutdown snapshot_create snapshot_delete snapshot_revert"
 )
 
-LAYOUT = {f"vmm/one/{name}": "one2one.mad.scripts.vmm" for name in _VMM_SCRIPTS.split()}
+LAYOUT = {f"vmm/one/{name}": "one2one.mad.scripts.vmm" for name in _VMM_SCRIPTS.split()} | {
+    "im/one.d/one2one_control.sh": "one2one.mad.scripts.im"
+}
 """Path below ``remotes`` → module whose ``main`` it runs; the file's own name says what to do."""
 
 

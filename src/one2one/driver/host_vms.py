@@ -1,0 +1,78 @@
+"""A host's VMs in the local cloud, and since when each has been as it is."""
+
+import time
+from collections.abc import Mapping
+
+from one2one.driver.local import LocalCloud
+from one2one.hybrid import naming
+from one2one.hybrid.mirror import Sighting
+from one2one.opennebula.cloud import VISIBLE
+from one2one.opennebula.errors import NotFound, OneError, Refused
+from one2one.opennebula.records import Host, VmSummary
+from one2one.opennebula.states import VmState
+
+
+class FrontEndError(OneError):
+    """Raised when the local cloud could not be read: there is nothing to say of the remote."""
+
+
+class HostVms:
+    """The VMs of one host, as of the last reading."""
+
+    def __init__(self, host_id: int, local: LocalCloud) -> None:
+        self._host_id = host_id
+        self._cloud = local
+        self._ids: tuple[int, ...] = ()
+        self._sightings: dict[int, Sighting] = {}
+        self.rows: Mapping[int, VmSummary] = {}
+        self.read_at = float("-inf")
+        """When they were read, by ``time.monotonic()``."""
+
+    def read_host(self) -> Host:
+        """Return the host, and note which VMs it has.
+
+        Raises NotFound when there is no such host, and FrontEndError.
+        """
+        try:
+            host = self._cloud.host(self._host_id)
+        except NotFound:
+            raise
+        except OneError as error:
+            raise _front_end(error) from None
+        self._ids = tuple(vm_id for vm_id in host.vm_ids if vm_id >= 0)
+        return host
+
+    def read(self) -> None:
+        """Read the VMs that the host had when it was read itself; raises FrontEndError."""
+        try:
+            rows = self._cloud.cloud.summaries_by_id(self._ids, VISIBLE)
+        except OneError as error:
+            raise _front_end(error) from None
+        self.read_at = time.monotonic()
+        here = (row for row in rows if row.host_id == self._host_id)
+        self.rows = {row.id: row for row in here if row.state.state != VmState.DONE}
+        self._sightings = {vm_id: self._seen(row) for vm_id, row in self.rows.items()}
+
+    def sighting(self, vm_id: int) -> Sighting:
+        """Return since when the VM has been as it is."""
+        return self._sightings[vm_id]
+
+    def linked(self) -> dict[int, int]:
+        """Return the remote VM's id of each VM that has one."""
+        linked = {}
+        for vm_id, row in self.rows.items():
+            try:
+                linked[vm_id] = naming.remote_id(row.deploy_id)
+            except Refused:
+                continue
+        return linked
+
+    def _seen(self, row: VmSummary) -> Sighting:
+        last = self._sightings.get(row.id)
+        if last is not None and (last.state, last.deploy_id) == (row.state, row.deploy_id):
+            return last
+        return Sighting(row.state, row.deploy_id, since=self.read_at)
+
+
+def _front_end(error: OneError) -> FrontEndError:
+    return FrontEndError(error.cause, call=error.call, endpoint=error.endpoint, remedy=error.remedy)

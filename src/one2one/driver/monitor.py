@@ -1,0 +1,226 @@
+"""One host's remote cloud, read and compared with its VMs: what there is to say of them.
+
+A status round costs two calls: the host's VMs in the local cloud, which were read before as well,
+and their remote VMs. So every remote reading lies between two local ones, and a local VM that
+oned has moved in the meantime is not spoken of (``hybrid.mirror``).
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from one2one.driver.host_vms import HostVms
+from one2one.driver.local import LocalCloud
+from one2one.driver.remotes import Remote, Remotes
+from one2one.hybrid import naming
+from one2one.hybrid.capacity import HostCapacity, Member, host_capacity
+from one2one.hybrid.foreign import Wild, foreign
+from one2one.hybrid.mirror import STUCK_S, Report, correction, is_unlinked, reported
+from one2one.hybrid.usage import Usage, usage
+from one2one.opennebula.errors import NotFound, OneError
+from one2one.opennebula.records import VmSummary
+from one2one.opennebula.states import State, VmState
+from one2one.opennebula.template import Template
+
+_FRESH_S = 45.0
+"""How old the local reading before a remote one may be."""
+_ASKED_ALONE = 20
+"""How many VMs that a pool left out are asked for by themselves in one round."""
+_GONE = State(VmState.DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class VmReport:
+    """What to say of a local VM."""
+
+    vm_id: int
+    deploy_id: str
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class VmUsage:
+    """What a local VM's remote VM uses."""
+
+    vm_id: int
+    deploy_id: str
+    usage: Usage
+
+
+Survey = Callable[[Remote, Sequence[VmSummary]], object]
+"""Whoever wants to know of all of the account's VMs that are not DONE, each time they are read."""
+
+
+class HostMonitor:
+    """The monitoring of one host. For one thread."""
+
+    def __init__(
+        self,
+        host_id: int,
+        local: LocalCloud,
+        remotes: Remotes,
+        *,
+        stuck_after: float = STUCK_S,
+        on_survey: Survey | None = None,
+    ) -> None:
+        """Take the ways to both clouds; nothing is read yet.
+
+        *stuck_after* is for how many seconds an operation may keep a local VM in one state.
+        """
+        self._vms = HostVms(host_id, local)
+        self._clouds = local, remotes
+        self._stuck_after = stuck_after
+        self._on_survey = on_survey
+        self._remote: Remote | None = None
+        self._remote_rows: dict[int, VmSummary] = {}
+        self._complete = False
+        self.host_name = str(host_id)
+        self.known_capacity: HostCapacity | None = None
+        """As it was read last."""
+
+    def refresh(self) -> None:
+        """Read the host anew: its settings, and which VMs it has.
+
+        Raises NotFound when the host is gone, ConfigurationError for its settings, and
+        FrontEndError.
+        """
+        host = self._vms.read_host()
+        self.host_name = host.name
+        self._remote = self._clouds[1].opened(self._clouds[0].settings_of(host))
+
+    def statuses(self) -> list[VmReport]:
+        """Return what to say of each VM of the host, SILENCE of most.
+
+        Raises FrontEndError, and the errors of a call to the remote: nothing was read then.
+        """
+        cloud = self._opened().cloud
+        if not self._complete or time.monotonic() - self._vms.read_at > _FRESH_S:
+            self._vms.read()
+        self._complete = False
+        linked = self._vms.linked()
+        read_at = time.monotonic()
+        if linked:
+            rows = cloud.summaries_by_id(linked.values())
+        else:
+            cloud.version()
+            rows = []
+        self._remote_rows = {row.id: row for row in rows}
+        self._vms.read()
+        self._complete = True
+        states = {row.id: row.state for row in rows}
+        links = dict(self._vms.linked().items() & linked.items())
+        states |= self._asked_alone(links, read_at)
+        reports = {
+            vm_id: self._correction(vm_id, states[remote_id], read_at)
+            for vm_id, remote_id in links.items()
+            if remote_id in states
+        }
+        return [
+            VmReport(vm_id, row.deploy_id, reports.get(vm_id, Report.SILENCE))
+            for vm_id, row in self._vms.rows.items()
+        ]
+
+    def found(self) -> list[VmReport]:
+        """Return the running VMs whose deploy ids oned lacks, with what their marks tell.
+
+        They are looked for where an answer to DEPLOY must have been lost. Raises as ``statuses``
+        does.
+        """
+        remote = self._opened()
+        hybrid_id, asked = remote.settings.hybrid_id, time.monotonic()
+        reports = []
+        for vm_id, row in self._vms.rows.items():
+            sighting = self._vms.sighting(vm_id)
+            if hybrid_id and is_unlinked(sighting, stuck=self._stuck(sighting.since)):
+                owned = remote.roster.owned(vm_id, hybrid_id, row.stime, asked)
+                running = [vm.id for vm in owned if reported(vm.state) is Report.RUNNING]
+                for remote_id in running[:1]:
+                    deploy_id = naming.deploy_id(remote_id)
+                    reports.append(VmReport(vm_id, deploy_id, Report.RUNNING))
+        return reports
+
+    def usages(self) -> list[VmUsage]:
+        """Return what each running VM uses; raises the errors of a call."""
+        running = {
+            vm_id: row
+            for vm_id, row in self._members().items()
+            if reported(row.state) is Report.RUNNING
+        }
+        records = self._opened().cloud.monitoring_by_id(row.id for row in running.values())
+        return [
+            VmUsage(
+                vm_id,
+                self._vms.rows[vm_id].deploy_id,
+                usage(row, records.get(row.id, Template())),
+            )
+            for vm_id, row in running.items()
+        ]
+
+    def capacity(self) -> HostCapacity:
+        """Return what the host offers; raises the errors of a call, ProtocolError for a quota."""
+        remote = self._opened()
+        members = [
+            Member(self._vms.rows[vm_id].cpu, self._vms.rows[vm_id].memory, row.state)
+            for vm_id, row in self._members().items()
+        ]
+        quotas = remote.cloud.quotas()
+        self.known_capacity = host_capacity(remote.settings.capacity, *quotas, members)
+        return self.known_capacity
+
+    def survey(self) -> list[Wild]:
+        """Read the whole account, and return what may be imported from it.
+
+        Raises FrontEndError, and the errors of a call.
+        """
+        remote = self._opened()
+        rows = remote.cloud.summaries()
+        self._vms.read()
+        if self._on_survey:
+            self._on_survey(remote, rows)
+        version, known = self._clouds[0].version(), set(self._vms.linked().values())
+        strangers = [
+            row.id
+            for row in rows
+            if version < (7,) and row.id not in known and naming.local_id(row.name) is None
+        ]
+        return foreign(remote.cloud.whole_vms_by_id(strangers), known, self.host_name, version)
+
+    def _opened(self) -> Remote:
+        if self._remote is None:
+            self.refresh()
+        assert self._remote is not None  # noqa: S101 - refresh has set it, or raised
+        return self._remote
+
+    def _members(self) -> dict[int, VmSummary]:
+        """Return the remote VM, as it was read last, of each local VM."""
+        rows = self._remote_rows
+        return {vm_id: rows[found] for vm_id, found in self._vms.linked().items() if found in rows}
+
+    def _stuck(self, since: float) -> bool:
+        return time.monotonic() - since >= self._stuck_after
+
+    def _correction(self, vm_id: int, remote: State, read_at: float) -> Report:
+        sighting = self._vms.sighting(vm_id)
+        return correction(sighting, remote, read_at, stuck=self._stuck(sighting.since))
+
+    def _asked_alone(self, links: Mapping[int, int], read_at: float) -> dict[int, State]:
+        """Ask for VMs that the pool left out, where it matters, and for few at a time.
+
+        A pool leaves out without a word what does not exist, what is DONE (before 5.12), and
+        what now belongs to somebody else. Only the first two mean that the VM is gone.
+        """
+        cloud, states = self._opened().cloud, dict[int, State]()
+        matters = [
+            remote_id
+            for vm_id, remote_id in links.items()
+            if remote_id not in self._remote_rows
+            and self._correction(vm_id, _GONE, read_at) is not Report.SILENCE
+        ]
+        for remote_id in matters[:_ASKED_ALONE]:
+            try:
+                states[remote_id] = cloud.vm(remote_id).state
+            except NotFound:
+                states[remote_id] = _GONE
+            except OneError:
+                continue
+        return states

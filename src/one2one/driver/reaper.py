@@ -1,0 +1,147 @@
+"""Destroying remote VMs that no local VM owns any more.
+
+oned ends a VM that is POWEROFF, SUSPENDED, STOPPED or UNDEPLOYED without a word to its driver, and
+takes no notice when a CLEANUP fails. What is left of such VMs is found here by its marks, judged
+by ``hybrid.ownership``, and destroyed after one more look at both sides. Everything that is done,
+or deliberately not done, is logged with its reason.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable
+
+from one2one.driver.local import LocalCloud
+from one2one.driver.remotes import Remote
+from one2one.hybrid import goals
+from one2one.hybrid.goals import Step
+from one2one.hybrid.naming import Owner, owner
+from one2one.hybrid.ownership import GRACE_S, Claim, Decision, Orphan, decide, orphan
+from one2one.opennebula.cloud import VISIBLE
+from one2one.opennebula.errors import NotFound, OneError, Unreachable
+from one2one.opennebula.records import VmRow, VmSummary
+
+
+class Reaper:
+    """The orphans of one host, from one look to the next. For one thread."""
+
+    def __init__(
+        self,
+        host_id: int,
+        local: LocalCloud,
+        log: Callable[[str], None],
+        *,
+        grace: float = GRACE_S,
+        en_masse: bool = False,
+    ) -> None:
+        """Take the local cloud, whose every VM must be visible, and where to write what is done.
+
+        *grace* is in seconds. *en_masse* is for an administrator who has seen how many they are.
+        """
+        self._host_id = host_id
+        self._local = local
+        self._log = log
+        self._grace = grace
+        self._en_masse = en_masse
+        self._owners: dict[int, Owner | None] = {}
+        self._claims: list[Claim] = []
+        self._last = Decision((), (), (), {})
+
+    def look(self, remote: Remote, rows: Iterable[VmRow]) -> Decision:
+        """Return what to do about the orphans among *rows*: all of the account's VMs, just read.
+
+        Marks never change, so those of a VM are read once. Raises the errors of a call; nothing
+        is decided then.
+        """
+        self._claims = claims = self._read_claims(remote, rows)
+        local = self._local_vms({claim.owner.vm_id for claim in claims})
+        found = [orphan(c, local[c.owner.vm_id], self._host_id, claims) for c in claims]
+        decision = decide(
+            [one for one in found if one],
+            len(claims),
+            self._last.first_seen,
+            time.monotonic(),
+            grace=self._grace,
+            en_masse=self._en_masse,
+        )
+        self._report(remote, decision)
+        self._last = decision
+        return decision
+
+    def reap(self, remote: Remote, rows: Iterable[VmRow]) -> Decision:
+        """Look, and destroy those orphans whose time has come; returns what was decided.
+
+        Raises the errors of a call, but for a refusal to destroy a VM: that is tried again at
+        the next look.
+        """
+        decision = self.look(remote, rows)
+        for one in decision.destroy:
+            try:
+                if self._is_still(one, remote):
+                    remote.cloud.vm_action("terminate-hard", one.remote_id)
+                    self._write(remote, one, "is destroyed")
+            except Unreachable:
+                raise
+            except OneError as error:
+                self._write(remote, one, f"could not be destroyed ({error})")
+        return decision
+
+    def _read_claims(self, remote: Remote, rows: Iterable[VmRow]) -> list[Claim]:
+        hybrid_id = remote.settings.hybrid_id
+        ids = {row.id for row in rows} if hybrid_id else set()
+        self._owners = {id_: found for id_, found in self._owners.items() if id_ in ids}
+        for vm in remote.cloud.whole_vms_by_id(ids - self._owners.keys()):
+            self._owners[vm.id] = owner(vm)
+        return [
+            Claim(remote_id, found)
+            for remote_id, found in sorted(self._owners.items())
+            if found and found.hybrid_id == hybrid_id
+        ]
+
+    def _local_vms(self, vm_ids: Collection[int]) -> dict[int, VmSummary | None]:
+        """Return each local VM; None only for what oned, asked for it alone, does not know."""
+        rows = self._local.cloud.summaries_by_id(vm_ids, VISIBLE)
+        found: dict[int, VmSummary | None] = {row.id: row for row in rows}
+        for vm_id in set(vm_ids) - found.keys():
+            found[vm_id] = self._local_vm(vm_id)
+        return found
+
+    def _local_vm(self, vm_id: int) -> VmSummary | None:
+        try:
+            return self._local.cloud.summary(vm_id)
+        except NotFound:
+            return None
+
+    def _is_still(self, one: Orphan, remote: Remote) -> bool:
+        """Look once more at both sides of an orphan."""
+        try:
+            vm = remote.cloud.vm(one.remote_id)
+        except NotFound:
+            return False
+        found = owner(vm)
+        if found is None or Claim(vm.id, found) not in self._claims:
+            return False
+        if goals.DONE.step(vm.state) is not Step.ACT:
+            return False
+        return (
+            orphan(Claim(vm.id, found), self._local_vm(found.vm_id), self._host_id, self._claims)
+            is not None
+        )
+
+    def _report(self, remote: Remote, decision: Decision) -> None:
+        """Log what is new."""
+        for one in decision.wait:
+            if one.remote_id not in self._last.first_seen:
+                self._write(remote, one, f"will be destroyed in {self._grace:g} s")
+        if decision.refused and decision.refused != self._last.refused:
+            names = ", ".join(str(one.remote_id) for one in decision.refused)
+            self._log(
+                f"Host {remote.settings.host_name}: {len(decision.refused)} of "
+                f"{len(self._claims)} remote VMs have lost their local VM at once ({names}), as "
+                "after a restored database. None is destroyed. See them with: one2one reap "
+                f"--host {remote.settings.host_name} --dry-run"
+            )
+
+    def _write(self, remote: Remote, one: Orphan, what: str) -> None:
+        self._log(
+            f"Host {remote.settings.host_name}: remote VM {one.remote_id} at "
+            f"{remote.cloud.endpoint} {what}: {one.reason} ({one.kind.value})"
+        )

@@ -1,0 +1,159 @@
+"""Which remote VMs have lost their local VM, decided from complete readings of both clouds.
+
+What one remote VM with this host's marks is, by what became of the local VM that they name:
+
+    the local VM …                                             the remote VM is
+    ────────────────────────────────────────────────────────   ──────────────────────
+    does not exist                                             lost
+    names this remote VM in its deploy id, and is not DONE     its
+    is not the one it was made for, but has its id             lost
+    is DONE                                                    abandoned
+    starts for the first time, or is being cleaned up          its
+    is on another host, with another deploy id                 left behind
+    names another remote VM, which carries the same marks      double
+    names another remote VM, which does not, or none           its
+
+"Its" are also those that DEPLOY or monitoring may yet take up, and the one that outlived what its
+local VM names (after a restored database): whatever may still be somebody's is left alone.
+
+An orphan is destroyed when it was one at two readings, a grace period apart. Only "abandoned" is
+what a user asked for. The others rest on what the local cloud lacks or contradicts, as they all do
+after its database was restored from a backup: of those, many at once are left alone.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from one2one.hybrid.naming import Owner, remote_id
+from one2one.opennebula.errors import Refused
+from one2one.opennebula.records import VmSummary
+from one2one.opennebula.states import LcmState, VmState
+
+GRACE_S = 300.0
+"""How long a remote VM must have been an orphan before it is destroyed."""
+MANY = 3
+MANY_SHARE = 0.3
+"""More than so many orphans, and more than this share of the host's remote VMs, are left alone."""
+
+_UNSETTLED = (
+    LcmState.PROLOG,
+    LcmState.PROLOG_FAILURE,
+    LcmState.BOOT,
+    LcmState.BOOT_FAILURE,
+    LcmState.CLEANUP_RESUBMIT,
+    LcmState.CLEANUP_DELETE,
+)
+
+
+class Kind(Enum):
+    """Why a remote VM is an orphan."""
+
+    ABANDONED = "abandoned"
+    LOST = "lost"
+    DOUBLE = "double"
+    LEFT_BEHIND = "left behind"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A remote VM that carries this host's marks."""
+
+    remote_id: int
+    owner: Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A remote VM without a local one."""
+
+    remote_id: int
+    vm_id: int
+    """The local VM that its marks name."""
+    kind: Kind
+    reason: str
+
+
+def orphan(
+    claim: Claim, local: VmSummary | None, host_id: int, claims: Collection[Claim]
+) -> Orphan | None:
+    """Return what makes the remote VM an orphan, None while it may be somebody's.
+
+    *local* is the local VM that its marks name, None only if the local cloud, asked for it
+    alone, knows no such VM; *claims* are all remote VMs with the marks of the host *host_id*.
+    """
+    owner = claim.owner
+
+    def found(kind: Kind, reason: str) -> Orphan:
+        return Orphan(claim.remote_id, owner.vm_id, kind, reason)
+
+    if local is None:
+        return found(Kind.LOST, f"there is no local VM {owner.vm_id}")
+    named, done = _remote_id(local.deploy_id), local.state.state == VmState.DONE
+    if named == claim.remote_id and not done:
+        return None
+    if local.stime != owner.stime:
+        return found(Kind.LOST, f"the local VM {owner.vm_id} is not the one it was made for")
+    if done:
+        return found(Kind.ABANDONED, f"local VM {local.id} is DONE")
+    if _is_unsettled(local):
+        return None
+    if local.deploy_id and local.host_id != host_id:
+        reason = f"local VM {local.id} is on host {local.host_name} as {local.deploy_id}"
+        return found(Kind.LEFT_BEHIND, reason)
+    same_vm = (owner.vm_id, owner.stime)
+    if any(c.remote_id == named and (c.owner.vm_id, c.owner.stime) == same_vm for c in claims):
+        return found(Kind.DOUBLE, f"local VM {local.id} is remote VM {named}, made for it too")
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be done about the orphans."""
+
+    destroy: tuple[Orphan, ...]
+    wait: tuple[Orphan, ...]
+    """Those that must be seen again."""
+    refused: tuple[Orphan, ...]
+    """Those that are too many."""
+    first_seen: Mapping[int, float]
+    """Remote VM → when it was first seen as an orphan, for the next decision."""
+
+
+def decide(
+    orphans: Collection[Orphan],
+    claims: int,
+    first_seen: Mapping[int, float],
+    now: float,
+    *,
+    grace: float = GRACE_S,
+    en_masse: bool = False,
+) -> Decision:
+    """Return what to do about the *orphans* among so many *claims*, all those of the host.
+
+    *first_seen* is the last decision's. *en_masse* tells that the administrator has seen how
+    many they are.
+    """
+    doubtful = [o for o in orphans if o.kind is not Kind.ABANDONED]
+    too_many = len(doubtful) > MANY and len(doubtful) > MANY_SHARE * claims and not en_masse
+    refused = doubtful if too_many else []
+    destroy: list[Orphan] = []
+    wait: list[Orphan] = []
+    for one in orphans:
+        if one in refused:
+            continue
+        seen = first_seen.get(one.remote_id)
+        (wait if seen is None or now < seen + grace else destroy).append(one)
+    seen_now = {o.remote_id: first_seen.get(o.remote_id, now) for o in orphans}
+    return Decision(tuple(destroy), tuple(wait), tuple(refused), seen_now)
+
+
+def _is_unsettled(local: VmSummary) -> bool:
+    return local.state.state == VmState.ACTIVE and local.state.lcm_state in _UNSETTLED
+
+
+def _remote_id(deploy_id: str) -> int | None:
+    try:
+        return remote_id(deploy_id)
+    except Refused:
+        return None

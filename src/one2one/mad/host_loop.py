@@ -1,0 +1,182 @@
+"""The monitoring of one host for monitord (5.12 and later): what is due is read and sent.
+
+    message        what is read for it
+    ────────────   ────────────────────────────────────────────────────────────────
+    BEACON_HOST    the host itself: settings, and which VMs it has
+    STATE_VM       both clouds' states of these VMs; this tells whether the remote lives
+    MONITOR_VM     what they use
+    MONITOR_HOST   the remote's quotas, and the whole account
+    SYSTEM_HOST    nothing more; sent as well where the host's capacity is another
+
+A remote that cannot be read is silence at first, then an error of the host (``hybrid.outage``),
+and the first good reading makes everything due at once: only a SYSTEM_HOST takes a host out of
+its error. oned shows the text of a failed SYSTEM_HOST at the host; that of a failed STATE_VM
+only appears in monitor.log, and serves as our log.
+"""
+
+import contextlib
+import threading
+import time
+from dataclasses import asdict
+
+from one2one.driver.host_vms import FrontEndError
+from one2one.driver.monitor import HostMonitor
+from one2one.hybrid.foreign import Wild
+from one2one.hybrid.mirror import Report
+from one2one.hybrid.outage import Outage
+from one2one.mad import im_texts
+from one2one.mad.im_messages import Periods, plain
+from one2one.mad.monitord import Monitord
+from one2one.mad.rhythm import Rhythm
+from one2one.opennebula.errors import AuthenticationError, ConfigurationError, NotFound, OneError
+
+_OF_THE_HOST = {"MONITOR_HOST", "SYSTEM_HOST"}
+_AFTER_AN_OUTAGE = _OF_THE_HOST | {"MONITOR_VM"}
+
+
+class HostLoop:
+    """The monitoring of one host, until it is told to stop, or the host is gone."""
+
+    def __init__(self, monitor: HostMonitor, monitord: Monitord, periods: Periods) -> None:
+        self._monitor = monitor
+        self._monitord = monitord
+        named = {kind.upper(): float(period) for kind, period in asdict(periods).items()}
+        self._rhythm = Rhythm(named, time.monotonic())
+        self._stop = threading.Event()
+        self._configured = False
+        self._outage = Outage()
+        self._reason = ""
+        self._logged: dict[str, str] = {}
+        self._wilds: list[Wild] = []
+
+    def stop(self) -> None:
+        """End it: nothing is sent any more."""
+        self._stop.set()
+
+    def run(self, deaf_limit: float = float("inf")) -> None:
+        """Monitor until told to stop, or until monitord has not listened for so many seconds."""
+        while not self._stop.wait(self._rhythm.rest(time.monotonic())):
+            if self._monitord.deaf_for() > deaf_limit:
+                return
+            try:
+                self._round(self._rhythm.due(time.monotonic()))
+            except NotFound:
+                return
+            except Exception as error:  # noqa: BLE001 - a bug must not end the host's monitoring
+                self._failed(OneError(f"internal error ({type(error).__name__}: {error})"))
+
+    def _round(self, due: set[str]) -> None:
+        if "BEACON_HOST" in due:
+            self._refresh()
+        if "STATE_VM" in due and self._configured:
+            due |= self._states(look_for_lost="BEACON_HOST" in due)
+        if self._outage.ongoing or not self._configured:
+            if self._outage.declared and "MONITOR_HOST" in due:
+                self._send("SYSTEM_HOST", self._reason, success=False)
+            return
+        if "MONITOR_VM" in due:
+            self._usages()
+        if due & _OF_THE_HOST:
+            self._host(due)
+
+    def _refresh(self) -> None:
+        """Read the host, and tell monitord that we live; raises NotFound when the host is gone."""
+        try:
+            self._monitor.refresh()
+        except FrontEndError as error:
+            self._log("BEACON_HOST", error)
+        except ConfigurationError as error:
+            # Only the administrator who wrote the host can help, so he is told at once.
+            self._configured, self._reason = False, plain(str(error))
+            self._outage.declare()
+            self._send("SYSTEM_HOST", self._reason, success=False)
+        else:
+            self._configured = True
+            self._logged.pop("BEACON_HOST", None)
+            self._send("BEACON_HOST", "")
+
+    def _states(self, *, look_for_lost: bool) -> set[str]:
+        """Send the states that differ; return what else is due because the remote is back."""
+        try:
+            reports = self._monitor.statuses()
+            if look_for_lost:
+                reports += self._monitor.found()
+        except FrontEndError as error:
+            self._log("STATE_VM", error)
+            return set()
+        except OneError as error:
+            self._failed(error)
+            return set()
+        self._logged.pop("STATE_VM", None)
+        spoken = [report for report in reports if report.report is not Report.SILENCE]
+        if spoken:
+            self._send("STATE_VM", im_texts.state_vm(spoken))
+        if not self._outage.ended():
+            return set()
+        self._rhythm.hasten(_AFTER_AN_OUTAGE, time.monotonic())
+        return self._rhythm.due(time.monotonic())
+
+    def _failed(self, error: OneError) -> None:
+        if isinstance(error, AuthenticationError):  # the host may have a new password already
+            self._rhythm.hasten(["BEACON_HOST"], time.monotonic())
+        self._reason = plain(str(error))
+        if self._outage.failed(time.monotonic()):
+            self._send("SYSTEM_HOST", self._reason, success=False)
+        else:
+            self._log("STATE_VM", error)
+
+    def _usages(self) -> None:
+        try:
+            usages = self._monitor.usages()
+        except OneError as error:
+            self._log("MONITOR_VM", error)
+            return
+        self._logged.pop("MONITOR_VM", None)
+        if usages:
+            self._send("MONITOR_VM", im_texts.monitor_vm(usages))
+
+    def _host(self, due: set[str]) -> None:
+        """Send what tells of the host, by a reading that is as fresh as MONITOR_HOST."""
+        known = self._monitor.known_capacity
+        if "MONITOR_HOST" in due or known is None:
+            self._read_capacity()
+            self._survey()
+        capacity = self._monitor.known_capacity
+        if capacity is None:
+            return
+        if "SYSTEM_HOST" in due or known is None or capacity.total != known.total:
+            self._send("SYSTEM_HOST", im_texts.system_host(capacity, self._wilds))
+        if "MONITOR_HOST" in due:
+            self._send("MONITOR_HOST", im_texts.monitor_host(capacity))
+
+    def _read_capacity(self) -> None:
+        """Read the capacity, or leave it as it was; if it never was, that is an error."""
+        try:
+            self._monitor.capacity()
+        except OneError as error:
+            self._log("MONITOR_HOST", error)
+            if self._monitor.known_capacity is None:
+                self._send("SYSTEM_HOST", plain(str(error)), success=False)
+        else:
+            self._logged.pop("MONITOR_HOST", None)
+
+    def _survey(self) -> None:
+        try:
+            self._wilds = self._monitor.survey()
+        except OneError as error:
+            self._log("SYSTEM_HOST", error)
+        else:
+            self._logged.pop("SYSTEM_HOST", None)
+
+    def _log(self, kind: str, error: OneError) -> None:
+        """Write a line into monitor.log, once for as long as the same thing fails the same way."""
+        line = plain(str(error))
+        if self._logged.get(kind) != line:
+            self._logged[kind] = line
+            self._send("STATE_VM", line, success=False)
+
+    def _send(self, kind: str, text: str, *, success: bool = True) -> None:
+        """Send a message. One that does not arrive is not kept: the next round makes it anew."""
+        if not self._stop.is_set():
+            with contextlib.suppress(OSError):
+                self._monitord.send(kind, text, success=success)

@@ -1,0 +1,142 @@
+"""The resident IM driver: any number of hosts in one process, each in a thread of its own.
+
+oned (5.6 to 5.10) asks each time and is answered; monitord (5.12 and later) asks once, and is
+told until it asks to stop.
+"""
+
+import contextlib
+import sys
+import threading
+
+from one2one.driver.local import LocalCloud
+from one2one.driver.monitor import HostMonitor
+from one2one.driver.remotes import Remotes
+from one2one.mad import im_messages
+from one2one.mad.host_loop import HostLoop
+from one2one.mad.im_messages import Line
+from one2one.mad.monitord import Monitord
+from one2one.mad.process import Output, take_over_stdio
+from one2one.mad.pull import pull
+from one2one.opennebula.errors import OneError
+
+
+class ImDriver:
+    """An IM driver at the two pipes of oned or monitord."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._pushes = False
+        self._clouds: tuple[LocalCloud, Remotes] | None = None
+        self._lock = threading.Lock()
+        self._monitors: dict[int, HostMonitor] = {}
+        self._pulled: set[int] = set()
+        self._loops: dict[int, HostLoop] = {}
+
+    def handle(self, text: str) -> bool:
+        """Act on a line; return False when it was the last one."""
+        try:
+            line = im_messages.parse_line(text)
+        except OneError as error:
+            self._log("E", -1, str(error))
+            return True
+        match line.action:
+            case "FINALIZE":
+                return False
+            case "INIT":
+                self._output.write("INIT SUCCESS\n")
+            case "MONITOR":
+                self._pull(line.host_id)
+            case "START_MONITOR":
+                self._pushes = True
+                self._start(line)
+            case "STOPMONITOR" | "STOP_MONITOR":
+                self._stop(line)
+            case _:
+                self._log("E", line.host_id, f"{line.action} is no action of an IM driver")
+        return True
+
+    def _pull(self, host_id: int) -> None:
+        """Have the host asked about, unless that is going on already."""
+        with self._lock:
+            if host_id in self._pulled:
+                return
+            self._pulled.add(host_id)
+        threading.Thread(target=self._pull_one, args=(host_id,), daemon=True).start()
+
+    def _pull_one(self, host_id: int) -> None:
+        def log(error: OneError) -> None:
+            self._log("E", host_id, f"Host {host_id}: {error}")
+
+        try:
+            text, success = pull(self._monitor(host_id), log), True
+        except OneError as error:
+            text, success = im_messages.plain(str(error)), False
+        except Exception as error:  # noqa: BLE001 - oned must be answered whatever happens here
+            text, success = f"internal error ({type(error).__name__}: {error})", False
+        with self._lock:
+            self._pulled.discard(host_id)
+        self._output.write(im_messages.pull_answer("MONITOR", host_id, success=success, info=text))
+
+    def _start(self, line: Line) -> None:
+        """Begin to report on a host, or begin anew with another configuration."""
+        self._end(line.host_id)
+        try:
+            configuration = im_messages.start_configuration(line.payload)
+            monitord = Monitord(line.host_id, configuration)
+            monitor = HostMonitor(line.host_id, *self._opened())
+        except OneError as error:
+            self._answer_push(line, str(error))
+            return
+        loop = self._loops[line.host_id] = HostLoop(monitor, monitord, configuration.periods)
+        self._answer_push(line)
+
+        def run() -> None:
+            with contextlib.closing(monitord):
+                loop.run()
+
+        threading.Thread(target=run, name=f"host-{line.host_id}", daemon=True).start()
+
+    def _stop(self, line: Line) -> None:
+        self._end(line.host_id)
+        self._monitors.pop(line.host_id, None)
+        if line.action == "STOP_MONITOR":
+            self._answer_push(line)
+        else:
+            self._output.write(f"STOPMONITOR SUCCESS {line.host_id} -\n")
+
+    def _end(self, host_id: int) -> None:
+        if loop := self._loops.pop(host_id, None):
+            loop.stop()
+
+    def _monitor(self, host_id: int) -> HostMonitor:
+        """Return the host's monitor, which remembers what it saw the last time."""
+        with self._lock:
+            if host_id not in self._monitors:
+                self._monitors[host_id] = HostMonitor(host_id, *self._opened())
+            return self._monitors[host_id]
+
+    def _opened(self) -> tuple[LocalCloud, Remotes]:
+        """Return both sides. Not opened before INIT is answered: oned would not start."""
+        if self._clouds is None:
+            local = LocalCloud()
+            self._clouds = local, Remotes(local)
+        return self._clouds
+
+    def _answer_push(self, line: Line, error: str = "") -> None:
+        self._output.write(
+            im_messages.push_message(
+                line.action, line.host_id, success=not error, data=im_messages.plain(error).encode()
+            )
+        )
+
+    def _log(self, severity: str, host_id: int, info: str) -> None:
+        self._output.write(im_messages.log(severity, host_id, info, push=self._pushes))
+
+
+def main() -> int:
+    """Serve oned or monitord until it closes its end: the ``one_im_one2one`` executable."""
+    driver = ImDriver(take_over_stdio())
+    for line in sys.stdin.buffer:
+        if not driver.handle(line.decode(errors="replace")):
+            break
+    return 0

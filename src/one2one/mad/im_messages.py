@@ -1,0 +1,136 @@
+"""The lines that OpenNebula and an IM driver exchange, without any I/O.
+
+    5.6 to 5.10   oned       MONITOR <host id> <host name> <datastores> <0|1>
+                  driver     MONITOR SUCCESS <host id> <base64>
+    5.12 to 7.4   monitord   START_MONITOR - <host id> 0 <base64 of zlib of XML>
+                  driver     START_MONITOR SUCCESS <host id> <time> <base64 of zlib>
+                  driver     SYSTEM_HOST, STATE_VM, … of the same form, to monitord's port
+
+monitord drops what is older than what it has; a time of 0 it never drops. We send 0, so that no
+clock that was set back makes a host mute. Sources: ``src/im/InformationManagerDriver.cc`` (5.x),
+``include/Message.h``, ``HostMonitorManager::test_set_timestamp``.
+"""
+
+import binascii
+import re
+import zlib
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+
+from one2one.opennebula.errors import ProtocolError
+from one2one.opennebula.xml import Element, integer, parse, text
+
+_MAX_XML = 16 << 20
+_NOT_STORABLE = re.compile(r"[^ -\ud7ff\ue000-\ufffd]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line from oned or monitord."""
+
+    action: str
+    host_id: int
+    """-1 for INIT and FINALIZE."""
+    payload: str
+    """What stands behind the host's id, up to 5.10; behind the time, from 5.12."""
+
+
+def parse_line(line: str) -> Line:
+    """Return what was written; raises ProtocolError for a line that cannot be answered."""
+    words = line.split()
+    action = words[0].upper() if words else ""
+    if action in ("INIT", "FINALIZE"):
+        return Line(action, -1, "")
+    if action in ("START_MONITOR", "STOP_MONITOR"):
+        host_id, payload = "".join(words[2:3]), "".join(words[4:])
+    else:
+        host_id, payload = "".join(words[1:2]), " ".join(words[2:])
+    if not (host_id.isascii() and host_id.isdecimal()):
+        raise ProtocolError(f"an IM driver cannot answer {line[:60]!r}: no host id", remedy="")
+    return Line(action, int(host_id), payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """PROBES_PERIOD in monitord.conf, in seconds."""
+
+    beacon_host: int = 30
+    system_host: int = 600
+    monitor_host: int = 120
+    state_vm: int = 5
+    monitor_vm: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Where and how often monitord wants to hear of a host."""
+
+    address: str
+    port: int
+    public_key: str
+    """PEM, empty when messages go in clear."""
+    periods: Periods
+
+
+def start_configuration(payload: str) -> Configuration:
+    """Return what START_MONITOR brings; raises ProtocolError when it is something else."""
+    try:
+        data = zlib.decompressobj().decompress(b64decode(payload, validate=True), _MAX_XML)
+    except (binascii.Error, ValueError, zlib.error) as error:
+        raise ProtocolError(f"monitord's message cannot be read ({error})", remedy="") from None
+    configuration = parse(data).find("MONITOR_CONFIGURATION")
+    if configuration is None:
+        raise ProtocolError("monitord sent no MONITOR_CONFIGURATION", remedy="")
+    return read_configuration(configuration)
+
+
+def read_configuration(configuration: Element) -> Configuration:
+    """Return what a ``<MONITOR_CONFIGURATION>`` says.
+
+    The address ``auto`` stands for that of the ssh client, which on the front-end is itself.
+    """
+    address = text(configuration, "NETWORK/MONITOR_ADDRESS", "auto").strip()
+    return Configuration(
+        address="127.0.0.1" if address == "auto" else address,
+        port=integer(configuration, "NETWORK/PORT", 4124),
+        public_key=text(configuration, "NETWORK/PUBKEY").strip(),
+        periods=Periods(
+            **{
+                name: max(1, integer(configuration, f"PROBES_PERIOD/{name.upper()}", default))
+                for name, default in _DEFAULT_PERIODS.items()
+            }
+        ),
+    )
+
+
+_DEFAULT_PERIODS = {name: getattr(Periods(), name) for name in Periods.__slots__}
+
+
+def pull_answer(action: str, host_id: int, *, success: bool, info: str) -> str:
+    """Return the line that ends an action of 5.6 to 5.10; oned inflates the text by itself."""
+    return f"{action} {_result(success)} {host_id} {_packed(info.encode())}\n"
+
+
+def push_message(kind: str, host_id: int, *, success: bool, data: bytes) -> str:
+    """Return a message of 5.12 and later; *data* is text, or text that was encrypted."""
+    return f"{kind} {_result(success)} {host_id} 0 {_packed(data) if data else ''}\n"
+
+
+def log(severity: str, host_id: int, info: str, *, push: bool) -> str:
+    """Return a LOG line, for oned.log up to 5.10, from 5.12 (*push*) for monitor.log."""
+    if push:
+        return f"LOG {severity} {host_id} 0 {_packed(plain(info).encode())}\n"
+    return f"LOG {severity} {host_id} {plain(info)}\n"
+
+
+def plain(info: str) -> str:
+    """Return an error's text as one line that OpenNebula can store and show."""
+    return " ".join(_NOT_STORABLE.sub(" ", info).split())
+
+
+def _result(success: bool) -> str:
+    return "SUCCESS" if success else "FAILURE"
+
+
+def _packed(data: bytes) -> str:
+    return b64encode(zlib.compress(data)).decode()

@@ -1,0 +1,109 @@
+"""onemonitord's port, from the side of whoever reports to it.
+
+Short messages go as a datagram, VM states and whatever is long over TCP: a connection for each,
+its end is the message's. With a public key the text is encrypted in blocks, PKCS#1 v1.5. Source:
+``src/im_mad/remotes/lib/monitord_client.rb``, ``rsa_public_encrypt`` in ``src/common/SSLUtil.cc``.
+"""
+
+import re
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from one2one.mad.im_messages import Configuration, push_message
+from one2one.opennebula.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+_MAX_DATAGRAM = 32 << 10
+"""Bytes; monitord reads up to 64 KB."""
+_TIMEOUT_S = 10.0
+_PKCS1_PADDING = 11
+_PEM = re.compile(r"(-----BEGIN [^-]+-----)(.*)(-----END [^-]+-----)", re.DOTALL)
+
+
+class Monitord:
+    """A way to monitord for one host's messages."""
+
+    def __init__(self, host_id: int, configuration: Configuration) -> None:
+        """Raise ConfigurationError for a public key that is none; nothing is sent yet."""
+        self._host_id = host_id
+        self._peer = configuration.address, configuration.port
+        self._key = _public_key(configuration.public_key) if configuration.public_key else None
+        self._datagrams: socket.socket | None = None
+        self._deaf_since: float | None = None
+        self._arrived = 0
+
+    def send(self, kind: str, text: str, *, success: bool = True) -> None:
+        """Send a message; raises OSError where it certainly did not arrive."""
+        data = text.encode()
+        if self._key and data:
+            data = _encrypt(self._key, data)
+        message = push_message(kind, self._host_id, success=success, data=data).encode()
+        try:
+            if kind == "STATE_VM" or len(message) > _MAX_DATAGRAM:
+                self._send_stream(message)
+                self._arrived = 2
+            else:
+                self._send_datagram(message)
+                self._arrived += 1
+        except OSError:
+            self._arrived = 0
+            self._deaf_since = self._deaf_since or time.monotonic()
+            raise
+        if self._arrived > 1:
+            self._deaf_since = None
+
+    def deaf_for(self) -> float:
+        """Return for how many seconds nobody has listened."""
+        return time.monotonic() - self._deaf_since if self._deaf_since else 0.0
+
+    def close(self) -> None:
+        """Close it."""
+        if self._datagrams is not None:
+            self._datagrams.close()
+            self._datagrams = None
+
+    def _send_stream(self, message: bytes) -> None:
+        with socket.create_connection(self._peer, _TIMEOUT_S) as connection:
+            connection.sendall(message)
+
+    def _send_datagram(self, message: bytes) -> None:
+        """Send a datagram; that nobody listened may only be known with the next one."""
+        if self._datagrams is None:
+            family, kind, _, _, address = socket.getaddrinfo(*self._peer, type=socket.SOCK_DGRAM)[0]
+            self._datagrams = socket.socket(family, kind)
+            self._datagrams.connect(address)
+        self._datagrams.send(message)
+
+
+def _public_key(pem: str) -> "RSAPublicKey":
+    """Return the key in *pem*, whose line breaks XML may have turned into spaces."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    try:
+        begin, body, end = _PEM.fullmatch(pem.strip()).groups()  # type: ignore[union-attr]
+        key = load_pem_public_key("\n".join([begin, *body.split(), end, ""]).encode())
+    except (AttributeError, ValueError) as error:
+        reason = "no PEM" if isinstance(error, AttributeError) else str(error)
+        raise _no_key(reason) from None
+    if not isinstance(key, RSAPublicKey):
+        raise _no_key("no RSA key")
+    return key
+
+
+def _no_key(reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"monitord's PUBKEY cannot be used ({reason})",
+        remedy="Correct NETWORK/PUBKEY in monitord.conf",
+    )
+
+
+def _encrypt(key: "RSAPublicKey", data: bytes) -> bytes:
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+
+    size = key.key_size // 8 - _PKCS1_PADDING
+    blocks = (data[at : at + size] for at in range(0, len(data), size))
+    return b"".join(key.encrypt(block, PKCS1v15()) for block in blocks)

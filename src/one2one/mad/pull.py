@@ -1,0 +1,56 @@
+"""The monitoring of one host for oned itself (5.6 to 5.10): everything at once, when it asks.
+
+A failure puts the host into error and its running VMs into UNKNOWN, so a remote is given its
+time (``hybrid.outage``) within the one request. oned waits for 300 seconds.
+"""
+
+import time
+from collections.abc import Callable
+
+from one2one.driver.monitor import HostMonitor, VmUsage
+from one2one.hybrid.foreign import Wild
+from one2one.hybrid.outage import Outage
+from one2one.mad import im_texts
+from one2one.opennebula.errors import OneError
+
+_PAUSE_S = 10.0
+
+
+def pull(
+    monitor: HostMonitor,
+    log: Callable[[OneError], None],
+    pause: Callable[[float], object] = time.sleep,
+) -> str:
+    """Return what to answer to MONITOR; raises OneError when there is nothing to answer.
+
+    What fails without making the rest untrue is logged and left out.
+    """
+    outage = Outage()
+    while True:
+        monitor.refresh()
+        try:
+            return _text(monitor, log)
+        except OneError as error:
+            if outage.failed(time.monotonic()):
+                raise
+            log(error)
+            pause(_PAUSE_S)
+
+
+def _text(monitor: HostMonitor, log: Callable[[OneError], None]) -> str:
+    statuses = {status.vm_id: status.report for status in monitor.statuses()}
+    try:
+        capacity = monitor.capacity()
+    except OneError as error:
+        if monitor.known_capacity is None:
+            raise
+        log(error)
+        capacity = monitor.known_capacity
+    usages: list[VmUsage] = []
+    wilds: list[Wild] = []
+    try:
+        usages = monitor.usages()
+        wilds = monitor.survey()
+    except OneError as error:
+        log(error)
+    return im_texts.monitor(monitor.host_name, capacity, statuses, usages, wilds)

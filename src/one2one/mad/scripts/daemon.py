@@ -1,0 +1,85 @@
+"""A process that outlives the one that starts it, once on this machine for each pid file.
+
+The file is locked for as long as the process lives, so whoever finds it locked knows that the
+number in it is still that process, and no other that was given the number since.
+"""
+
+import contextlib
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from one2one.opennebula.errors import Busy
+
+_PATIENCE_S = 10.0
+
+
+class Daemon:
+    """The process of a pid file, which only its owner can read."""
+
+    def __init__(self, pid_file: Path) -> None:
+        self._path = pid_file
+
+    def start(self, work: Callable[[], None]) -> None:
+        """Do *work* in a new process, which takes the place of one that there is.
+
+        Returns at once. The new process has no connection to our input and output: OpenNebula
+        waits for the end of these.
+        """
+        file = self._taken()
+        if os.fork():
+            os.close(file)
+            return
+        try:
+            os.setsid()
+            os.chdir("/")
+            null = os.open(os.devnull, os.O_RDWR)
+            for fd in (0, 1, 2):
+                os.dup2(null, fd)
+            os.pwrite(file, str(os.getpid()).encode(), 0)
+            work()
+            self._path.unlink()
+        finally:
+            os._exit(0)
+
+    def stop(self) -> None:
+        """End the process, if there is one."""
+        file = self._taken()
+        self._path.unlink()
+        os.close(file)
+
+    def _taken(self) -> int:
+        """Return the pid file, emptied and locked by us; whoever had it is told to end.
+
+        Raises Busy when it does not end, and OSError where there can be no such file.
+        """
+        deadline = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < deadline:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                _end(os.pread(file, 20, 0))
+            else:
+                if self._is(file):
+                    os.ftruncate(file, 0)
+                    return file
+            os.close(file)
+            time.sleep(0.05)
+        raise Busy(f"the process of {self._path} does not end")
+
+    def _is(self, file: int) -> bool:
+        """Tell whether the path still leads to *file*: the one before us may have removed it."""
+        try:
+            return os.path.samestat(self._path.stat(), os.fstat(file))
+        except FileNotFoundError:
+            return False
+
+
+def _end(pid: bytes) -> None:
+    if pid.isdigit():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGTERM)
