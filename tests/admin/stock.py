@@ -113,8 +113,10 @@ class FrontEnd:
         found: dict[str, tuple[int, bytes | str]] = {}
         for path in sorted(self.root.rglob("*")):
             mode = path.lstat().st_mode
-            content = b"" if path.is_dir() else path.read_bytes()
-            found[str(path)] = mode, str(path.readlink()) if path.is_symlink() else content
+            if path.is_symlink():  # one that is kept may lead nowhere from there
+                found[str(path)] = mode, str(path.readlink())
+            else:
+                found[str(path)] = mode, b"" if path.is_dir() else path.read_bytes()
         return found
 
 
@@ -173,8 +175,8 @@ def _unpack_ruby_driver(remotes: Path, version: tuple[int, ...]) -> None:
     if version < (5, 12):
         _write(remotes / "im/one.d/poll", "#!/usr/bin/env ruby\n", 0o755)
         return
-    for name in ("monitord-client_control.sh", "monitord-client.rb"):
-        _write(remotes / "im/common.d" / name, "#!/bin/sh\n", 0o755)
+    for name, mode in (("monitord-client_control.sh", 0o755), ("monitord-client.rb", 0o644)):
+        _write(remotes / "im/common.d" / name, "#!/bin/sh\n", mode)
         link = remotes / "im/one.d" / name
         link.parent.mkdir(exist_ok=True)
         link.unlink(missing_ok=True)

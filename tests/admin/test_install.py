@@ -138,6 +138,14 @@ def test_replaced_scripts_of_others_are_named_and_kept(tmp_path: Path) -> None:
     assert [copy.read_bytes() for copy in copies] == [original]
 
 
+@pytest.mark.parametrize("series", SERIES)
+def test_the_stock_shell_runs_no_probe_but_ours(tmp_path: Path, series: str) -> None:
+    front_end = packaged(tmp_path, series)
+    install(front_end, "--scripts")
+    probes = (front_end.var / "remotes/im/one.d").iterdir()
+    assert [p.name for p in probes if os.access(p, os.X_OK)] == ["one2one_control.sh"]
+
+
 def test_what_only_the_owner_may_read_stays_so(tmp_path: Path) -> None:
     front_end = packaged(tmp_path, "6.10")
     install(front_end, "--resident")

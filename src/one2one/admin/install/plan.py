@@ -19,6 +19,9 @@ from one2one.opennebula.errors import ConfigurationError, OneError
 RESIDENT = {"one_vmm_one2one": "one2one.mad.vmm", "one_im_one2one": "one2one.mad.im"}
 """Name in OpenNebula's directory of drivers → module whose ``main`` it runs."""
 
+DISPLACED = ("im/one.d/poll", "im/one.d/monitord-client_control.sh")
+"""The Ruby driver's probes below ``remotes``: the stock shell would run them beside ours."""
+
 _OURS = b"\nfrom one2one."
 """In every executable that we write, and in none of OpenNebula's."""
 
@@ -57,6 +60,8 @@ def make_plan(layout: Layout, mode: Mode | None) -> Plan:
         for path in (*resident, *scripts)
         for change in planner.executable(path, wanted.get(path))
     ]
+    for name in DISPLACED:
+        executables += planner.displaced(layout.remotes / name, away=mode is Mode.SCRIPTS)
     configuration = [*planner.configuration(mode)]
     changes = configuration + executables if mode is None else executables + configuration
     files = frozenset(path.resolve() for path in _files(layout))
@@ -91,6 +96,19 @@ class _Planner:
             if is_ours:
                 yield Change(path, present, read(self._copy(path)))
             yield from _remove(self._copy(path))
+
+    def displaced(self, path: Path, *, away: bool) -> Iterator[Change]:
+        """Yield what takes *path* out of the way, or puts it back."""
+        present = read(path)
+        if away:
+            if present is not None:
+                yield from self._keep(path, present)
+                yield Change(path, present, None)
+            return
+        copy = read(self._copy(path))
+        if copy is not None and present is None:
+            yield Change(path, None, copy)
+        yield from _remove(self._copy(path))
 
     def configuration(self, mode: Mode | None) -> Iterator[Change]:
         """Yield what gives the configuration our entries, or takes them away."""
