@@ -1,14 +1,12 @@
 """A host's attributes, read as the settings of the remote cloud that it stands for."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
+from one2one.hybrid import attributes
+from one2one.hybrid.attributes import Attribute
 from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.records import Host
 from one2one.opennebula.template import Template
-
-Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +21,7 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a host says about its remote cloud."""
+    """What a host says about its remote cloud; ``hybrid.attributes`` tells what each means."""
 
     host_id: int
     host_name: str
@@ -31,17 +29,16 @@ class Settings:
     user: str
     password: str = field(repr=False)
     """A password or a login token."""
-    capacity: Capacity = Capacity()
-    ca_file: str | None = None
-    verify_tls: bool = True
-    proxy: str | None = field(default=None, repr=False)
-    timeout: float = 30.0
-    """Seconds of silence after which the remote counts as unreachable."""
-    max_connections: int = 4
-    shutdown_timeout: float = 600.0
-    """Seconds that a VM may take to reach the state that was asked for."""
-    hybrid_id: str = ""
-    """ONE_HYBRID_ID: whose VMs they are, in an account that others may use too."""
+    capacity: Capacity
+    ca_file: str | None
+    verify_tls: bool
+    proxy: str | None = field(repr=False)
+    timeout: float
+    """Seconds."""
+    max_connections: int
+    shutdown_timeout: float
+    """Seconds."""
+    hybrid_id: str
 
     @property
     def session(self) -> str:
@@ -56,23 +53,22 @@ def read_settings(host: Host) -> Settings:
     wrong. Spaces around a value are dropped, but for the password's.
     """
     reader = _Reader(host.name, host.template)
-    capacity = host.template.vector("ONE_CAPACITY")
-    cpu = reader.number("ONE_CAPACITY/CPU", capacity.get("CPU", ""), 0.0, float)
-    memory = reader.number("ONE_CAPACITY/MEMORY", capacity.get("MEMORY", ""), 0.0, float)
     return Settings(
         host_id=host.id,
         host_name=host.name,
-        endpoint=reader.required("ONE_ENDPOINT"),
-        user=reader.required("ONE_USER"),
-        password=reader.password(),
-        capacity=Capacity(cpu, int(memory)),
-        ca_file=reader.optional("ONE_CA_FILE") or None,
-        verify_tls=reader.yes_or_no("ONE_VERIFY_TLS", default=True),
-        proxy=reader.optional("ONE_PROXY") or None,
-        timeout=reader.setting("ONE_TIMEOUT", 30.0, float, minimum=1),
-        max_connections=reader.setting("ONE_MAX_CONNECTIONS", 4, int, minimum=1),
-        shutdown_timeout=reader.setting("ONE_SHUTDOWN_TIMEOUT", 600.0, float, minimum=1),
-        hybrid_id=reader.optional("ONE_HYBRID_ID"),
+        endpoint=reader.text(attributes.ENDPOINT),
+        user=reader.text(attributes.USER),
+        password=reader.raw(attributes.PASSWORD),
+        capacity=Capacity(
+            reader.number(attributes.CAPACITY_CPU), int(reader.number(attributes.CAPACITY_MEMORY))
+        ),
+        ca_file=reader.text(attributes.CA_FILE) or None,
+        verify_tls=reader.yes_or_no(attributes.VERIFY_TLS),
+        proxy=reader.text(attributes.PROXY) or None,
+        timeout=reader.number(attributes.TIMEOUT),
+        max_connections=reader.whole(attributes.MAX_CONNECTIONS),
+        shutdown_timeout=reader.number(attributes.SHUTDOWN_TIMEOUT),
+        hybrid_id=reader.text(attributes.OWNER),
     )
 
 
@@ -83,58 +79,46 @@ class _Reader:
         self._host_name = host_name
         self._template = template
 
-    def optional(self, name: str) -> str:
-        return self._template.text(name).strip()
+    def raw(self, attribute: Attribute) -> str:
+        vector, _, member = attribute.name.partition("/")
+        template = self._template
+        value = template.vector(vector).get(member, "") if member else template.text(vector)
+        if attribute.required and not value.strip():
+            raise ConfigurationError(
+                f"host {self._host_name} has no {attribute.name}",
+                remedy=f"Set it with: onehost update {self._host_name}",
+            )
+        return value
 
-    def required(self, name: str) -> str:
-        return self.optional(name) or self._missing(name)
+    def text(self, attribute: Attribute) -> str:
+        return self.raw(attribute).strip() or attribute.default
 
-    def password(self) -> str:
-        return self._template.text("ONE_PASSWORD") or self._missing("ONE_PASSWORD")
-
-    def setting(
-        self, name: str, default: Number, kind: Callable[[str], Number], minimum: int
-    ) -> Number:
-        return self.number(name, self.optional(name), default, kind, minimum)
-
-    def number(
-        self,
-        name: str,
-        value: str,
-        default: Number,
-        kind: Callable[[str], Number],
-        minimum: int = 0,
-    ) -> Number:
-        if not value.strip():
-            return default
+    def number(self, attribute: Attribute) -> float:
+        value = self.text(attribute)
         try:
-            number = kind(value)
+            number = float(value)
         except ValueError:
-            number = kind("-1")
-        if not minimum <= number < 2**40:
-            raise self._wrong(name, value, f"a number, {minimum} or more")
+            number = -1.0
+        if not attribute.minimum <= number < 2**40:
+            raise self._wrong(attribute, f"a number, {attribute.minimum:g} or more")
         return number
 
-    def yes_or_no(self, name: str, *, default: bool) -> bool:
-        value = self.optional(name)
-        match value.upper():
-            case "":
-                return default
-            case "YES":
-                return True
-            case "NO":
-                return False
-            case _:
-                raise self._wrong(name, value, "YES or NO")
+    def whole(self, attribute: Attribute) -> int:
+        number = self.number(attribute)
+        if not number.is_integer():
+            raise self._wrong(attribute, f"a whole number, {attribute.minimum:g} or more")
+        return int(number)
 
-    def _missing(self, name: str) -> str:
-        raise ConfigurationError(
-            f"host {self._host_name} has no {name}",
-            remedy=f"Set it with: onehost update {self._host_name}",
-        )
+    def yes_or_no(self, attribute: Attribute) -> bool:
+        answers = {"YES": True, "NO": False}
+        answer = answers.get(self.text(attribute).upper())
+        if answer is None:
+            raise self._wrong(attribute, "YES or NO")
+        return answer
 
-    def _wrong(self, name: str, value: str, expected: str) -> ConfigurationError:
+    def _wrong(self, attribute: Attribute, expected: str) -> ConfigurationError:
         return ConfigurationError(
-            f"host {self._host_name} has {name}={value!r} instead of {expected}",
+            f"host {self._host_name} has {attribute.name}={self.raw(attribute)!r} "
+            f"instead of {expected}",
             remedy=f"Correct it with: onehost update {self._host_name}",
         )

@@ -1,0 +1,111 @@
+"""The attributes of a hybrid host: the one list of them.
+
+``hybrid.settings`` reads them, ``docs/configuration.md`` shows them.
+"""
+
+from dataclasses import dataclass
+
+from one2one.hybrid.naming import HYBRID_ID
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute of a hybrid host."""
+
+    name: str
+    """``VECTOR/MEMBER`` for a member of a vector."""
+    value: str
+    """What to write there: a kind of value and its unit."""
+    meaning: str
+    default: str = ""
+    """What an absent attribute stands for, as one would write it."""
+    minimum: float = 0
+    required: bool = False
+
+
+ENDPOINT = Attribute(
+    "ONE_ENDPOINT",
+    "URL",
+    "The remote's XML-RPC, such as `https://cloud.example.org:2633/RPC2`",
+    required=True,
+)
+USER = Attribute("ONE_USER", "text", "The account in the remote cloud", required=True)
+PASSWORD = Attribute(
+    "ONE_PASSWORD",
+    "text",
+    "Its password or a login token. oned keeps it encrypted",
+    required=True,
+)
+CAPACITY_CPU = Attribute(
+    "ONE_CAPACITY/CPU",
+    "percent of a core",
+    "The host offers no more CPU than this: 400 is four cores. 0 leaves it to the remote quotas",
+    default="0",
+)
+CAPACITY_MEMORY = Attribute(
+    "ONE_CAPACITY/MEMORY",
+    "MB",
+    "The host offers no more memory than this. 0 leaves it to the remote quotas",
+    default="0",
+)
+CA_FILE = Attribute(
+    "ONE_CA_FILE",
+    "path",
+    "Authorities (PEM) that the remote's certificate may come from, instead of the system's. "
+    "oneadmin must be able to read the file",
+)
+VERIFY_TLS = Attribute(
+    "ONE_VERIFY_TLS",
+    "YES or NO",
+    "NO accepts any certificate, so whoever is on the way can read the password",
+    default="YES",
+)
+PROXY = Attribute(
+    "ONE_PROXY",
+    "URL",
+    "An HTTP proxy on the way: `http://[user:password@]host:port`",
+)
+TIMEOUT = Attribute(
+    "ONE_TIMEOUT",
+    "seconds",
+    "Silence after which the remote counts as unreachable. A whole call may take four times as "
+    "long; connecting no more than 10 seconds",
+    default="30",
+    minimum=1,
+)
+MAX_CONNECTIONS = Attribute(
+    "ONE_MAX_CONNECTIONS",
+    "whole number",
+    "Connections to the remote at a time, for each of the two drivers. "
+    "oned takes 15 in all by default (`MAX_CONN`)",
+    default="4",
+    minimum=1,
+)
+SHUTDOWN_TIMEOUT = Attribute(
+    "ONE_SHUTDOWN_TIMEOUT",
+    "seconds",
+    "How long a remote VM may take to reach the state that was asked for",
+    default="600",
+    minimum=1,
+)
+OWNER = Attribute(
+    HYBRID_ID,
+    "text",
+    "Whose VMs they are, in an account that others may use too. The first DEPLOY writes it; "
+    "never change or copy it",
+)
+
+ATTRIBUTES = (
+    ENDPOINT,
+    USER,
+    PASSWORD,
+    CAPACITY_CPU,
+    CAPACITY_MEMORY,
+    CA_FILE,
+    VERIFY_TLS,
+    PROXY,
+    TIMEOUT,
+    MAX_CONNECTIONS,
+    SHUTDOWN_TIMEOUT,
+    OWNER,
+)
