@@ -54,7 +54,7 @@ def sandbox(
     user: str,
     certificate: tuple[Path, Path] | None,
 ) -> None:
-    r"""Serve a simulated OpenNebula until it is interrupted.
+    """Serve a simulated OpenNebula until it is interrupted.
 
     It answers the XML-RPC of OpenNebula 5.10, 6.10 or 7.2 as real ones were recorded: users,
     quotas, VM templates, and VMs that live through all their states. It needs no hypervisor, no
@@ -73,7 +73,7 @@ def sandbox(
 
     The password is burstpass, unless ONE2ONE_SANDBOX_PASSWORD is set. The administrator's name
     is oneadmin, with the same password.
-    """
+    """  # noqa: D301 - click takes a real backspace for "leave this paragraph as it is"
     if user == "oneadmin":
         raise click.BadParameter("oneadmin is the administrator", param_hint="--user")
     password = os.environ.get(_PASSWORD_VARIABLE, _DEFAULT_PASSWORD)
