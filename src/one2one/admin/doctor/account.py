@@ -11,7 +11,7 @@ from one2one.opennebula.errors import AuthenticationError
 from one2one.opennebula.xml import Element, integer, text
 
 _SOON_S = 7 * 86400
-_DOCUMENT = "See docs/account.md"
+_DOCUMENT = "See docs/least-privilege.md"
 
 
 class Kind(IntFlag):

@@ -22,7 +22,7 @@ system datastore of their own, once:
   onecluster create hybrid
   printf 'NAME=hybrid\\nTYPE=SYSTEM_DS\\nTM_MAD=dummy\\n' > hybrid.ds
   onedatastore create hybrid.ds -c hybrid
-and create the hosts with: one2one host create NAME --cluster hybrid …"""
+and create the hosts with: one2one host create NAME --cluster ID … (ID is the cluster's number)"""
 
 _root = click.option(
     "--root",
