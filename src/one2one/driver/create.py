@@ -14,7 +14,7 @@ from one2one.hybrid.context import remote_context
 from one2one.hybrid.goals import Step
 from one2one.hybrid.naming import Owner, marks, owner, remote_name
 from one2one.hybrid.public_cloud import remote_template_id
-from one2one.opennebula.errors import Unreachable
+from one2one.opennebula.errors import OneError, Unreachable
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import FAILURES, State
 from one2one.opennebula.template import Template, to_xml
@@ -34,7 +34,6 @@ def create(context: Context) -> Generator[Wait, State | None, int]:
     template_id = remote_template_id(request.vm.user_template, request.host_name)
     local = context.local.vm(request.vm.id)
     hybrid_id = remote.settings.hybrid_id or context.local.hybrid_id(remote.settings.host_id)
-
     ours = Owner(hybrid_id, local.id, local.stime, request.placement.sequence)
 
     earlier = remote.roster.owned(local.id, hybrid_id, local.stime, context.asked)
@@ -86,7 +85,10 @@ def _adopt(
 
 
 def _made_without_answer(context: Context, local: Vm, hybrid_id: str) -> int | None:
-    """Return the VM that an instantiate without answer made, if it did so already."""
+    """Return the VM that an instantiate without answer made, if it can be seen already."""
     roster = context.remote.roster
-    found = roster.owned(local.id, hybrid_id, local.stime, time.monotonic())
+    try:
+        found = roster.owned(local.id, hybrid_id, local.stime, time.monotonic())
+    except OneError:
+        return None
     return next((vm.id for vm in found if str(vm.state) not in _ENDING), None)

@@ -7,10 +7,12 @@ done before, and has succeeded when the remote VM is where the operation wants i
 from collections.abc import Callable
 
 from one2one.driver.create import create
-from one2one.driver.operation import Context, Pause, Steps
+from one2one.driver.operation import Context, Steps
 from one2one.driver.reach import destroy, reach
+from one2one.driver.watch import read_states
 from one2one.hybrid import goals
 from one2one.hybrid.goals import Goal
+from one2one.hybrid.mirror import Report, reported
 from one2one.hybrid.naming import deploy_id, remote_id
 from one2one.opennebula.errors import Busy, Refused, Unreachable
 from one2one.opennebula.states import LcmState
@@ -75,13 +77,25 @@ def cleanup(context: Context) -> Steps:
     request, settings = context.request, context.remote.settings
     if request.deploy_id:
         yield from destroy(context, _remote_id(context))
-        return ""
     if settings.hybrid_id:
-        # Only a new listing is sure to have what a cancelled DEPLOY has just made.
+        # The deploy id may be that of an earlier stay; a cancelled DEPLOY may have made another.
         vm, roster = request.vm, context.remote.roster
-        for found in roster.owned(vm.id, settings.hybrid_id, vm.stime, float("inf")):
+        for found in roster.owned(vm.id, settings.hybrid_id, vm.stime, context.asked):
             yield from destroy(context, found.id)
     return ""
+
+
+def poll(context: Context) -> Steps:
+    """POLL: tell the remote VM's state. 5.6 to 5.10 ask after each action that failed."""
+    remote_id = _remote_id(context)
+    yield from ()
+    try:
+        state = read_states(context.remote.cloud, [remote_id])[remote_id]
+    except (Unreachable, Busy) as error:
+        # FAILURE would make the VM UNKNOWN at once; monitoring is more patient.
+        context.log(f"The state of remote VM {remote_id} could not be read: {error}")
+        return f"STATE={Report.SILENCE.letter}"
+    return f"STATE={reported(state).letter}"
 
 
 Operation = Callable[[Context], Steps]
@@ -95,27 +109,13 @@ OPERATIONS: dict[str, Operation] = {
     "REBOOT": reboot,
     "RESET": reset,
     "CLEANUP": cleanup,
+    "POLL": poll,
 }
 
 
 def unsupported(operation: str) -> Refused:
     """Return the error for what a VM in a remote OpenNebula cannot do."""
     return Refused(f"{operation} is not supported for VMs in a remote OpenNebula")
-
-
-def start(context: Context, retries: int = 0) -> Steps:
-    """Carry out the operation that the request asks for, again where the remote was away.
-
-    It is begun up to *retries* times more, after 1, 2, 4, … seconds.
-    """
-    operation = OPERATIONS[context.request.action]
-    for attempt in range(retries):
-        try:
-            return (yield from operation(context))
-        except (Unreachable, Busy) as error:
-            context.log(f"Attempt {attempt + 1} of {retries + 1}: {error}")
-            yield Pause(min(2.0**attempt, 60.0))
-    return (yield from operation(context))
 
 
 def _resume(context: Context) -> Steps:

@@ -7,12 +7,14 @@ from one2one.driver.watch import Change, read_states
 from one2one.hybrid import goals
 from one2one.hybrid.goals import Goal, Step
 from one2one.hybrid.naming import marked_id, owner
-from one2one.opennebula.errors import NotFound, Refused, Unreachable, WrongState
+from one2one.opennebula.errors import Busy, NotFound, Refused, Unreachable, WrongState
 from one2one.opennebula.records import Vm
+from one2one.opennebula.states import State
 
 SETTLE_S = 5.0
 """How long a VM may look unchanged after the remote accepted an action: oned carries actions out
 behind its answer."""
+_UNREAD = State(-1)
 
 
 def reach(context: Context, remote_id: int, goal: Goal, action: str) -> Steps:
@@ -25,7 +27,13 @@ def reach(context: Context, remote_id: int, goal: Goal, action: str) -> Steps:
     cloud, limit = context.remote.cloud, context.remote.settings.shutdown_timeout
     deadline = time.monotonic() + limit
     accepted = _ask(context, action, remote_id)
-    state = read_states(cloud, [remote_id])[remote_id]
+    try:
+        state = read_states(cloud, [remote_id])[remote_id]
+    except (Unreachable, Busy):
+        if accepted is None:
+            raise
+        # It is being done there. To answer FAILURE now would be wrong as soon as it is done.
+        state = (yield Change(remote_id, _UNREAD, deadline)) or _UNREAD
     moved = False
     while (step := goal.step(state)) is not Step.REACHED:
         now = time.monotonic()

@@ -7,6 +7,7 @@ from one2one.driver.local import LocalCloud
 from one2one.driver.roster import Roster
 from one2one.driver.watch import Watch
 from one2one.hybrid.settings import Settings
+from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Server
 
@@ -28,6 +29,7 @@ class Remotes:
         self._local = local
         self._lock = threading.Lock()
         self._remotes: dict[int, Remote] = {}
+        self._breakers: dict[tuple[str, str | None], Breaker] = {}
 
     def remote(self, host_id: int, host_name: str) -> Remote:
         """Return the remote that the host names now.
@@ -44,7 +46,7 @@ class Remotes:
             if known is not None and _same_cloud(known.settings, settings):
                 remote = replace(known, settings=settings)
             else:
-                remote = _open(settings)
+                remote = self._open(settings)
             self._remotes[settings.host_id] = remote
         return remote
 
@@ -55,6 +57,12 @@ class Remotes:
             self._remotes.clear()
         for remote in remotes:
             remote.cloud.client.close()
+
+    def _open(self, settings: Settings) -> Remote:
+        """Open a remote; hosts and accounts that reach it the same way find it dead together."""
+        breaker = self._breakers.setdefault((settings.endpoint, settings.proxy), Breaker())
+        cloud = Cloud(server(settings), settings.session, breaker)
+        return Remote(settings, cloud, Roster(cloud), Watch(cloud))
 
 
 def server(settings: Settings) -> Server:
@@ -69,11 +77,6 @@ def server(settings: Settings) -> Server:
         total_timeout=4 * settings.timeout,
         max_connections=settings.max_connections,
     )
-
-
-def _open(settings: Settings) -> Remote:
-    cloud = Cloud(server(settings), settings.session)
-    return Remote(settings, cloud, Roster(cloud), Watch(cloud))
 
 
 def _same_cloud(one: Settings, other: Settings) -> bool:

@@ -28,6 +28,8 @@ class Task:
         self.outcome: State | OneError | None = None
         """What its last wait came to."""
         self.cancelled = False
+        self.answering = threading.Lock()
+        """Held while it is cancelled or answered: nothing may follow a cancellation."""
         self.parked = False
 
 
@@ -60,7 +62,8 @@ class Runner:
             task = self._schedule.first(vm_id)
             if task is None:
                 return
-            task.cancelled = True
+            with task.answering:
+                task.cancelled = True
             if task.parked:
                 task.parked = False
                 self._schedule.finish(vm_id)

@@ -4,15 +4,16 @@ import contextlib
 import sys
 import threading
 
-from one2one.driver.lifecycle import OPERATIONS, start, unsupported
+from one2one.driver.attempts import start
+from one2one.driver.lifecycle import OPERATIONS, unsupported
 from one2one.driver.local import LocalCloud
-from one2one.driver.operation import Context, Wait, explain
-from one2one.driver.remotes import Remotes
+from one2one.driver.operation import Wait, explain
+from one2one.driver.remotes import Remote, Remotes
 from one2one.mad import messages
 from one2one.mad.messages import Generation, Line
 from one2one.mad.process import Arguments, Output, parse_arguments, take_over_stdio
 from one2one.mad.runner import Runner, Task
-from one2one.opennebula.errors import AuthenticationError, OneError
+from one2one.opennebula.errors import OneError
 
 
 class VmmDriver:
@@ -88,24 +89,16 @@ class VmmDriver:
     def _begin(self, task: Task) -> Wait:
         request = task.request
         local, remotes = self._open_clouds()
-        host = (request.placement.host_id, request.host_name)
 
-        def first_step() -> Wait:
-            task.remote = remotes.remote(*host)
-            context = Context(request, task.asked, local, task.remote, vm_log)
-            task.steps = start(context, self._retries)
-            return next(task.steps)
+        def opened() -> Remote:
+            task.remote = remotes.remote(request.placement.host_id, request.host_name)
+            return task.remote
 
         def vm_log(text: str) -> None:
             self.log("I", request.vm.id, text)
 
-        try:
-            return first_step()
-        except AuthenticationError:
-            # The password may have been changed after the host was read.
-            if task.remote is None or remotes.remote(*host).cloud is task.remote.cloud:
-                raise
-            return first_step()
+        task.steps = start(request, local, opened, vm_log, asked=task.asked, retries=self._retries)
+        return next(task.steps)
 
     def _open_clouds(self) -> tuple[LocalCloud, Remotes]:
         """Return both sides. Not opened before INIT is answered: oned would not start."""
@@ -116,8 +109,9 @@ class VmmDriver:
             return self._clouds
 
     def _end(self, task: Task, *, success: bool, info: str) -> None:
-        if not task.cancelled:
-            self._answer(task.request.action, task.request.vm.id, success=success, info=info)
+        with task.answering:
+            if not task.cancelled:
+                self._answer(task.request.action, task.request.vm.id, success=success, info=info)
 
     def _answer(self, action: str, vm_id: int, *, success: bool, info: str) -> None:
         self._output.write(messages.answer(action, vm_id, success=success, info=info))

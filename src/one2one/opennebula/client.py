@@ -5,6 +5,7 @@ import time
 from urllib.parse import urlsplit
 
 from one2one.opennebula import rpc
+from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.connection import Connection, Server, StaleConnection, tls_context
 from one2one.opennebula.errors import ConfigurationError, OneError, Unreachable
 
@@ -15,8 +16,11 @@ _READING = (".info", ".infoset", ".infoextended", ".monitoring", ".version", ".c
 class Client:
     """A cloud, seen by one of its users. Thread-safe: calls beyond the connections queue."""
 
-    def __init__(self, server: Server, session: str) -> None:
-        """Take *session*, ``user:password`` or ``user:token``; nothing is connected yet."""
+    def __init__(self, server: Server, session: str, breaker: Breaker | None = None) -> None:
+        """Take *session*, ``user:password`` or ``user:token``; nothing is connected yet.
+
+        *breaker* is that of others who call the same cloud.
+        """
         url = urlsplit(server.endpoint)
         if url.scheme not in ("http", "https") or not url.hostname or url.username:
             raise ConfigurationError(
@@ -27,6 +31,7 @@ class Client:
         self.server = server
         self._session = session
         self._tls = tls_context(server)
+        self._breaker = breaker or Breaker()
         self._free = threading.Semaphore(server.max_connections)
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
@@ -54,17 +59,36 @@ class Client:
     def _post(self, body: bytes, *, repeatable: bool) -> bytes:
         total = self.server.total_timeout
         deadline = time.monotonic() + total
+        admitted = self._breaker.admit(time.monotonic())
         if not self._free.acquire(timeout=total):
             raise Unreachable(f"no free connection within {total:g} s")
         try:
-            try:
-                return self._exchange(self._kept() or self._open(deadline), body, deadline)
-            except StaleConnection:
-                if not repeatable:
-                    raise
-                return self._exchange(self._open(deadline), body, deadline)
+            if not admitted:  # those that had the connections may have failed meanwhile
+                self._breaker.admit(time.monotonic())
+            return self._noted(body, deadline, repeatable=repeatable)
         finally:
             self._free.release()
+
+    def _noted(self, body: bytes, deadline: float, *, repeatable: bool) -> bytes:
+        """Send *body* and tell the breaker what became of it."""
+        try:
+            answer = self._sent(body, deadline, repeatable=repeatable)
+        except Unreachable as error:
+            self._breaker.failed(error, time.monotonic())
+            raise
+        except OneError:
+            self._breaker.answered()
+            raise
+        self._breaker.answered()
+        return answer
+
+    def _sent(self, body: bytes, deadline: float, *, repeatable: bool) -> bytes:
+        try:
+            return self._exchange(self._kept() or self._open(deadline), body, deadline)
+        except StaleConnection:
+            if not repeatable:
+                raise
+        return self._exchange(self._open(deadline), body, deadline)
 
     def _exchange(self, connection: Connection, body: bytes, deadline: float) -> bytes:
         try:

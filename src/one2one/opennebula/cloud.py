@@ -7,6 +7,7 @@ Source of orders and meanings: ``src/rm/*.cc`` of each release. Every method rai
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 
+from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.client import Client
 from one2one.opennebula.connection import Server
 from one2one.opennebula.errors import MethodNotFound, ProtocolError
@@ -41,8 +42,8 @@ class HostStatus(IntEnum):
 class Cloud:
     """An OpenNebula as one of its users sees it. Thread-safe."""
 
-    def __init__(self, server: Server, session: str) -> None:
-        self.client = Client(server, session)
+    def __init__(self, server: Server, session: str, breaker: Breaker | None = None) -> None:
+        self.client = Client(server, session, breaker)
         self._has_infoset = True
 
     @property

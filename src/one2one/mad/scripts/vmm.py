@@ -10,9 +10,10 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from one2one.driver.lifecycle import OPERATIONS, start, unsupported
+from one2one.driver.attempts import start
+from one2one.driver.lifecycle import OPERATIONS, unsupported
 from one2one.driver.local import LocalCloud
-from one2one.driver.operation import Context, Pause, Wait, explain
+from one2one.driver.operation import Pause, Steps, Wait, explain
 from one2one.driver.remotes import Remote, Remotes
 from one2one.driver.watch import final, read_states
 from one2one.hybrid.request import Request
@@ -44,7 +45,7 @@ _DELIMITERS = ("ERROR MESSAGE --8<------", "ERROR MESSAGE ------>8--")
 def main() -> int:
     """Do what the file's own name says; answer on stdout, or one line on stderr and 1."""
     name = Path(sys.argv[0]).name
-    payload = sys.stdin.read()
+    payload = sys.stdin.buffer.read().decode(errors="replace")
     try:
         answer = run(_ACTIONS.get(name, name.upper()), sys.argv[1:], payload)
     except OneError as error:
@@ -67,23 +68,27 @@ def run(action: str, argv: list[str], payload: str) -> str:
         request = Request(action, vm, host_name=argv[-1], deploy_id="")
     else:
         request = messages.request(action, payload)
-    remote = None
+    asked, opened = time.monotonic(), list[Remote]()
     try:
         local = LocalCloud()
-        asked = time.monotonic()
-        remote = Remotes(local).remote(request.placement.host_id, request.host_name)
-        return _run(Context(request, asked, local, remote, log=lambda _: None), remote)
+        remotes = Remotes(local)
+
+        def remote() -> Remote:
+            opened.append(remotes.remote(request.placement.host_id, request.host_name))
+            return opened[-1]
+
+        return _run(start(request, local, remote, lambda _: None, asked=asked), opened)
     except OneError as error:
-        raise OneError(explain(error, request, remote), remedy="") from None
+        raise OneError(explain(error, request, *opened[-1:]), remedy="") from None
 
 
-def _run(context: Context, remote: Remote) -> str:
-    steps = start(context)
+def _run(steps: Steps, opened: list[Remote]) -> str:
+    """Run *steps* to their end; the remote opened last is the one that they wait for."""
     try:
         wait = next(steps)
         while True:
             try:
-                state = _await(wait, remote)
+                state = _await(wait, opened)
             except OneError as error:
                 wait = steps.throw(error)
             else:
@@ -92,7 +97,7 @@ def _run(context: Context, remote: Remote) -> str:
         return str(end.value)
 
 
-def _await(wait: Wait, remote: Remote) -> State | None:
+def _await(wait: Wait, opened: list[Remote]) -> State | None:
     if isinstance(wait, Pause):
         time.sleep(wait.seconds)
         return None
@@ -102,7 +107,7 @@ def _await(wait: Wait, remote: Remote) -> State | None:
         pause = min(1.0, 2 * pause)
         late = time.monotonic() >= wait.deadline
         try:
-            state = read_states(remote.cloud, [wait.remote_id])[wait.remote_id]
+            state = read_states(opened[-1].cloud, [wait.remote_id])[wait.remote_id]
         except OneError as error:
             if late or final(error):
                 raise

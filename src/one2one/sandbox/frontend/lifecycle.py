@@ -15,7 +15,7 @@ from one2one.sandbox.frontend.generation import Generation
 from one2one.sandbox.frontend.operations import NOWHERE, RESTING, RESUMED, Step, active
 from one2one.sandbox.frontend.parts import settled, unmarked
 from one2one.sandbox.frontend.pools import Pools
-from one2one.sandbox.frontend.reactions import REACTIONS, SETTLED
+from one2one.sandbox.frontend.reactions import ASKED_ABOUT, REACTIONS, SETTLED
 
 Send = Callable[[str, Vm], None]
 """Send the driver an action about a VM, as that is now."""
@@ -76,6 +76,8 @@ class LifeCycle:
             vm.history.append(successor(vm.history[-2], self._pools.now()))
         if lcm in moves:
             self.move(vm, moves[lcm])
+            if not success and lcm in ASKED_ABOUT and not self._generation.monitord:
+                self._send("POLL", vm)
         elif moves and vm.state != RUNNING:
             result = "success" if success else "failure"
             self._log(vm, f"{action.lower()}_{result}_action, VM in a wrong state", "LCM", "E")

@@ -36,6 +36,9 @@ _SAVED: Moves = {
     LcmState.SAVE_SUSPEND: State(VmState.SUSPENDED),
     LcmState.SAVE_STOP: active(LcmState.EPILOG_STOP),
 }
+ASKED_ABOUT = (*_SHUT_DOWN, *_SAVED, LcmState.MIGRATE)
+"""Where a failure makes 5.x doubt that the VM still runs, so that it sends POLL."""
+
 _RESUBMITTED: Moves = {LcmState.CLEANUP_RESUBMIT: State(VmState.PENDING)}
 
 SETTLED: Moves = {

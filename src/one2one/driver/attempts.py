@@ -1,0 +1,51 @@
+"""Carrying an operation out, anew where that can help: other credentials, or another attempt."""
+
+import random
+import time
+from collections.abc import Callable
+
+from one2one.driver.lifecycle import OPERATIONS
+from one2one.driver.local import LocalCloud
+from one2one.driver.operation import Context, Pause, Steps
+from one2one.driver.remotes import Remote
+from one2one.hybrid.request import Request
+from one2one.hybrid.retry import LIMIT_S, back_off, is_repeatable
+from one2one.opennebula.errors import AuthenticationError, OneError
+
+
+def start(
+    request: Request,
+    local: LocalCloud,
+    opened: Callable[[], Remote],
+    log: Callable[[str], None],
+    *,
+    asked: float,
+    retries: int = 0,
+) -> Steps:
+    """Carry out the operation that *request* asks for, anew where ``hybrid.retry`` allows it.
+
+    *opened* reads the host and returns the remote that it names now. Where the remote does not
+    know the credentials, the host may have got new ones meanwhile: then these are tried, once.
+    See ``Context`` for the others.
+    """
+    operation = OPERATIONS[request.action]
+    begun = time.monotonic()
+    attempt, renewed = 0, False
+    while True:
+        remote = None
+        try:
+            remote = opened()
+            return (yield from operation(Context(request, asked, local, remote, log)))
+        except AuthenticationError:
+            if remote is None or renewed or opened().cloud is remote.cloud:
+                raise
+            renewed = True
+        except OneError as error:
+            attempt += 1
+            pause = back_off(attempt, random.random())  # noqa: S311 - not a secret
+            late = time.monotonic() + pause > begun + LIMIT_S
+            if attempt > retries or late or not is_repeatable(request.action, error):
+                raise
+            log(f"Attempt {attempt} of {retries + 1} failed: {error}")
+            yield Pause(pause)
+        asked = time.monotonic()
