@@ -1,0 +1,124 @@
+"""Every line that a real oned wrote to its driver, written to ours.
+
+Each is answered once, in the form that its release reads, when the remote VM is where the action
+was to bring it.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from world import GENERATIONS, World, processes, world
+
+from one2one.driver.lifecycle import OPERATIONS
+from one2one.hybrid.naming import deploy_id, marked_id, remote_id
+from one2one.opennebula.records import Vm
+from one2one.opennebula.states import RUNNING
+from one2one.opennebula.xml import parse
+
+DRIVER = str(Path(sys.executable).with_name("one_vmm_one2one"))
+
+
+class Driver:
+    """The driver's process, at the two ends of its pipes."""
+
+    def __init__(self, stdin: IO[str], stdout: IO[str]) -> None:
+        self._stdin = stdin
+        self._stdout = stdout
+        self.logs: list[str] = []
+
+    def send(self, line: str) -> None:
+        self._stdin.write(f"{line}\n")
+        self._stdin.flush()
+
+    def answer(self) -> str:
+        """Return the next line that is no LOG, an empty one at the end."""
+        while (line := self._stdout.readline()).startswith("LOG "):
+            self.logs.append(line)
+        return line.removesuffix("\n")
+
+    def log(self) -> str:
+        """Return the next line, which must be a LOG."""
+        line = self._stdout.readline()
+        assert line.startswith("LOG ")
+        return line.removesuffix("\n")
+
+
+@contextmanager
+def started(argv: list[str], environment: dict[str, str]) -> Iterator[Driver]:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [DRIVER, *argv], stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        driver = Driver(process.stdin, process.stdout)
+        yield driver
+        assert driver.answer() == "", "nothing is answered twice"
+        assert process.wait() == 0
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_every_recorded_line_is_answered_once(generation: str) -> None:
+    with world(generation) as clouds:
+        for argument, *events in processes(generation):
+            with started(argument["argv"], clouds.environment) as driver:
+                for event in events:
+                    exchange(event, driver, clouds)
+                if events[-1]["line"].strip() != "FINALIZE":
+                    driver.send("FINALIZE")
+
+
+def exchange(event: dict[str, Any], driver: Driver, clouds: World) -> None:
+    action, *words = event["line"].split()
+    if action in ("INIT", "FINALIZE"):
+        driver.send(event["line"])
+        assert action == "FINALIZE" or driver.answer() == "INIT SUCCESS"
+        return
+    vm_id = words[0]
+    if action == "DRIVER_CANCEL":
+        driver.send(event["line"])
+        assert driver.log() == f"LOG I {vm_id} Driver command for {vm_id} cancelled"
+        return
+    document = parse(event["payload"])
+    remote = clouds.prepare(document)
+    driver.send(event["line"])
+    answer = re.fullmatch(rf"{action} (SUCCESS|FAILURE) {vm_id} (\S.*)", driver.answer())
+    assert answer, action
+    result, info = answer.groups()
+    if action not in OPERATIONS:
+        assert result == "FAILURE"
+        assert info == f"{action} is not supported for VMs in a remote OpenNebula"
+        assert len(clouds.cloud.calls) == 0
+        return
+    assert result == "SUCCESS", info
+    if action == "DEPLOY":
+        assert remote in (None, remote_id(info))
+        remote = created(clouds, info, int(vm_id)) if remote is None else remote
+    elif action == "POLL":
+        assert info == "STATE=a"
+    else:
+        assert info == "-"
+    assert remote is not None
+    assert clouds.is_done(action, document, remote)
+    if action in ("REBOOT", "RESET"):
+        assert clouds.cloud.calls.counts()["one.vm.action"] == 1
+
+
+def created(clouds: World, info: str, vm_id: int) -> int:
+    """Return the id of the VM that DEPLOY made, once it runs."""
+    number = remote_id(info)
+    assert info == deploy_id(number)
+    assert clouds.cloud.wait_for(number, RUNNING)
+    remote = Vm.read(parse(clouds.cloud.vms.body(clouds.cloud.vms[number])))
+    assert remote.name == f"remote-opennebula-{vm_id}"
+    assert marked_id(remote) == vm_id
+    assert remote.template.vector("CONTEXT")["GREETING"] == "hello world"
+    return number

@@ -1,0 +1,54 @@
+"""Every script that a real shell ran, run as it ran it: same name, arguments and input."""
+
+import subprocess
+
+import pytest
+from world import GENERATIONS, Call, World, script_calls, world
+
+from one2one.hybrid.naming import remote_id
+from one2one.opennebula.states import RUNNING
+
+ACTIONS = ("cancel", "deploy", "reboot", "reset", "restore", "save", "shutdown")
+"""The scripts that do something; the others are for what no remote VM can do."""
+DELIMITERS = ["ERROR MESSAGE --8<------", "ERROR MESSAGE ------>8--"]
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_every_recorded_call_ends_as_its_shell_expects(generation: str) -> None:
+    with world(generation) as clouds:
+        for call in script_calls(generation):
+            check(call, clouds, generation)
+
+
+def check(call: Call, clouds: World, generation: str) -> None:
+    remote = clouds.prepare(call.document)
+    ended = subprocess.run(
+        [clouds.remotes / "vmm" / "one" / call.name, *call.argv],
+        input=call.stdin,
+        capture_output=True,
+        env=clouds.environment,
+    )
+    output, errors = ended.stdout.decode().splitlines(), ended.stderr.decode().splitlines()
+    if call.name not in ACTIONS:
+        assert (ended.returncode, output, len(clouds.cloud.calls)) == (1, [], 0)
+        if generation == "5.10":
+            assert errors[::2] == DELIMITERS
+            del errors[::2]
+        (reason,) = errors
+        assert reason.endswith(" is not supported for VMs in a remote OpenNebula")
+        return
+    assert (ended.returncode, errors) == (0, [])
+    if call.name == "deploy":
+        (deploy_id,) = output
+        assert remote in (None, remote_id(deploy_id))
+        assert clouds.cloud.wait_for(remote_id(deploy_id), RUNNING)
+        return
+    assert output == []
+    assert remote is not None
+    assert clouds.is_done(_action(call), call.document, remote)
+
+
+def _action(call: Call) -> str:
+    """Return the action: CLEANUP runs ``cancel``, for a VM that is not being shut down."""
+    cleaned = call.document.findtext("VM/LCM_STATE") not in ("12", "18", "29", "30")
+    return "CLEANUP" if call.name == "cancel" and cleaned else call.name.upper()
