@@ -1,6 +1,8 @@
 """The lines between oned and the VMM driver."""
 
 from base64 import b64encode
+from textwrap import wrap
+from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from one2one.mad import messages
 from one2one.mad.messages import Generation
 from one2one.opennebula.errors import ProtocolError
+from one2one.opennebula.states import State, VmState
 
 MESSAGE = b64encode(
     b"<VMM_DRIVER_ACTION_DATA><HOST>burst1</HOST><DEPLOY_ID>opennebula-hybrid-9</DEPLOY_ID>"
@@ -37,6 +40,35 @@ def test_the_spaces_tell_the_generation(text: str, generation: Generation) -> No
 def test_a_cancel_has_no_payload() -> None:
     assert messages.parse_line("DRIVER_CANCEL  34 ").vm_id == 34
     assert messages.parse_line("DRIVER_CANCEL 34").vm_id == 34
+
+
+letters = st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"])
+words = st.text(letters, min_size=1).map(str.strip).filter(bool)
+
+
+@given(
+    st.sampled_from([" ", "  "]),
+    st.sampled_from(["DEPLOY", "CANCEL"]),
+    st.integers(0, 2**31),
+    words,
+    words,
+    st.integers(0, 70),
+    st.booleans(),
+)
+def test_what_oned_writes_is_what_is_read(
+    space: str, action: str, vm_id: int, host: str, name: str, lcm: int, broken: bool
+) -> None:
+    payload = b64encode(
+        f"<VMM_DRIVER_ACTION_DATA><HOST>{escape(host)}</HOST><DEPLOY_ID/>"
+        f"<VM><ID>{vm_id}</ID><NAME>{escape(name)}</NAME><STATE>3</STATE>"
+        f"<LCM_STATE>{lcm}</LCM_STATE></VM></VMM_DRIVER_ACTION_DATA>".encode()
+    ).decode()
+    line = messages.parse_line(f"{action}{space}{vm_id} {payload}")
+    assert (line.action, line.vm_id) == (action, vm_id)
+    request = messages.request(action, "\n".join(wrap(payload, 60)) if broken else line.payload)
+    assert (request.action, request.host_name, request.deploy_id) == (action, host, "")
+    assert (request.vm.id, request.vm.name) == (vm_id, name)
+    assert request.vm.state == State(VmState.ACTIVE, lcm)
 
 
 @given(st.text())

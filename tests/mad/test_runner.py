@@ -1,0 +1,87 @@
+"""Order within a VM, whatever the threads, the waits and the cancellations."""
+
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from one2one.driver.operation import Pause, Wait
+from one2one.hybrid.request import Request
+from one2one.mad.runner import Runner, Task
+from one2one.opennebula.records import Vm
+from one2one.opennebula.states import RUNNING
+
+CANCEL = None
+steps = st.tuples(
+    st.integers(0, 4),
+    st.sampled_from("abc"),
+    st.one_of(st.integers(0, 3), st.just(CANCEL)),
+)
+"""For which VM, on which host, and with how many waits; or that VM's tasks are cancelled."""
+
+
+def task(vm_id: int, host: str) -> Task:
+    vm = Vm(id=vm_id, name="", state=RUNNING, deploy_id="", stime=0)
+    return Task(Request("REBOOT", vm, host, ""))
+
+
+@dataclass
+class Work:
+    """Carries tasks out, and notes what it sees."""
+
+    waits: dict[Task, int] = field(default_factory=dict)
+    begun: defaultdict[int, list[Task]] = field(default_factory=lambda: defaultdict(list))
+    open: dict[int, Task] = field(default_factory=dict)
+    ended: set[Task] = field(default_factory=set)
+    overlaps: list[Task] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def advance(self, task: Task) -> Wait | None:
+        vm_id = task.request.vm.id
+        with self.changed:
+            other = self.open.get(vm_id)
+            if other is not None and other is not task and not other.cancelled:
+                self.overlaps.append(task)
+            if other is not task:
+                self.begun[vm_id].append(task)
+                self.open[vm_id] = task
+            if self.waits[task]:
+                self.waits[task] -= 1
+                return Pause(0.0)
+            del self.open[vm_id]
+            self.ended.add(task)
+            self.changed.notify_all()
+            return None
+
+    def has_ended(self, kept: dict[int, list[Task]]) -> bool:
+        """Tell whether all that was not cancelled was carried out."""
+        return all(one in self.ended for tasks in kept.values() for one in tasks)
+
+
+@given(st.lists(steps, max_size=40), st.integers(1, 6))
+@settings(max_examples=60, deadline=None)
+def test_any_interleaving_keeps_each_vms_order(
+    asked: list[tuple[int, str, int | None]], threads: int
+) -> None:
+    work = Work()
+    runner = Runner(threads, work.advance)
+    added: defaultdict[int, list[Task]] = defaultdict(list)
+    kept: defaultdict[int, list[Task]] = defaultdict(list)
+    for vm_id, host, waits in asked:
+        if waits is CANCEL:
+            runner.cancel(vm_id)
+            kept[vm_id].clear()
+            continue
+        new = task(vm_id, host)
+        work.waits[new] = waits
+        added[vm_id].append(new)
+        kept[vm_id].append(new)
+        runner.add(new)
+    with work.changed:
+        assert work.changed.wait_for(lambda: work.has_ended(kept), 20)
+    assert work.overlaps == []
+    for vm_id, tasks in work.begun.items():
+        places = [added[vm_id].index(one) for one in tasks]
+        assert places == sorted(set(places)), "in order, and none twice"
