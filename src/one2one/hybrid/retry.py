@@ -41,5 +41,5 @@ def back_off(attempt: int, chance: float) -> float:
     *chance*, from 0 to 1, takes up to half of it away, so that what failed together does not
     come back together.
     """
-    longest = min(2.0 ** (attempt - 1), _LONGEST_S)
+    longest = min(2.0 ** min(attempt - 1, 9), _LONGEST_S)
     return longest * (1 - chance / 2)

@@ -1,0 +1,112 @@
+"""A remote that accepts connections and says nothing: others do not wait, and it is let be."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from burst import burst
+
+QUEUED = 60
+
+
+class Silent:
+    """A port where everybody is accepted and nobody answered, until it is closed."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=QUEUED)
+        self._accepted: list[socket.socket] = []
+        self._closing = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}/RPC2"
+
+    @property
+    def accepted(self) -> int:
+        return len(self._accepted)
+
+    def wait_for(self, number: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.accepted >= number, 30)
+
+    def hang_up(self) -> None:
+        """Close every connection; new ones are still accepted, and closed at once."""
+        with self._changed:
+            self._closing = True
+            for connection in self._accepted:
+                connection.close()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._listener.close()
+        self.hang_up()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with self._changed:
+                self._accepted.append(connection)
+                if self._closing:
+                    connection.close()
+                self._changed.notify_all()
+
+
+@contextmanager
+def silent() -> Iterator[Silent]:
+    remote = Silent()
+    try:
+        yield remote
+    finally:
+        remote.close()
+
+
+def test_a_queue_for_a_dead_remote_neither_blocks_others_nor_hammers_it() -> None:
+    with silent() as dead, burst() as both:
+        other = both.frontend.add_host(
+            "dead1", ONE_ENDPOINT=dead.endpoint, ONE_USER="a", ONE_PASSWORD="b"
+        )
+        queued = [both.vm() for _ in range(QUEUED)]
+        for vm in queued:
+            vm.deploy(other)
+        dead.wait_for(1)
+
+        vm = both.running()
+        vm.act("poweroff")
+        vm.wait("POWEROFF")
+        assert {vm.state for vm in queued} == {"BOOT"}, "the good remote did not wait for the dead"
+
+        dead.hang_up()
+        for vm in queued:
+            vm.wait("BOOT_FAILURE")
+            assert "closed without an answer" in vm.error
+            assert "host dead1" in vm.error
+        assert dead.accepted < QUEUED / 4, "most failed without a connection of their own"
+
+        vm = both.running()
+        assert both.alive()[-1] == both.remote_id(vm)
+
+
+def test_hosts_of_one_dead_remote_find_it_dead_together() -> None:
+    with silent() as dead, burst() as both:
+        dead.hang_up()
+        hosts = [
+            both.frontend.add_host(
+                f"dead{number}", ONE_ENDPOINT=dead.endpoint, ONE_USER="a", ONE_PASSWORD="b"
+            )
+            for number in range(40)
+        ]
+        vms = [both.vm() for _ in hosts]
+        for vm, host in zip(vms, hosts, strict=True):
+            vm.deploy(host)
+        for vm in vms:
+            vm.wait("BOOT_FAILURE")
+        assert dead.accepted < len(hosts) * 3 / 4
+        both.running()

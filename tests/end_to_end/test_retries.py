@@ -1,0 +1,122 @@
+"""A remote that is away for a while: what is tried again, what is not, and what is waited for."""
+
+import pytest
+from burst import Burst, burst
+
+from one2one.opennebula.states import LcmState, State, VmState
+from one2one.opennebula.template import Template
+from one2one.sandbox.cloud import faults
+from one2one.sandbox.cloud.server import Delivery
+
+FOUR_ATTEMPTS = "-t 15 -r 3 one"
+
+
+def shutting_down(both: Burst, seconds: float = 1.5) -> None:
+    """Let guests take their time to power off."""
+    both.cloud.machine.delays[LcmState.SHUTDOWN_POWEROFF] = seconds
+
+
+def test_a_deploy_during_a_restart_of_the_remote_is_tried_again() -> None:
+    with burst(arguments=FOUR_ATTEMPTS) as both:
+        vm = both.vm()
+
+        def deploy() -> None:
+            vm.deploy(both.host)
+            vm.wait_for_log("Attempt 1 of 4 failed")
+
+        both.cloud.restart(deploy)
+        vm.wait("RUNNING")
+        assert both.alive() == [both.remote_id(vm)]
+
+
+@pytest.mark.parametrize("fault", [faults.drop_before, faults.drop_after])
+def test_an_instantiate_without_an_answer_is_never_repeated(fault: Delivery) -> None:
+    with burst(arguments=FOUR_ATTEMPTS) as both:
+        both.cloud.faults.on(fault, "one.template.instantiate")
+        both.cloud.faults.on(faults.http_error(), "one.vmpool.info", nth=2)  # nor looked for
+        vm = both.vm()
+        vm.deploy(both.host)
+        vm.wait("BOOT_FAILURE")
+        assert "one.template.instantiate" in vm.error
+        assert both.cloud.calls.counts()["one.template.instantiate"] == 1
+        vm.recover("retry")
+        vm.wait("RUNNING")
+        assert both.alive() == [both.remote_id(vm)]
+
+
+def test_a_reboot_without_an_answer_is_not_repeated() -> None:
+    with burst("5.10", arguments=FOUR_ATTEMPTS) as both:
+        vm = both.running()
+        both.cloud.faults.on(faults.drop_after, "one.vm.action")
+        vm.act("reboot")
+        both.frontend.wait_for_log(f"REBOOT FAILURE {vm.id} closed without an answer")
+        assert both.cloud.calls.counts()["one.vm.action"] == 1
+        both.cloud.faults.on(faults.http_error("503 Service Unavailable"), "one.vm.action")
+        vm.act("reboot")
+        both.frontend.wait_for_log(f"REBOOT SUCCESS {vm.id}")
+
+
+def test_an_accepted_action_is_waited_for_while_the_remote_is_away() -> None:
+    with burst() as both:
+        shutting_down(both)
+        vm = both.running()
+        both.cloud.faults.on(faults.drop_before, "one.vmpool.infoset", times=2)
+        vm.act("poweroff")
+        vm.wait("POWEROFF")
+        assert vm.error == ""
+
+
+def test_new_credentials_count_in_the_middle_of_an_operation() -> None:
+    with burst() as both:
+        shutting_down(both)
+        vm = both.running()
+        vm.act("poweroff")
+        going = State(VmState.ACTIVE, LcmState.SHUTDOWN_POWEROFF)
+        assert both.cloud.wait_for(both.remote_id(vm), going)
+        both.cloud.owner.password = "another-secret"
+        both.host.update(ONE_PASSWORD="another-secret")
+        vm.wait("POWEROFF")
+        assert vm.error == ""
+        assert both.cloud.calls.counts()["one.vm.action"] == 2, "begun anew with the new ones"
+
+
+def test_credentials_that_stay_wrong_are_asked_for_once() -> None:
+    with burst() as both:
+        vm = both.running()
+        both.cloud.owner.password = "another-secret"
+        both.cloud.calls.clear()
+        vm.act("poweroff")
+        vm.wait_for_log("couldn't be authenticated")
+        vm.wait("RUNNING")
+        assert "Check the user and password" in vm.error
+        assert len(both.cloud.calls) == 1
+
+
+@pytest.mark.parametrize("generation", ["6.10", "7.2"])
+def test_what_was_cancelled_is_not_answered_any_more(generation: str) -> None:
+    with burst(generation) as both:
+        vm = both.running()
+        guest = both.cloud.vms[both.remote_id(vm)]
+        guest.user_template = Template([*guest.user_template, ("SANDBOX_IGNORES_ACPI", "YES")])
+        both.cloud.machine.shutdown_timeout = 30.0
+        vm.act("terminate")
+        going = State(VmState.ACTIVE, LcmState.SHUTDOWN)
+        assert both.cloud.wait_for(guest.id, going)
+        vm.act("terminate-hard")
+        vm.wait("DONE")
+        assert any(f"Driver command for {vm.id} cancelled" in line for line in vm.log)
+        assert not any(f"SHUTDOWN SUCCESS {vm.id}" in line for line in both.frontend.log)
+        assert not any(f"SHUTDOWN FAILURE {vm.id}" in line for line in both.frontend.log)
+
+
+@pytest.mark.parametrize("generation", ["5.10", "7.2"])
+def test_what_a_cancelled_deploy_still_makes_is_cleaned_up(generation: str) -> None:
+    with burst(generation) as both:
+        slow = both.cloud.faults.on(faults.delay_answer(1.0), "one.template.instantiate")
+        vm = both.vm()
+        vm.deploy(both.host)
+        assert both.cloud.clock.wait_for(lambda: bool(both.cloud.vms) and slow.hits == 1)
+        vm.recover("delete")
+        both.frontend.wait_for_log(f"CLEANUP SUCCESS {vm.id}")
+        assert both.alive() == []
+        assert not any(f"DEPLOY SUCCESS {vm.id}" in line for line in both.frontend.log)
