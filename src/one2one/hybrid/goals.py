@@ -60,6 +60,8 @@ def _names(names: str) -> Names:
 
 
 _UNPLACED = _names("INIT PENDING HOLD CLONING")
+_HELD = _names("INIT HOLD")
+"""Nothing places these of itself; PENDING and CLONING pass, so whoever wants more waits."""
 _OFF = _names("POWEROFF UNDEPLOYED")
 _SAVED = _names("SUSPENDED STOPPED")
 _FAILURES = frozenset(lcm.name for lcm in FAILURES)
@@ -85,28 +87,28 @@ POWEROFF = Goal(
     reached=_names("POWEROFF"),
     underway=_names("SHUTDOWN_POWEROFF"),
     act=_names("RUNNING UNKNOWN"),
-    never=_ENDED | _SAVED | _UNPLACED | _names("UNDEPLOYED"),
+    never=_ENDED | _SAVED | _HELD | _names("UNDEPLOYED"),
 )
 UNDEPLOYED = Goal(
     "UNDEPLOYED",
     reached=_names("UNDEPLOYED"),
     underway=_names("SHUTDOWN_UNDEPLOY EPILOG_UNDEPLOY"),
     act=_names("RUNNING UNKNOWN POWEROFF"),
-    never=_ENDED | _SAVED | _UNPLACED,
+    never=_ENDED | _SAVED | _HELD,
 )
 SUSPENDED = Goal(
     "SUSPENDED",
     reached=_names("SUSPENDED"),
     underway=_names("SAVE_SUSPEND"),
     act=_names("RUNNING"),
-    never=_ENDED | _OFF | _UNPLACED | _names("STOPPED"),
+    never=_ENDED | _OFF | _HELD | _names("STOPPED"),
 )
 STOPPED = Goal(
     "STOPPED",
     reached=_names("STOPPED"),
     underway=_names("SAVE_STOP EPILOG_STOP"),
     act=_names("RUNNING SUSPENDED"),
-    never=_ENDED | _OFF | _UNPLACED,
+    never=_ENDED | _OFF | _HELD,
 )
 DONE = Goal(
     "DONE",
