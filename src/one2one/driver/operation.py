@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote
 from one2one.driver.watch import Change
+from one2one.hybrid.remedies import remedy
 from one2one.hybrid.request import Request
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.states import State
@@ -50,5 +51,6 @@ def explain(error: OneError, request: Request, remote: Remote | None = None) -> 
     endpoint = error.endpoint or (remote.cloud.endpoint if remote else "")
     where = [f"VM {request.vm.id}", request.deploy_id or request.vm.deploy_id]
     where += [f"host {request.host_name}", error.call, endpoint]
-    remedy = f" {error.remedy}." if error.remedy else ""
-    return f"{error.cause.rstrip('.')}.{remedy} [{', '.join(filter(None, where))}]"
+    helps = error.remedy or remedy(error.cause)
+    helps = f" {helps}." if helps else ""
+    return f"{error.cause.rstrip('.')}.{helps} [{', '.join(filter(None, where))}]"

@@ -133,6 +133,7 @@ def tls_context(server: Server) -> ssl.SSLContext | None:
     except OSError as error:
         raise ConfigurationError(
             f"cannot read the certificate authorities in {server.ca_file} ({_reason(error)})",
+            endpoint=server.endpoint,
             remedy="Set ONE_CA_FILE to a readable PEM file",
         ) from None
     if not server.verify_tls:
@@ -182,7 +183,12 @@ def _connect(connection: http.client.HTTPConnection, server: Server, timeout: fl
         if "handshake" in str(error):  # connected, but a plain port waits for the end of a line
             cause, remedy = f"no TLS answer within {timeout:g} s", "Check that the port speaks TLS"
         raise Unreachable(cause, remedy=remedy) from None
-    except (ssl.SSLEOFError, ConnectionError) as error:
+    except ssl.SSLEOFError:
+        raise Unreachable(
+            "closed instead of answering in TLS",
+            remedy="Use http:// if the port is a plain one, else check that the cloud runs",
+        ) from None
+    except ConnectionError as error:
         raise Unreachable(f"cannot connect ({_reason(error)})") from None
     except ssl.SSLError as error:
         raise ConfigurationError(

@@ -1,0 +1,29 @@
+"""What helps when the remote refuses something, by the words in which its oned says no.
+
+The words are those of ``src/um/QuotaVirtualMachine.cc``, ``src/rm/*.cc`` and ``src/pool/*.h``; the
+same from 5.10 to 7.2.
+"""
+
+_BY_WORDS = (
+    (
+        "virtual machine template [",
+        "Write the id of a template that the remote account may use into PUBLIC_CLOUD/TEMPLATE_ID",
+    ),
+    ("virtual machine [", "It is gone there: terminate the VM here too"),
+    ("quota", "Raise the quota of the remote account or its group, or end VMs there"),
+    (
+        "perform CREATE TEMPLATE",
+        "Instantiating with a context needs it: oneacl create '#<user id> TEMPLATE/* CREATE'",
+    ),
+    ("perform USE TEMPLATE", "Let the remote account use the template: onetemplate chmod, there"),
+    (
+        "restricted attribute",
+        "Take the attribute out of the remote template, or have its administrator allow it",
+    ),
+    ("Not authorized", "Give the remote account the right, or let it own the VM"),
+)
+
+
+def remedy(cause: str) -> str:
+    """Return what to do about a refusal, nothing where its words are not known."""
+    return next((helps for words, helps in _BY_WORDS if words in cause), "")
