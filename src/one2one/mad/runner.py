@@ -10,6 +10,7 @@ from collections.abc import Callable
 from one2one.driver.operation import Pause, Steps, Wait
 from one2one.driver.remotes import Remote
 from one2one.hybrid.request import Request
+from one2one.mad.alarm import Alarm
 from one2one.mad.schedule import Schedule
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.states import State
@@ -45,6 +46,7 @@ class Runner:
         self._threads = threads
         self._changed = threading.Condition()
         self._schedule: Schedule[Task] = Schedule(threads)
+        self._alarm = Alarm()
         self._workers = 0
         self._idle = 0
 
@@ -106,8 +108,6 @@ class Runner:
                     self._wake()
 
         if isinstance(wait, Pause):
-            timer = threading.Timer(wait.seconds, resume, [None])
-            timer.daemon = True
-            timer.start()
+            self._alarm.call(wait.seconds, lambda: resume(None))
         elif task.remote is not None:
             task.remote.watch.wait(wait, resume)

@@ -1,0 +1,45 @@
+"""Calling back after a while, any number of callers with one thread."""
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable
+
+Callback = Callable[[], object]
+
+
+class Alarm:
+    """Calls that are due later. Thread-safe; its thread lasts as long as any are left."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._calls: list[tuple[float, int, Callback]] = []
+        self._numbers = itertools.count()
+        self._running = False
+
+    def call(self, seconds: float, callback: Callback) -> None:
+        """Call *callback*, which must not raise, in so many seconds."""
+        with self._changed:
+            due = time.monotonic() + seconds
+            heapq.heappush(self._calls, (due, next(self._numbers), callback))
+            self._changed.notify()
+            if self._running:
+                return
+            self._running = True
+        threading.Thread(target=self._run, name="alarm", daemon=True).start()
+
+    def _run(self) -> None:
+        while callback := self._next():
+            callback()
+
+    def _next(self) -> Callback | None:
+        """Wait for the next call that is due, None where none is left."""
+        with self._changed:
+            while self._calls:
+                rest = self._calls[0][0] - time.monotonic()
+                if rest <= 0:
+                    return heapq.heappop(self._calls)[2]
+                self._changed.wait(rest)
+            self._running = False
+            return None
