@@ -4,8 +4,15 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from burst import burst
+from burst import DRIVER, TEMPLATE, burst
+
+from one2one.opennebula.breaker import FAILURES
+from one2one.sandbox.cloud import faults
+from one2one.sandbox.cloud.cloud import Cloud
+from one2one.sandbox.frontend.frontend import FrontEnd
+from one2one.sandbox.frontend.monitoring import Settings
 
 QUEUED = 60
 
@@ -110,3 +117,30 @@ def test_hosts_of_one_dead_remote_find_it_dead_together() -> None:
             vm.wait("BOOT_FAILURE")
         assert dead.accepted < len(hosts) * 3 / 4
         both.running()
+
+
+def test_monitoring_notices_at_once_that_the_remote_is_back() -> None:
+    failed = threading.Semaphore(0)
+    monitor = [str(Path(DRIVER).with_name("one_im_one2one"))]
+    periods = Settings(beacon_host=1, state_vm=1)
+    with (
+        Cloud("6.10") as cloud,
+        FrontEnd("6.10", driver=[DRIVER], im_driver=monitor, settings=periods) as frontend,
+    ):
+        host = frontend.add_host(
+            "burst1",
+            ONE_ENDPOINT=cloud.endpoint,
+            ONE_USER=cloud.user,
+            ONE_PASSWORD=cloud.password,
+        )
+        host.wait("MONITORED")
+        vm = frontend.add_vm(TEMPLATE)
+        vm.deploy(host)
+        vm.wait("RUNNING")
+        cloud.faults.on(faults.run(failed.release, faults.drop_before), times=None)
+        for _ in range(FAILURES):
+            assert failed.acquire(timeout=30)
+        cloud.act(int(vm.deploy_id.removeprefix("opennebula-hybrid-")), "poweroff")
+        cloud.faults.clear()
+        vm.wait("POWEROFF")
+        assert host.state == "MONITORED"
