@@ -67,6 +67,27 @@ def test_it_ends_in_the_middle_of_an_operation(
                 call.recv(1)  # the operation waits for oned, which says nothing
                 end(process)
                 assert process.wait(20) == status
-            assert process.stderr.read() == b""
             lines = process.stdout.read().splitlines()
             assert all(line.startswith(b"LOG ") for line in lines)
+            assert process.stderr.read() == b""
+
+
+def test_it_says_nothing_when_oned_is_gone(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.create("oneadmin:secret", "key")
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [DRIVER, "-t 15 -r 0 one"],
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        env=home.environment("http://127.0.0.1:1/RPC2"),
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        process.stdin.write(b"INIT\nnonsense\nREBOOT  7 %b\n" % b64encode(MESSAGE.encode()))
+        process.stdin.close()
+        assert process.wait(20) == 0
+        assert process.stderr.read() == b""

@@ -7,9 +7,11 @@ every DEPLOY that arrived before it was begun, so a burst costs a few listings, 
 
 import threading
 import time
+from copy import copy
 
 from one2one.hybrid.naming import Owner, owner, remote_name
 from one2one.opennebula.cloud import Cloud
+from one2one.opennebula.errors import OneError
 from one2one.opennebula.records import Vm, VmRow
 
 CLOCK_SKEW_S = 3600
@@ -27,6 +29,7 @@ class Roster:
         self._begun = float("-inf")
         self._since = float("inf")
         self._by_name: dict[str, list[VmRow]] = {}
+        self._failure: tuple[float, OneError] | None = None
 
     def owned(self, vm_id: int, hybrid_id: str, stime: int, asked: float) -> list[Vm]:
         """Return the remote VMs that carry the marks of a local VM, newest first.
@@ -35,13 +38,26 @@ class Roster:
         is another VM's with the same id. *asked* is when the question arose, by
         ``time.monotonic()``: the listing is at least as new as that, and a new one when it is
         infinite.
+
+        Raises the errors of a call, that of a listing to all whom it was to serve.
         """
         with self._lock:
             if self._begun < asked or self._since > stime - CLOCK_SKEW_S:
-                self._list(stime - CLOCK_SKEW_S)
+                self._list_or_fail(stime - CLOCK_SKEW_S, asked)
             rows = self._by_name.get(remote_name(vm_id), [])
         vms = [self._cloud.vm(row.id) for row in sorted(rows, key=lambda row: -row.id)]
         return [vm for vm in vms if _owned_by(owner(vm), hybrid_id, vm_id, stime)]
+
+    def _list_or_fail(self, since: int, asked: float) -> None:
+        """List the VMs, unless that failed already since *asked*: a burst fails in one timeout."""
+        if self._failure and self._failure[0] >= asked:
+            raise copy(self._failure[1])
+        begun = time.monotonic()
+        try:
+            self._list(since)
+        except OneError as error:
+            self._failure = begun, copy(error)
+            raise
 
     def _list(self, since: int) -> None:
         """List the VMs created after *since*, or more: all older ones cost only one more call.

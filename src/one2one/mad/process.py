@@ -4,6 +4,7 @@ oned gives a driver its arguments as one string, a pipe at each of stdin and std
 stderr (``src/mad/Mad.cc``, ``include/Driver.h``).
 """
 
+import contextlib
 import getopt
 import os
 import shlex
@@ -43,7 +44,8 @@ class Output:
     def write(self, line: str) -> None:
         """Send a whole line in one write: oned before 6.0 takes a pause in a line for a crash."""
         data = line.encode(errors="replace")
-        with self._lock:
+        # Without oned there is nobody to tell; the end of its lines ends the driver.
+        with self._lock, contextlib.suppress(BrokenPipeError):
             while data:
                 data = data[os.write(self._fd, data) :]
 
