@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from burst import GENERATIONS, WAYS, Burst, burst
 
+from one2one.opennebula.template import to_xml
 from one2one.sandbox.frontend.handles import LocalVm
 
 LIFE = [
@@ -75,6 +76,18 @@ def test_recover_leaves_one_remote_vm_or_none(generation: str, way: str) -> None
         vm.recover("delete")
         vm.wait("DONE")
         both.wait_remote(vm, "DONE")
+
+
+def test_cleaning_up_finds_what_the_deploy_id_does_not_name() -> None:
+    with burst() as both:
+        vm = both.running()
+        marks = both.cloud.vms[both.remote_id(vm)].user_template
+        double = both.cloud.instantiate(0, f"remote-opennebula-{vm.id}", to_xml(marks))
+        others = both.cloud.instantiate(0, f"remote-opennebula-{vm.id}")
+        vm.recover("delete")
+        both.frontend.wait_for_log(f"CLEANUP SUCCESS {vm.id}")
+        assert double.id not in both.alive()
+        assert both.alive() == [others.id]
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
