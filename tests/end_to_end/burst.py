@@ -1,6 +1,7 @@
 """A remote cloud and a front-end with the real driver, joined by a host."""
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,19 +11,29 @@ from tempfile import TemporaryDirectory
 from one2one.mad.scripts.layout import write
 from one2one.opennebula.states import RUNNING, State, VmState
 from one2one.opennebula.template import Value
+from one2one.sandbox.cloud import faults
 from one2one.sandbox.cloud.cloud import Cloud
 from one2one.sandbox.frontend.frontend import FrontEnd
 from one2one.sandbox.frontend.handles import LocalHost, LocalVm
+from one2one.sandbox.frontend.monitoring import Settings
 
 GENERATIONS = ("5.10", "6.10", "7.2")
 WAYS = ("resident", "scripts")
 DRIVER = str(Path(sys.executable).with_name("one_vmm_one2one"))
+IM_DRIVER = str(Path(sys.executable).with_name("one_im_one2one"))
 STATES = {state.name: State(state) for state in VmState} | {"RUNNING": RUNNING}
 TEMPLATE: dict[str, Value] = {
     "CPU": "0.1",
     "MEMORY": "128",
     "PUBLIC_CLOUD": {"TYPE": "opennebula", "TEMPLATE_ID": "0"},
 }
+
+
+def monitored(generation: str, **settings: int | bool) -> Settings:
+    """Return periods of a second each; oned itself asks every second too, monitord once."""
+    periods = dict.fromkeys(("beacon_host", "monitor_host", "state_vm", "monitor_vm"), 1)
+    interval = 1 if generation == "5.10" else 180
+    return Settings(**{"timer": 1, "interval": interval} | periods | settings)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,14 @@ class Burst:
         """Wait until the remote VM is in the state of that name."""
         assert self.cloud.wait_for(self.remote_id(vm), STATES[state]), f"no {state} at the remote"
 
+    def rounds(self, number: int) -> None:
+        """Wait until so many more whole rounds have been read, where each reads the quotas."""
+        begun = threading.Semaphore(0)
+        rule = self.cloud.faults.on(faults.run(begun.release), "one.group.info", times=None)
+        for _ in range(number + 1):
+            assert begun.acquire(timeout=30), "no round"
+        self.cloud.faults.rules.remove(rule)
+
     def alive(self) -> list[int]:
         """Return the ids of the remote VMs that are not DONE."""
         return [vm.id for vm in self.cloud.vms if vm.state != STATES["DONE"]]
@@ -66,23 +85,40 @@ def burst(
     profile: str | None = None,
     delay: float = 0.0,
     arguments: str = "-t 15 -r 0 one",
+    monitoring: Settings | None = None,
     **attributes: Value,
 ) -> Iterator[Burst]:
-    """Give both sides, of one release unless *profile* names another for the remote."""
+    """Give both sides, of one release unless *profile* names another for the remote.
+
+    The resident IM driver runs only with *monitoring*; the scripts' way monitors in any case.
+    """
     with TemporaryDirectory(prefix="one2one-") as directory:
         remotes = Path(directory)
         driver = [DRIVER] if way == "resident" else None
+        im_driver = [IM_DRIVER] if way == "resident" and monitoring else None
         if way == "scripts":
             write(remotes)
         with (
             Cloud(profile or generation, delay=delay) as cloud,
-            FrontEnd(generation, driver=driver, remotes=remotes, arguments=arguments) as frontend,
+            FrontEnd(
+                generation,
+                driver=driver,
+                im_driver=im_driver,
+                remotes=remotes,
+                arguments=arguments,
+                settings=monitoring,
+            ) as frontend,
         ):
-            settings: dict[str, Value] = {
-                "ONE_ENDPOINT": cloud.endpoint,
-                "ONE_USER": cloud.user,
-                "ONE_PASSWORD": cloud.password,
-                "ONE_CAPACITY": {"CPU": "0", "MEMORY": "0"},
-                "ONE_SHUTDOWN_TIMEOUT": "20",
-            }
-            yield Burst(cloud, frontend, frontend.add_host("burst1", **settings | attributes))
+            settings = of_the_host(cloud) | attributes
+            yield Burst(cloud, frontend, frontend.add_host("burst1", **settings))
+
+
+def of_the_host(cloud: Cloud) -> dict[str, Value]:
+    """Return the attributes of a host that stands for *cloud*."""
+    return {
+        "ONE_ENDPOINT": cloud.endpoint,
+        "ONE_USER": cloud.user,
+        "ONE_PASSWORD": cloud.password,
+        "ONE_CAPACITY": {"CPU": "0", "MEMORY": "0"},
+        "ONE_SHUTDOWN_TIMEOUT": "20",
+    }

@@ -34,6 +34,7 @@ class HostVms:
         Raises NotFound when there is no such host, and FrontEndError.
         """
         try:
+            self._cloud.version()
             host = self._cloud.host(self._host_id)
         except NotFound:
             raise

@@ -16,9 +16,10 @@ from one2one.hybrid import naming
 from one2one.hybrid.capacity import HostCapacity, Member, host_capacity
 from one2one.hybrid.foreign import Wild, foreign
 from one2one.hybrid.mirror import STUCK_S, Report, correction, is_unlinked, reported
+from one2one.hybrid.outage import GRACE_S
 from one2one.hybrid.usage import Usage, usage
 from one2one.opennebula.errors import NotFound, OneError
-from one2one.opennebula.records import VmSummary
+from one2one.opennebula.records import Vm, VmSummary
 from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import Template
 
@@ -78,6 +79,11 @@ class HostMonitor:
         self.known_capacity: HostCapacity | None = None
         """As it was read last."""
 
+    @property
+    def grace(self) -> float:
+        """For how many seconds the remote may be unreadable."""
+        return self._remote.settings.outage_grace if self._remote else GRACE_S
+
     def refresh(self) -> None:
         """Read the host anew: its settings, and which VMs it has.
 
@@ -133,7 +139,11 @@ class HostMonitor:
             sighting = self._vms.sighting(vm_id)
             if hybrid_id and is_unlinked(sighting, stuck=self._stuck(sighting.since)):
                 owned = remote.roster.owned(vm_id, hybrid_id, row.stime, asked)
-                running = [vm.id for vm in owned if reported(vm.state) is Report.RUNNING]
+                running = [
+                    vm.id
+                    for vm in owned
+                    if reported(vm.state) is Report.RUNNING and _made_for(row, vm)
+                ]
                 for remote_id in running[:1]:
                     deploy_id = naming.deploy_id(remote_id)
                     reports.append(VmReport(vm_id, deploy_id, Report.RUNNING))
@@ -224,3 +234,9 @@ class HostMonitor:
             except OneError:
                 continue
         return states
+
+
+def _made_for(row: VmSummary, remote: Vm) -> bool:
+    """Tell whether *remote* was made after the last ``onevm recover --recreate``."""
+    found = naming.owner(remote)
+    return found is not None and found.stay == row.sequence

@@ -6,6 +6,7 @@
 from dataclasses import dataclass
 
 from one2one.hybrid.naming import HYBRID_ID
+from one2one.hybrid.outage import GRACE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,12 @@ SHUTDOWN_TIMEOUT = Attribute(
     default="600",
     minimum=1,
 )
+OUTAGE_GRACE = Attribute(
+    "ONE_OUTAGE_GRACE",
+    "seconds",
+    "How long the remote may be unreadable, for three rounds at least, before the host is in error",
+    default=f"{GRACE_S:g}",
+)
 OWNER = Attribute(
     HYBRID_ID,
     "text",
@@ -107,5 +114,6 @@ ATTRIBUTES = (
     TIMEOUT,
     MAX_CONNECTIONS,
     SHUTDOWN_TIMEOUT,
+    OUTAGE_GRACE,
     OWNER,
 )

@@ -17,12 +17,15 @@ class Outage:
         self.declared = False
         """Whether the host is in error because of it."""
 
-    def failed(self, now: float) -> bool:
-        """Note a failed round; return whether the host is in error from this one on."""
+    def failed(self, now: float, grace: float = GRACE_S) -> bool:
+        """Note a failed round; return whether the host is in error from this one on.
+
+        *grace* is for how many seconds rounds must have failed, besides GRACE_ROUNDS of them.
+        """
         if not self._failures:
             self._since = now
         self._failures += 1
-        if self.declared or self._failures < GRACE_ROUNDS or now - self._since < GRACE_S:
+        if self.declared or self._failures < GRACE_ROUNDS or now - self._since < grace:
             return False
         self.declared = True
         return True

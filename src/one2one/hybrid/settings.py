@@ -38,6 +38,8 @@ class Settings:
     max_connections: int
     shutdown_timeout: float
     """Seconds."""
+    outage_grace: float
+    """Seconds."""
     hybrid_id: str
 
     @property
@@ -68,6 +70,7 @@ def read_settings(host: Host) -> Settings:
         timeout=reader.number(attributes.TIMEOUT),
         max_connections=reader.whole(attributes.MAX_CONNECTIONS),
         shutdown_timeout=reader.number(attributes.SHUTDOWN_TIMEOUT),
+        outage_grace=reader.number(attributes.OUTAGE_GRACE),
         hybrid_id=reader.text(attributes.OWNER),
     )
 

@@ -20,10 +20,10 @@ import time
 from dataclasses import asdict
 
 from one2one.driver.host_vms import FrontEndError
-from one2one.driver.monitor import HostMonitor
+from one2one.driver.monitor import HostMonitor, VmReport
 from one2one.hybrid.foreign import Wild
 from one2one.hybrid.mirror import Report
-from one2one.hybrid.outage import Outage
+from one2one.hybrid.outage import GRACE_ROUNDS, Outage
 from one2one.mad import im_texts
 from one2one.mad.im_messages import Periods, plain
 from one2one.mad.monitord import Monitord
@@ -44,7 +44,11 @@ class HostLoop:
         self._rhythm = Rhythm(named, time.monotonic())
         self._stop = threading.Event()
         self._configured = False
+        self._current = False
+        """Whether both sides could be read when they were last."""
         self._outage = Outage()
+        self._unsized = Outage()
+        """How long the host's capacity has not been known at all."""
         self._reason = ""
         self._logged: dict[str, str] = {}
         self._wilds: list[Wild] = []
@@ -70,7 +74,7 @@ class HostLoop:
             self._refresh()
         if "STATE_VM" in due and self._configured:
             due |= self._states(look_for_lost="BEACON_HOST" in due)
-        if self._outage.ongoing or not self._configured:
+        if not self._current:
             if self._outage.declared and "MONITOR_HOST" in due:
                 self._send("SYSTEM_HOST", self._reason, success=False)
             return
@@ -87,7 +91,8 @@ class HostLoop:
             self._log("BEACON_HOST", error)
         except ConfigurationError as error:
             # Only the administrator who wrote the host can help, so he is told at once.
-            self._configured, self._reason = False, plain(str(error))
+            self._configured = self._current = False
+            self._reason = plain(str(error))
             self._outage.declare()
             self._send("SYSTEM_HOST", self._reason, success=False)
         else:
@@ -99,15 +104,17 @@ class HostLoop:
         """Send the states that differ; return what else is due because the remote is back."""
         try:
             reports = self._monitor.statuses()
-            if look_for_lost:
-                reports += self._monitor.found()
         except FrontEndError as error:
+            self._current = False
             self._log("STATE_VM", error)
             return set()
         except OneError as error:
             self._failed(error)
             return set()
+        self._current = True
         self._logged.pop("STATE_VM", None)
+        if look_for_lost:
+            reports += self._found()
         spoken = [report for report in reports if report.report is not Report.SILENCE]
         if spoken:
             self._send("STATE_VM", im_texts.state_vm(spoken))
@@ -116,11 +123,21 @@ class HostLoop:
         self._rhythm.hasten(_AFTER_AN_OUTAGE, time.monotonic())
         return self._rhythm.due(time.monotonic())
 
+    def _found(self) -> list[VmReport]:
+        try:
+            found = self._monitor.found()
+        except OneError as error:
+            self._log("found", error)
+            return []
+        self._logged.pop("found", None)
+        return found
+
     def _failed(self, error: OneError) -> None:
+        self._current = False
         if isinstance(error, AuthenticationError):  # the host may have a new password already
             self._rhythm.hasten(["BEACON_HOST"], time.monotonic())
         self._reason = plain(str(error))
-        if self._outage.failed(time.monotonic()):
+        if self._outage.failed(time.monotonic(), self._monitor.grace):
             self._send("SYSTEM_HOST", self._reason, success=False)
         else:
             self._log("STATE_VM", error)
@@ -150,13 +167,16 @@ class HostLoop:
             self._send("MONITOR_HOST", im_texts.monitor_host(capacity))
 
     def _read_capacity(self) -> None:
-        """Read the capacity, or leave it as it was; if it never was, that is an error."""
+        """Read the capacity, or leave it as it was; if it never was, that is soon an error."""
         try:
             self._monitor.capacity()
         except OneError as error:
             self._log("MONITOR_HOST", error)
             if self._monitor.known_capacity is None:
-                self._send("SYSTEM_HOST", plain(str(error)), success=False)
+                now, grace = time.monotonic(), self._monitor.grace
+                self._rhythm.hasten(["MONITOR_HOST"], now + grace / GRACE_ROUNDS)
+                if self._unsized.failed(now, grace):
+                    self._send("SYSTEM_HOST", plain(str(error)), success=False)
         else:
             self._logged.pop("MONITOR_HOST", None)
 

@@ -6,14 +6,15 @@ time (``hybrid.outage``) within the one request. oned waits for 300 seconds.
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
-from one2one.driver.monitor import HostMonitor, VmUsage
-from one2one.hybrid.foreign import Wild
-from one2one.hybrid.outage import Outage
+from one2one.driver.host_vms import FrontEndError
+from one2one.driver.monitor import HostMonitor
+from one2one.hybrid.outage import GRACE_ROUNDS, Outage
 from one2one.mad import im_texts
 from one2one.opennebula.errors import OneError
 
-_PAUSE_S = 10.0
+Item = TypeVar("Item")
 
 
 def pull(
@@ -27,14 +28,19 @@ def pull(
     """
     outage = Outage()
     while True:
-        monitor.refresh()
         try:
-            return _text(monitor, log)
-        except OneError as error:
-            if outage.failed(time.monotonic()):
-                raise
-            log(error)
-            pause(_PAUSE_S)
+            monitor.refresh()
+        except FrontEndError as error:
+            failure: OneError = error
+        else:
+            try:
+                return _text(monitor, log)
+            except OneError as error:
+                failure = error
+        if outage.failed(time.monotonic(), monitor.grace):
+            raise failure
+        log(failure)
+        pause(monitor.grace / GRACE_ROUNDS)
 
 
 def _text(monitor: HostMonitor, log: Callable[[OneError], None]) -> str:
@@ -46,11 +52,14 @@ def _text(monitor: HostMonitor, log: Callable[[OneError], None]) -> str:
             raise
         log(error)
         capacity = monitor.known_capacity
-    usages: list[VmUsage] = []
-    wilds: list[Wild] = []
+    usages = _list(monitor.usages, log)
+    wilds = _list(monitor.survey, log)
+    return im_texts.monitor(monitor.host_name, capacity, statuses, usages, wilds)
+
+
+def _list(read: Callable[[], list[Item]], log: Callable[[OneError], None]) -> list[Item]:
     try:
-        usages = monitor.usages()
-        wilds = monitor.survey()
+        return read()
     except OneError as error:
         log(error)
-    return im_texts.monitor(monitor.host_name, capacity, statuses, usages, wilds)
+        return []

@@ -23,9 +23,9 @@ class Rhythm:
                 self._due[kind] = now + self._periods[kind]
         return due
 
-    def hasten(self, kinds: Iterable[str], now: float) -> None:
-        """Make these kinds due at once."""
-        self._due |= dict.fromkeys(kinds, now)
+    def hasten(self, kinds: Iterable[str], at: float) -> None:
+        """Make these kinds due at that time, unless they are earlier."""
+        self._due |= {kind: min(at, self._due[kind]) for kind in kinds}
 
     def rest(self, now: float) -> float:
         """Return for how many seconds nothing is due."""

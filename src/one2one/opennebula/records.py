@@ -46,6 +46,8 @@ class VmSummary(VmRow):
     host_name: str
     addresses: tuple[str, ...]
     """IP addresses of its NICs, in their order."""
+    sequence: int = -1
+    """SEQ of its newest history record."""
 
     @classmethod
     def read(cls, vm: Element) -> "VmSummary":
@@ -63,6 +65,7 @@ class VmSummary(VmRow):
             host_id=-1 if newest is None else integer(newest, "HID", -1),
             host_name="" if newest is None else text(newest, "HOSTNAME"),
             addresses=_addresses(vm),
+            sequence=-1 if newest is None else integer(newest, "SEQ", -1),
         )
 
 
