@@ -103,14 +103,7 @@ class Cloud:
 
     def whole_vms_by_id(self, vm_ids: Iterable[int]) -> list[Vm]:
         """Return the same VMs, whole."""
-        wanted = set(vm_ids)
-        if not wanted:
-            return []
-        if self._has_infoset:
-            pool = self._pool("one.vmpool.infoset", ",".join(map(str, sorted(wanted))), True)
-        else:
-            pool = self._extended()
-        return [Vm.read(vm) for vm in pool if integer(vm, "ID") in wanted]
+        return [Vm.read(vm) for vm in self._by_id(vm_ids, extended=True)]
 
     def monitoring_by_id(self, vm_ids: Iterable[int]) -> dict[int, Template]:
         """Return the newest monitoring record of each of these VMs that has one.
@@ -215,19 +208,25 @@ class Cloud:
         """Return oned's configuration, which only oneadmin may read."""
         return self._xml("one.system.config")
 
-    def _by_id(self, vm_ids: Iterable[int], whose: int = OWN) -> Iterator[Element]:
-        ids = sorted(set(vm_ids))
+    def _by_id(
+        self, vm_ids: Iterable[int], whose: int = OWN, *, extended: bool = False
+    ) -> Iterator[Element]:
+        wanted = set(vm_ids)
+        ids = sorted(wanted)
         if not ids:
             return
         if self._has_infoset:
             try:
-                yield from self._pool("one.vmpool.infoset", ",".join(map(str, ids)), False)
+                yield from self._pool("one.vmpool.infoset", ",".join(map(str, ids)), extended)
             except MethodNotFound:
                 self._has_infoset = False
             else:
                 return
-        pool = self._pool("one.vmpool.info", whose, ids[0], ids[-1], NOT_DONE)
-        wanted = set(ids)
+        pool = (
+            self._extended()
+            if extended
+            else self._pool("one.vmpool.info", whose, ids[0], ids[-1], NOT_DONE)
+        )
         yield from (vm for vm in pool if integer(vm, "ID") in wanted)
 
     def _extended(self) -> Iterator[Element]:

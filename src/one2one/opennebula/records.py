@@ -48,6 +48,8 @@ class VmSummary(VmRow):
     """IP addresses of its NICs, in their order."""
     sequence: int = -1
     """SEQ of its newest history record."""
+    etime: int = 0
+    """When it became DONE: seconds since 1970, by its own cloud's clock; 0 before."""
 
     @classmethod
     def read(cls, vm: Element) -> "VmSummary":
@@ -66,6 +68,7 @@ class VmSummary(VmRow):
             host_name="" if newest is None else text(newest, "HOSTNAME"),
             addresses=_addresses(vm),
             sequence=-1 if newest is None else integer(newest, "SEQ", -1),
+            etime=integer(vm, "ETIME", 0),
         )
 
 
