@@ -32,6 +32,12 @@ def var_location(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(one_location, "var") if one_location else Path("/var/lib/one")
 
 
+def log_location(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the directory of OpenNebula's logs: /var/log/one, or $ONE_LOCATION/var."""
+    in_one_location = environment.get("ONE_LOCATION")
+    return var_location(environment) if in_one_location else Path("/var/log/one")
+
+
 class LocalCloud:
     """The front-end's own OpenNebula. Thread-safe."""
 

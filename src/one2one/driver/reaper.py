@@ -7,6 +7,7 @@ or deliberately not done, is logged with its reason.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 
 from one2one.driver.local import LocalCloud
@@ -14,7 +15,17 @@ from one2one.driver.remotes import Remote
 from one2one.hybrid import goals
 from one2one.hybrid.goals import Step
 from one2one.hybrid.naming import Owner, owner
-from one2one.hybrid.ownership import GRACE_S, Claim, Decision, Orphan, decide, orphan
+from one2one.hybrid.ownership import (
+    GRACE_S,
+    Claim,
+    Decision,
+    Grace,
+    Kind,
+    Now,
+    Orphan,
+    decide,
+    orphan,
+)
 from one2one.opennebula.cloud import VISIBLE
 from one2one.opennebula.errors import NotFound, OneError, Unreachable
 from one2one.opennebula.records import VmRow, VmSummary
@@ -29,26 +40,29 @@ class Reaper:
         local: LocalCloud,
         log: Callable[[str], None],
         *,
-        grace: float = GRACE_S,
+        grace: Grace = GRACE_S,
         en_masse: bool = False,
+        forgetful: bool = False,
     ) -> None:
         """Take the local cloud, whose every VM must be visible, and where to write what is done.
 
-        *grace* is in seconds. *en_masse* is for an administrator who has seen how many they are.
+        *en_masse* is for an administrator who has seen how many they are. *forgetful* tells that
+        there will be no second look: what needs one is never destroyed then.
         """
         self._host_id = host_id
         self._local = local
         self._log = log
         self._grace = grace
         self._en_masse = en_masse
+        self._forgetful = forgetful
         self._owners: dict[int, Owner | None] = {}
         self._claims: list[Claim] = []
-        self._last = Decision((), (), (), {})
+        self._last = Decision()
 
     def look(self, remote: Remote, rows: Iterable[VmRow]) -> Decision:
         """Return what to do about the orphans among *rows*: all of the account's VMs, just read.
 
-        Marks never change, so those of a VM are read once. Raises the errors of a call; nothing
+        Marks do not change, so those of a VM are read once. Raises the errors of a call; nothing
         is decided then.
         """
         self._claims = claims = self._read_claims(remote, rows)
@@ -57,8 +71,8 @@ class Reaper:
         decision = decide(
             [one for one in found if one],
             len(claims),
-            self._last.first_seen,
-            time.monotonic(),
+            self._last,
+            Now(time.monotonic(), time.time()),
             grace=self._grace,
             en_masse=self._en_masse,
         )
@@ -66,23 +80,33 @@ class Reaper:
         self._last = decision
         return decision
 
-    def reap(self, remote: Remote, rows: Iterable[VmRow]) -> Decision:
-        """Look, and destroy those orphans whose time has come; returns what was decided.
+    def reap(self, remote: Remote, rows: Iterable[VmRow]) -> None:
+        """Look, and destroy those orphans whose time has come; raises the errors of a call."""
+        self.destroy(remote, self.look(remote, rows).destroy)
 
-        Raises the errors of a call, but for a refusal to destroy a VM: that is tried again at
-        the next look.
+    def destroy(self, remote: Remote, orphans: Iterable[Orphan]) -> dict[int, str]:
+        """Destroy those that are orphans still; return what became of each remote VM.
+
+        A refusal is logged, and met again at the next look; raises Unreachable.
         """
-        decision = self.look(remote, rows)
-        for one in decision.destroy:
+        outcomes = {}
+        for one in orphans:
             try:
-                if self._is_still(one, remote):
+                spared = self._spared(one, remote)
+                if not spared:
                     remote.cloud.vm_action("terminate-hard", one.remote_id)
-                    self._write(remote, one, "is destroyed")
+                outcome = f"is left alone: {spared}" if spared else "is destroyed"
             except Unreachable:
                 raise
             except OneError as error:
-                self._write(remote, one, f"could not be destroyed ({error})")
-        return decision
+                outcome = f"could not be destroyed: {error}"
+            outcomes[one.remote_id] = outcome
+            self._write(remote, one, outcome)
+        return outcomes
+
+    def others(self) -> Counter[str]:
+        """Return how many VMs of the last look carry the marks of each hybrid id."""
+        return Counter(found.hybrid_id for found in self._owners.values() if found)
 
     def _read_claims(self, remote: Remote, rows: Iterable[VmRow]) -> list[Claim]:
         hybrid_id = remote.settings.hybrid_id
@@ -110,38 +134,44 @@ class Reaper:
         except NotFound:
             return None
 
-    def _is_still(self, one: Orphan, remote: Remote) -> bool:
-        """Look once more at both sides of an orphan."""
+    def _spared(self, one: Orphan, remote: Remote) -> str:
+        """Look once more at both sides of an orphan; return why to leave it, else nothing."""
         try:
             vm = remote.cloud.vm(one.remote_id)
         except NotFound:
-            return False
+            return "it is gone"
         found = owner(vm)
         if found is None or Claim(vm.id, found) not in self._claims:
-            return False
+            self._owners.pop(vm.id, None)
+            return "its marks have changed"
         if goals.DONE.step(vm.state) is not Step.ACT:
-            return False
-        return (
-            orphan(Claim(vm.id, found), self._local_vm(found.vm_id), self._host_id, self._claims)
-            is not None
-        )
+            return f"it is {vm.state}"
+        local = self._local_vm(found.vm_id)
+        if orphan(Claim(vm.id, found), local, self._host_id, self._claims) is None:
+            return f"local VM {found.vm_id} may need it again"
+        return ""
 
     def _report(self, remote: Remote, decision: Decision) -> None:
         """Log what is new."""
         for one in decision.wait:
-            if one.remote_id not in self._last.first_seen:
-                self._write(remote, one, f"will be destroyed in {self._grace:g} s")
+            if one.remote_id in self._last.first_seen:
+                continue
+            if self._forgetful and one.kind is not Kind.ABANDONED:
+                self._write(remote, one, "is left to: one2one reap")
+            else:
+                grace = self._grace[one.kind]
+                self._write(remote, one, f"will be destroyed when that was so for {grace:g} s")
         if decision.refused and decision.refused != self._last.refused:
             names = ", ".join(str(one.remote_id) for one in decision.refused)
+            name = remote.settings.host_name
             self._log(
-                f"Host {remote.settings.host_name}: {len(decision.refused)} of "
-                f"{len(self._claims)} remote VMs have lost their local VM at once ({names}), as "
-                "after a restored database. None is destroyed. See them with: one2one reap "
-                f"--host {remote.settings.host_name} --dry-run"
+                f"Host {name}: {len(decision.refused)} of {len(self._claims)} remote VMs have lost "
+                f"their local VM at once ({names}), as after a restored database. None is "
+                f"destroyed. See them with: one2one reap --host {name} --dry-run"
             )
 
     def _write(self, remote: Remote, one: Orphan, what: str) -> None:
         self._log(
             f"Host {remote.settings.host_name}: remote VM {one.remote_id} at "
-            f"{remote.cloud.endpoint} {what}: {one.reason} ({one.kind.value})"
+            f"{remote.cloud.endpoint} {what} ({one.kind.value}: {one.reason})"
         )

@@ -16,13 +16,15 @@ What one remote VM with this host's marks is, by what became of the local VM tha
 "Its" are also those that DEPLOY or monitoring may yet take up, and the one that outlived what its
 local VM names (after a restored database): whatever may still be somebody's is left alone.
 
-An orphan is destroyed when it was one at two readings, a grace period apart. Only "abandoned" is
-what a user asked for. The others rest on what the local cloud lacks or contradicts, as they all do
-after its database was restored from a backup: of those, many at once are left alone.
+Only "abandoned" is what a user asked for, and only there oned itself keeps since when: the ETIME of
+the local VM, so no sighting needs to be remembered. The others rest on what the local cloud lacks
+or contradicts, as they all do after its database was restored from a backup. They must be orphans
+at two readings, far enough apart for an administrator to notice; of those, many at once are left
+alone, and stay so when they become fewer.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from one2one.hybrid.naming import Owner, remote_id
@@ -30,8 +32,6 @@ from one2one.opennebula.errors import Refused
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.states import LcmState, VmState
 
-GRACE_S = 300.0
-"""How long a remote VM must have been an orphan before it is destroyed."""
 MANY = 3
 MANY_SHARE = 0.3
 """More than so many orphans, and more than this share of the host's remote VMs, are left alone."""
@@ -55,6 +55,19 @@ class Kind(Enum):
     LEFT_BEHIND = "left behind"
 
 
+Grace = Mapping[Kind, float]
+
+GRACE_S: Grace = {
+    Kind.ABANDONED: 300.0,
+    Kind.LOST: 1800.0,
+    Kind.DOUBLE: 1800.0,
+    Kind.LEFT_BEHIND: 1800.0,
+}
+"""For how many seconds a remote VM must have been an orphan before it is destroyed."""
+NO_GRACE: Grace = dict.fromkeys(Kind, 0.0)
+"""For an administrator who has seen what they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A remote VM that carries this host's marks."""
@@ -72,6 +85,8 @@ class Orphan:
     """The local VM that its marks name."""
     kind: Kind
     reason: str
+    ended: int = 0
+    """When an abandoned one's local VM ended, in seconds since 1970 by the local clock."""
 
 
 def orphan(
@@ -95,7 +110,8 @@ def orphan(
     if local.stime != owner.stime:
         return found(Kind.LOST, f"the local VM {owner.vm_id} is not the one it was made for")
     if done:
-        return found(Kind.ABANDONED, f"local VM {local.id} is DONE")
+        reason = f"local VM {local.id} is DONE"
+        return Orphan(claim.remote_id, owner.vm_id, Kind.ABANDONED, reason, local.etime)
     if _is_unsettled(local):
         return None
     if local.deploy_id and local.host_id != host_id:
@@ -111,41 +127,55 @@ def orphan(
 class Decision:
     """What is to be done about the orphans."""
 
-    destroy: tuple[Orphan, ...]
-    wait: tuple[Orphan, ...]
-    """Those that must be seen again."""
-    refused: tuple[Orphan, ...]
-    """Those that are too many."""
-    first_seen: Mapping[int, float]
+    destroy: tuple[Orphan, ...] = ()
+    wait: tuple[Orphan, ...] = ()
+    """Those whose grace is not over."""
+    refused: tuple[Orphan, ...] = ()
+    """Those that are, or were, too many at once."""
+    first_seen: Mapping[int, float] = field(default_factory=dict)
     """Remote VM → when it was first seen as an orphan, for the next decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The present moment, twice."""
+
+    monotonic: float
+    """Against this the sightings are held, so that no set clock shortens a grace."""
+    clock: float
+    """Seconds since 1970, against which what oned keeps is held."""
 
 
 def decide(
     orphans: Collection[Orphan],
     claims: int,
-    first_seen: Mapping[int, float],
-    now: float,
+    last: Decision,
+    now: Now,
     *,
-    grace: float = GRACE_S,
+    grace: Grace = GRACE_S,
     en_masse: bool = False,
 ) -> Decision:
     """Return what to do about the *orphans* among so many *claims*, all those of the host.
 
-    *first_seen* is the last decision's. *en_masse* tells that the administrator has seen how
+    *last* is the decision before this one. *en_masse* tells that the administrator has seen how
     many they are.
     """
-    doubtful = [o for o in orphans if o.kind is not Kind.ABANDONED]
-    too_many = len(doubtful) > MANY and len(doubtful) > MANY_SHARE * claims and not en_masse
-    refused = doubtful if too_many else []
-    destroy: list[Orphan] = []
-    wait: list[Orphan] = []
+    doubtful = [one for one in orphans if one.kind is not Kind.ABANDONED]
+    too_many = len(doubtful) > MANY and len(doubtful) > MANY_SHARE * claims
+    before = {one.remote_id for one in last.refused}
+    first_seen = {o.remote_id: last.first_seen.get(o.remote_id, now.monotonic) for o in orphans}
+    destroy, wait, refused = list[Orphan](), list[Orphan](), list[Orphan]()
     for one in orphans:
-        if one in refused:
-            continue
-        seen = first_seen.get(one.remote_id)
-        (wait if seen is None or now < seen + grace else destroy).append(one)
-    seen_now = {o.remote_id: first_seen.get(o.remote_id, now) for o in orphans}
-    return Decision(tuple(destroy), tuple(wait), tuple(refused), seen_now)
+        needed = grace[one.kind]
+        seen_for = now.monotonic - first_seen[one.remote_id]
+        ended_for = now.clock - one.ended if one.ended else 0.0
+        if one in doubtful and not en_masse and (too_many or one.remote_id in before):
+            refused.append(one)
+        elif max(seen_for, ended_for) >= needed:
+            destroy.append(one)
+        else:
+            wait.append(one)
+    return Decision(tuple(destroy), tuple(wait), tuple(refused), first_seen)
 
 
 def _is_unsettled(local: VmSummary) -> bool:

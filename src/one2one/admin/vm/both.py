@@ -4,9 +4,8 @@ import os
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from one2one.driver.local import LocalCloud, var_location
+from one2one.driver.local import LocalCloud, log_location
 from one2one.driver.remotes import Remotes
 from one2one.hybrid.naming import HYBRID_ID, marked_id, owner, remote_id
 from one2one.opennebula.errors import OneError, Refused
@@ -103,10 +102,8 @@ def _marks(remote: Vm, vm_id: int, hybrid_id: str) -> Marks:
 
 
 def _log(vm_id: int, environment: Mapping[str, str]) -> list[str]:
-    in_one_location = environment.get("ONE_LOCATION")
-    directory = var_location(environment) if in_one_location else Path("/var/log/one")
     try:
-        with (directory / f"{vm_id}.log").open(errors="replace") as log:
+        with (log_location(environment) / f"{vm_id}.log").open(errors="replace") as log:
             return [line.rstrip("\n") for line in deque(log, _LINES)]
     except OSError:
         return []
