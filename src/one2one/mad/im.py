@@ -10,6 +10,7 @@ import threading
 
 from one2one.driver.local import LocalCloud
 from one2one.driver.monitor import HostMonitor
+from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes
 from one2one.mad import im_messages
 from one2one.mad.host_loop import HostLoop
@@ -83,7 +84,7 @@ class ImDriver:
         try:
             configuration = im_messages.start_configuration(line.payload)
             monitord = Monitord(line.host_id, configuration)
-            monitor = HostMonitor(line.host_id, *self._opened())
+            monitor = self._new_monitor(line.host_id)
         except OneError as error:
             self._answer_push(line, str(error))
             return
@@ -112,8 +113,13 @@ class ImDriver:
         """Return the host's monitor, which remembers what it saw the last time."""
         with self._lock:
             if host_id not in self._monitors:
-                self._monitors[host_id] = HostMonitor(host_id, *self._opened())
+                self._monitors[host_id] = self._new_monitor(host_id)
             return self._monitors[host_id]
+
+    def _new_monitor(self, host_id: int) -> HostMonitor:
+        local, remotes = self._opened()
+        reaper = Reaper(host_id, local, lambda line: self._log("I", host_id, line))
+        return HostMonitor(host_id, local, remotes, on_survey=reaper.reap)
 
     def _opened(self) -> tuple[LocalCloud, Remotes]:
         """Return both sides. Not opened before INIT is answered: oned would not start."""

@@ -5,12 +5,13 @@ its end is the message's. With a public key the text is encrypted in blocks, PKC
 ``src/im_mad/remotes/lib/monitord_client.rb``, ``rsa_public_encrypt`` in ``src/common/SSLUtil.cc``.
 """
 
+import contextlib
 import re
 import socket
 import time
 from typing import TYPE_CHECKING
 
-from one2one.mad.im_messages import Configuration, push_message
+from one2one.mad.im_messages import Configuration, plain, push_message
 from one2one.opennebula.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ class Monitord:
             raise
         if self._arrived > 1:
             self._deaf_since = None
+
+    def log(self, line: str) -> None:
+        """Write a line into monitor.log, where a failed STATE_VM has no other effect."""
+        with contextlib.suppress(OSError):
+            self.send("STATE_VM", plain(line), success=False)
 
     def deaf_for(self) -> float:
         """Return for how many seconds nobody has listened."""

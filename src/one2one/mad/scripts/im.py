@@ -15,12 +15,14 @@ from base64 import b64decode
 
 from one2one.driver.local import LocalCloud, var_location
 from one2one.driver.monitor import HostMonitor
+from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes
 from one2one.mad.host_loop import HostLoop
 from one2one.mad.im_messages import plain, read_configuration
 from one2one.mad.monitord import Monitord
 from one2one.mad.pull import pull
 from one2one.mad.scripts.daemon import Daemon
+from one2one.mad.scripts.log import write
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError
 from one2one.opennebula.xml import Element, parse
 
@@ -52,8 +54,11 @@ def _run(argv: list[str]) -> None:
         case [_, _, _, _, host_id, _]:
             local = LocalCloud()
             # Nothing is remembered from one call to the next, so any operation may be stuck.
-            monitor = HostMonitor(int(host_id), local, Remotes(local), stuck_after=0)
-            print(pull(monitor, log=lambda _: None))
+            reaper = Reaper(int(host_id), local, write, forgetful=True)
+            monitor = HostMonitor(
+                int(host_id), local, Remotes(local), stuck_after=0, on_survey=reaper.reap
+            )
+            print(pull(monitor, log=lambda error: write(f"Host {host_id}: {error}")))
         case _:
             raise ConfigurationError(
                 f"run with {len(argv)} arguments",
@@ -66,7 +71,8 @@ def _start(host_id: str, stdin: bytes) -> None:
     configuration = read_configuration(_document(stdin))
     monitord = Monitord(int(host_id), configuration)
     local = LocalCloud()
-    monitor = HostMonitor(int(host_id), local, Remotes(local))
+    reaper = Reaper(int(host_id), local, monitord.log)
+    monitor = HostMonitor(int(host_id), local, Remotes(local), on_survey=reaper.reap)
     loop = HostLoop(monitor, monitord, configuration.periods)
     # Without monitord there is no oned either, and a new one starts its own.
     deaf_limit = 2.0 * configuration.periods.beacon_host

@@ -1,0 +1,37 @@
+"""Our own log, for the processes that OpenNebula gives no other: ``one2one.log`` beside oned's."""
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+from one2one.driver.local import log_location
+
+_TAIL = 64 << 10
+"""Bytes at the end of it that are searched for what was written already."""
+
+
+def write(line: str) -> None:
+    """Append *line*, unless it was written lately: each process finds the same things anew.
+
+    Where there can be no log there is none: what is done is more than what is written of it.
+    """
+    path = log_location() / "one2one.log"
+    if line in _tail(path):
+        return
+    text = f"{time.strftime('%a %b %d %H:%M:%S %Y')}: {line}\n"
+    with contextlib.suppress(OSError):
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            os.write(file, text.encode(errors="replace"))
+        finally:
+            os.close(file)
+
+
+def _tail(path: Path) -> str:
+    try:
+        with path.open("rb") as log:
+            log.seek(max(0, path.stat().st_size - _TAIL))
+            return log.read().decode(errors="replace")
+    except OSError:
+        return ""
