@@ -31,6 +31,7 @@ SUBCOMMANDS = {
     "doctor": Subcommand("one2one.admin.doctor.command", "doctor", "Check everything, read-only."),
     "host": Subcommand("one2one.admin.host.command", "host", "Create, list and show hybrid hosts."),
     "install": Subcommand("one2one.admin.install.command", "install", "Install the drivers."),
+    "reap": Subcommand("one2one.admin.reap.command", "reap", "Destroy what no local VM owns."),
     "sandbox": Subcommand("one2one.sandbox.command", "sandbox", "Serve a simulated OpenNebula."),
     "show": Subcommand("one2one.admin.vm.command", "show", "Show both sides of one VM."),
     "status": Subcommand("one2one.admin.vm.command", "status", "List the hybrid VMs, both sides."),

@@ -104,20 +104,19 @@ class Reaper:
             self._write(remote, one, outcome)
         return outcomes
 
-    def others(self) -> Counter[str]:
-        """Return how many VMs of the last look carry the marks of each hybrid id."""
+    def marked(self) -> Counter[str]:
+        """Return how many VMs of the last look carry each hybrid id."""
         return Counter(found.hybrid_id for found in self._owners.values() if found)
 
     def _read_claims(self, remote: Remote, rows: Iterable[VmRow]) -> list[Claim]:
-        hybrid_id = remote.settings.hybrid_id
-        ids = {row.id for row in rows} if hybrid_id else set()
+        ids = {row.id for row in rows}
         self._owners = {id_: found for id_, found in self._owners.items() if id_ in ids}
         for vm in remote.cloud.whole_vms_by_id(ids - self._owners.keys()):
             self._owners[vm.id] = owner(vm)
         return [
             Claim(remote_id, found)
             for remote_id, found in sorted(self._owners.items())
-            if found and found.hybrid_id == hybrid_id
+            if found and found.hybrid_id == remote.settings.hybrid_id
         ]
 
     def _local_vms(self, vm_ids: Collection[int]) -> dict[int, VmSummary | None]:

@@ -72,7 +72,7 @@ def _orphans(host: HybridHost, kind: Kind, what: str) -> Finding:
         shown = [f"{one.remote_id} ({one.reason})" for one in found]
         return warning(
             f"remote VMs {what}: {some(shown)}",
-            "The IM driver destroys them after a while; or do it: onevm terminate --hard",
+            "The IM driver destroys them after a while; to see or do it now: one2one reap",
         )
     return ok("none")
 

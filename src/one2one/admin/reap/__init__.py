@@ -1,0 +1,1 @@
+"""``one2one reap``: remote VMs that no local VM owns any more."""

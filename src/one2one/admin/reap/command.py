@@ -1,0 +1,120 @@
+"""``one2one reap``."""
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import click
+
+from one2one.admin.cli import FAILED
+from one2one.admin.hosts import find_host, hybrid_hosts
+from one2one.admin.output import Output, output_options, render, table
+from one2one.admin.reap.hunt import Hunt, Row
+from one2one.driver.local import LocalCloud
+from one2one.driver.remotes import Remotes
+from one2one.hybrid.naming import HYBRID_ID
+from one2one.opennebula.errors import ConfigurationError, OneError
+from one2one.opennebula.records import Host
+
+Thing = TypeVar("Thing")
+Result = TypeVar("Result")
+
+_COLUMNS = {
+    "HOST": "host",
+    "REMOTE": "remote_id",
+    "LOCAL": "vm_id",
+    "KIND": "kind",
+    "REASON": "reason",
+    "OUTCOME": "outcome",
+}
+
+
+@click.command()
+@click.option("--host", help="The name or id of one hybrid host; without it, all of them.")
+@click.option("--dry-run", is_flag=True, help="Only list them.")
+@click.option(
+    "--en-masse", is_flag=True, help="Many that lost their local VM at once too: see below."
+)
+@click.option(
+    "--hybrid-id",
+    default="",
+    metavar="ID",
+    help="VMs with this ONE_HYBRID_ID: that of a host which was deleted. Needs --host.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output_options
+def reap(
+    output: Output, *, host: str | None, dry_run: bool, en_masse: bool, hybrid_id: str, yes: bool
+) -> None:
+    """Destroy remote VMs that no local VM owns any more.
+
+    The IM driver does so by itself, after a while. This lists them, asks, and does it at once.
+    VMs of other hosts, front-ends and drivers in the same account are never among them.
+
+    When more than three, and more than 30 % of a host's remote VMs, seem to have lost their
+    local VM, the local database may have been restored from a backup. They are left alone
+    then, unless --en-masse tells that they are to go.
+    """
+    if hybrid_id and host is None:
+        raise click.UsageError("--hybrid-id needs --host")
+    local = LocalCloud()
+    hosts = hybrid_hosts(local)
+    known = {found.template.text(HYBRID_ID) for found in hosts}
+    if hybrid_id in known - {""}:
+        raise click.UsageError(f"{HYBRID_ID} {hybrid_id} is that of a host which is there")
+    chosen = [find_host(local, host)] if host is not None else hosts
+    remotes = Remotes(local)
+    problems: list[str] = []
+
+    def begin(of: Host) -> Hunt:
+        return Hunt(local, remotes, of, hybrid_id, en_masse=en_masse)
+
+    try:
+        hunts = [hunt for of in chosen for hunt in _each(of.name, begin, of, problems)]
+        rows = [row for hunt in hunts for row in hunt.rows()]
+        if not dry_run and any(hunt.doomed for hunt in hunts):
+            _ask(rows, sum(hunt.doomed for hunt in hunts), yes=yes)
+            done = (_each(hunt.name, Hunt.destroy, hunt, problems) for hunt in hunts)
+            rows = [row for lists in done for found in lists for row in found]
+    finally:
+        remotes.close()
+        local.cloud.client.close()
+    output.print(rows, _COLUMNS)
+    for hunt in hunts:
+        _mention(hunt, known)
+    for problem in problems:
+        click.echo(problem, err=True)
+    if problems or any(row.failed for row in rows):
+        sys.exit(FAILED)
+
+
+def _each(
+    name: str, do: Callable[[Thing], Result], thing: Thing, problems: list[str]
+) -> Iterator[Result]:
+    """Yield what *do* makes of a host's *thing*; note where it fails, so that others are served."""
+    try:
+        yield do(thing)
+    except OneError as error:
+        problems.append(f"{name}: {error}")
+
+
+def _ask(rows: list[Row], doomed: int, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigurationError(
+            f"{doomed} remote VMs would be destroyed, and there is nobody to ask: stdin is no "
+            "terminal",
+            remedy="See them with --dry-run, then use --yes",
+        )
+    click.echo(render(table(rows, _COLUMNS)), nl=False, err=True)
+    click.confirm(f"Destroy {doomed} remote VMs?", abort=True, err=True)
+
+
+def _mention(hunt: Hunt, known: set[str]) -> None:
+    for hybrid_id, vms in hunt.unknown(known):
+        click.echo(
+            f"{hunt.name}: {vms} VMs in its account carry {HYBRID_ID} {hybrid_id}, of no host "
+            "here. They are another front-end's, or of a host that was deleted: --hybrid-id",
+            err=True,
+        )

@@ -1,0 +1,194 @@
+import json
+import os
+import pty
+from typing import Any
+
+import pytest
+from conftest import Clouds
+
+from one2one.opennebula.states import RUNNING, State, VmState
+from one2one.opennebula.template import Value
+from one2one.sandbox.cloud import faults
+from one2one.sandbox.frontend.handles import LocalHost, LocalVm
+
+HYBRID: dict[str, Value] = {
+    "CPU": "0.1",
+    "MEMORY": "128",
+    "PUBLIC_CLOUD": {"TYPE": "opennebula", "TEMPLATE_ID": "0"},
+}
+DONE = State(VmState.DONE)
+
+
+def deployed(clouds: Clouds, host: LocalHost) -> LocalVm:
+    vm = clouds.front_end.add_vm(HYBRID)
+    vm.deploy(host)
+    vm.wait("RUNNING")
+    assert clouds.remote.wait_for(remote_id(vm), RUNNING)
+    return vm
+
+
+def remote_id(vm: LocalVm) -> int:
+    return int(vm.deploy_id.removeprefix("opennebula-hybrid-"))
+
+
+def abandoned(clouds: Clouds, host: LocalHost) -> LocalVm:
+    vm = deployed(clouds, host)
+    vm.act("poweroff-hard")
+    vm.wait("POWEROFF")
+    vm.act("terminate-hard")
+    vm.wait("DONE")
+    return vm
+
+
+def forget(clouds: Clouds, *vms: LocalVm) -> None:
+    """Lose local VMs, as a restored database does."""
+    with clouds.front_end.clock.lock:
+        for vm in vms:
+            del clouds.front_end.pools.vms[vm.id]
+
+
+def alive(clouds: Clouds) -> set[int]:
+    return {vm.id for vm in clouds.remote.vms if vm.state != DONE}
+
+
+def listed(clouds: Clouds, *arguments: str) -> list[dict[str, Any]]:
+    rows = json.loads(clouds.output("reap", "--json", *arguments))
+    assert isinstance(rows, list)
+    return rows
+
+
+def test_a_dry_run_tells_and_does_nothing(clouds: Clouds) -> None:
+    vm = abandoned(clouds, clouds.add_host())
+    [row] = listed(clouds, "--dry-run")
+    assert row == {
+        "host": "burst1",
+        "remote_id": remote_id(vm),
+        "vm_id": vm.id,
+        "kind": "abandoned",
+        "reason": f"local VM {vm.id} is DONE",
+        "outcome": "would be destroyed",
+    }
+    assert alive(clouds) == {remote_id(vm)}
+    assert "would be destroyed" in clouds.output("reap", "--dry-run")
+
+
+def test_what_nobody_owns_is_destroyed_at_once(clouds: Clouds) -> None:
+    host = clouds.add_host()
+    kept, vm, lost = deployed(clouds, host), abandoned(clouds, host), deployed(clouds, host)
+    going = remote_id(vm), remote_id(lost)
+    forget(clouds, lost)
+    rows = listed(clouds, "--yes", "--host", "burst1")
+    assert [(row["kind"], row["outcome"]) for row in rows] == [
+        ("abandoned", "is destroyed"),
+        ("lost", "is destroyed"),
+    ]
+    for gone in going:
+        assert clouds.remote.wait_for(gone, DONE)
+    assert alive(clouds) == {remote_id(kept)}
+    assert listed(clouds, "--yes") == []
+
+
+def test_two_remote_vms_of_one_local_vm(newest: Clouds) -> None:
+    vm = deployed(newest, newest.add_host())
+    twin = newest.remote.instantiate(0, "twin")
+    twin.user_template = newest.remote.vms[remote_id(vm)].user_template
+    assert newest.remote.wait_for(twin.id, RUNNING)
+    [row] = listed(newest, "--yes")
+    assert (row["remote_id"], row["kind"]) == (twin.id, "double")
+    assert newest.remote.wait_for(twin.id, DONE)
+    assert alive(newest) == {remote_id(vm)}
+
+
+def test_what_was_left_on_a_host_that_its_vm_left(newest: Clouds) -> None:
+    host, other = newest.add_host("burst1"), newest.add_host("burst2")
+    vm = deployed(newest, host)
+    first = remote_id(vm)
+    newest.remote.faults.on(faults.http_error("404 Not Found"), "one.vm.*", times=None)
+    vm.recover("recreate")
+    vm.wait("PENDING")
+    vm.wait_for_log("CLEANUP")
+    newest.remote.faults.clear()
+    vm.deploy(other)
+    vm.wait("RUNNING")
+    [row] = listed(newest, "--yes")
+    assert (row["host"], row["remote_id"], row["kind"]) == ("burst1", first, "left behind")
+    assert newest.remote.wait_for(first, DONE)
+    assert alive(newest) == {remote_id(vm)}
+
+
+def test_a_restored_database_is_recognised_until_somebody_says_otherwise(clouds: Clouds) -> None:
+    host = clouds.add_host()
+    vms = [deployed(clouds, host) for _ in range(5)]
+    forget(clouds, *vms[1:])
+    outcomes = {row["outcome"] for row in listed(clouds, "--yes")}
+    assert outcomes == {"is left alone: many at once"}
+    assert len(alive(clouds)) == 5
+    assert len(listed(clouds, "--yes", "--en-masse")) == 4
+    for remote in (1, 2, 3, 4):
+        assert clouds.remote.wait_for(remote, DONE)
+    assert alive(clouds) == {0}
+
+
+def test_without_a_terminal_nothing_is_done_unasked(newest: Clouds) -> None:
+    vm = abandoned(newest, newest.add_host())
+    assert "--yes" in newest.failure("reap")
+    assert alive(newest) == {remote_id(vm)}
+
+
+@pytest.mark.parametrize(("answer", "status"), [(b"n\n", 255), (b"y\n", 0)])
+def test_at_a_terminal_it_asks(newest: Clouds, answer: bytes, status: int) -> None:
+    vm = abandoned(newest, newest.add_host())
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, answer)
+        done = newest.run("reap", stdin=theirs)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert "Destroy 1 remote VMs?" in done.stderr
+    assert done.returncode == status
+    assert newest.remote.wait_for(remote_id(vm), DONE) if status == 0 else alive(newest)
+
+
+def test_a_host_that_was_deleted_leaves_vms_that_can_be_named(newest: Clouds) -> None:
+    host = newest.add_host()
+    vm = abandoned(newest, host)
+    hybrid_id = host.template.text("ONE_HYBRID_ID")
+    newest.front_end.call("one.host.delete", host.id)
+    newest.add_host()
+    done = newest.run("reap", "--yes", "--csv")
+    assert done.returncode == 0
+    assert f"1 VMs in its account carry ONE_HYBRID_ID {hybrid_id}" in done.stderr
+    assert alive(newest) == {remote_id(vm)}
+    [row] = listed(newest, "--yes", "--host", "burst1", "--hybrid-id", hybrid_id)
+    assert row["outcome"] == "is destroyed"
+    assert newest.remote.wait_for(remote_id(vm), DONE)
+
+
+def test_an_id_of_another_host_is_refused(newest: Clouds) -> None:
+    host, _ = newest.add_host("burst1"), newest.add_host("burst2")
+    deployed(newest, host)
+    hybrid_id = host.template.text("ONE_HYBRID_ID")
+    done = newest.run("reap", "--host", "burst2", "--hybrid-id", hybrid_id)
+    assert done.returncode == 255
+    assert "is that of a host which is there" in done.stderr
+
+
+def test_a_remote_that_is_away_does_not_keep_the_others(newest: Clouds) -> None:
+    newest.add_host("away", ONE_ENDPOINT="http://127.0.0.1:1/RPC2")
+    vm = abandoned(newest, newest.add_host("burst1"))
+    done = newest.run("reap", "--yes")
+    assert done.returncode == 255
+    assert "is destroyed" in done.stdout
+    assert done.stderr.startswith("away: ")
+    assert newest.remote.wait_for(remote_id(vm), DONE)
+
+
+def test_what_cannot_be_destroyed_is_told(newest: Clouds) -> None:
+    vm = abandoned(newest, newest.add_host())
+    newest.remote.faults.on(faults.http_error("404 Not Found"), "one.vm.action")
+    done = newest.run("reap", "--yes", "--json")
+    assert done.returncode == 255
+    [row] = json.loads(done.stdout)
+    assert row["outcome"].startswith("could not be destroyed: one.vm.action")
+    assert alive(newest) == {remote_id(vm)}
