@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from one2one.driver.events import CapacityRead, StatesRead
 from one2one.driver.host_vms import HostVms
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote, Remotes
@@ -99,7 +100,8 @@ class HostMonitor:
 
         Raises FrontEndError, and the errors of a call to the remote: nothing was read then.
         """
-        cloud = self._opened().cloud
+        remote = self._opened()
+        cloud = remote.cloud
         if not self._complete or time.monotonic() - self._vms.read_at > _FRESH_S:
             self._vms.read()
         self._complete = False
@@ -121,6 +123,7 @@ class HostMonitor:
             for vm_id, remote_id in links.items()
             if remote_id in states
         }
+        remote.tell(StatesRead(remote.settings.host_id, states, reports))
         return [
             VmReport(vm_id, row.deploy_id, reports.get(vm_id, Report.SILENCE))
             for vm_id, row in self._vms.rows.items()
@@ -175,6 +178,7 @@ class HostMonitor:
         ]
         quotas = remote.cloud.quotas()
         self.known_capacity = host_capacity(remote.settings.capacity, *quotas, members)
+        remote.tell(CapacityRead(remote.settings.host_id, self.known_capacity))
         return self.known_capacity
 
     def survey(self) -> list[Wild]:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 
+from one2one.driver.events import Reaped
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote
 from one2one.hybrid import goals
@@ -95,6 +96,7 @@ class Reaper:
                 spared = self._spared(one, remote)
                 if not spared:
                     remote.cloud.vm_action("terminate-hard", one.remote_id)
+                    remote.tell(Reaped(self._host_id))
                 outcome = f"is left alone: {spared}" if spared else "is destroyed"
             except Unreachable:
                 raise

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass, replace
 
+from one2one.driver.events import Called, Tell, nobody
 from one2one.driver.local import LocalCloud
 from one2one.driver.roster import Roster
 from one2one.driver.watch import Watch
@@ -10,6 +11,7 @@ from one2one.hybrid.settings import Settings
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Server
+from one2one.opennebula.errors import OneError
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,15 @@ class Remote:
     cloud: Cloud
     roster: Roster
     watch: Watch
+    tell: Tell
+    """Hears of what is done with it."""
 
 
 class Remotes:
     """Every remote in use, by host. Thread-safe."""
 
-    def __init__(self, local: LocalCloud) -> None:
+    def __init__(self, local: LocalCloud, tell: Tell = nobody) -> None:
+        self._tell = tell
         self._local = local
         self._lock = threading.Lock()
         self._remotes: dict[int, Remote] = {}
@@ -62,7 +67,12 @@ class Remotes:
         """Open a remote; hosts and accounts that reach it the same way find it dead together."""
         breaker = self._breakers.setdefault((settings.endpoint, settings.proxy), Breaker())
         cloud = Cloud(server(settings), settings.session, breaker)
-        return Remote(settings, cloud, Roster(cloud), Watch(cloud))
+
+        def on_call(method: str, seconds: float, error: OneError | None) -> None:
+            self._tell(Called(settings.host_id, method, seconds, error))
+
+        cloud.client.on_call = on_call
+        return Remote(settings, cloud, Roster(cloud), Watch(cloud), self._tell)
 
 
 def server(settings: Settings) -> Server:

@@ -8,6 +8,7 @@ import contextlib
 import sys
 import threading
 
+from one2one.driver.events import Forgotten, Tell, nobody
 from one2one.driver.local import LocalCloud
 from one2one.driver.monitor import HostMonitor
 from one2one.driver.reaper import Reaper
@@ -16,7 +17,7 @@ from one2one.mad import im_messages
 from one2one.mad.host_loop import HostLoop
 from one2one.mad.im_messages import Line
 from one2one.mad.monitord import Monitord
-from one2one.mad.process import Output, take_over_stdio
+from one2one.mad.process import Output, listener, parse_arguments, take_over_stdio
 from one2one.mad.pull import pull
 from one2one.opennebula.errors import OneError
 
@@ -24,7 +25,8 @@ from one2one.opennebula.errors import OneError
 class ImDriver:
     """An IM driver at the two pipes of oned or monitord."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, tell: Tell = nobody) -> None:
+        self._tell = tell
         self._output = output
         self._pushes = False
         self._clouds: tuple[LocalCloud, Remotes] | None = None
@@ -38,7 +40,7 @@ class ImDriver:
         try:
             line = im_messages.parse_line(text)
         except OneError as error:
-            self._log("E", -1, str(error))
+            self.log("E", -1, str(error))
             return True
         match line.action:
             case "FINALIZE":
@@ -53,7 +55,7 @@ class ImDriver:
             case "STOPMONITOR" | "STOP_MONITOR":
                 self._stop(line)
             case _:
-                self._log("E", line.host_id, f"{line.action} is no action of an IM driver")
+                self.log("E", line.host_id, f"{line.action} is no action of an IM driver")
         return True
 
     def _pull(self, host_id: int) -> None:
@@ -66,7 +68,7 @@ class ImDriver:
 
     def _pull_one(self, host_id: int) -> None:
         def log(error: OneError) -> None:
-            self._log("E", host_id, f"Host {host_id}: {error}")
+            self.log("E", host_id, f"Host {host_id}: {error}")
 
         try:
             text, success = pull(self._monitor(host_id), log), True
@@ -94,12 +96,14 @@ class ImDriver:
         def run() -> None:
             with contextlib.closing(monitord):
                 loop.run()
+            self._tell(Forgotten(line.host_id))
 
         threading.Thread(target=run, name=f"host-{line.host_id}", daemon=True).start()
 
     def _stop(self, line: Line) -> None:
         self._end(line.host_id)
         self._monitors.pop(line.host_id, None)
+        self._tell(Forgotten(line.host_id))
         if line.action == "STOP_MONITOR":
             self._answer_push(line)
         else:
@@ -125,7 +129,7 @@ class ImDriver:
         """Return both sides. Not opened before INIT is answered: oned would not start."""
         if self._clouds is None:
             local = LocalCloud()
-            self._clouds = local, Remotes(local)
+            self._clouds = local, Remotes(local, self._tell)
         return self._clouds
 
     def _answer_push(self, line: Line, error: str = "") -> None:
@@ -135,14 +139,23 @@ class ImDriver:
             )
         )
 
-    def _log(self, severity: str, host_id: int, info: str) -> None:
+    def log(self, severity: str, host_id: int, info: str) -> None:
+        """Write into the log of oned or monitord."""
         self._output.write(im_messages.log(severity, host_id, info, push=self._pushes))
 
 
 def main() -> int:
     """Serve oned or monitord until it closes its end: the ``one_im_one2one`` executable."""
-    driver = ImDriver(take_over_stdio())
+    output = take_over_stdio()
+    try:
+        tell, problem = listener(parse_arguments(sys.argv[1:]).metrics)
+    except ValueError as error:
+        tell, problem = nobody, f"{error}. Going on without"
+    driver = ImDriver(output, tell)
     for line in sys.stdin.buffer:
         if not driver.handle(line.decode(errors="replace")):
             break
+        if problem and not line.startswith(b"INIT"):
+            driver.log("E", -1, problem)
+            problem = ""
     return 0

@@ -12,6 +12,8 @@ import signal
 import threading
 from dataclasses import dataclass
 
+from one2one.driver.events import Tell, nobody
+
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
@@ -19,19 +21,48 @@ class Arguments:
 
     threads: int = 15
     retries: int = 0
+    metrics: tuple[str, int] | None = None
+    """The address and port to serve Prometheus on; ours alone."""
 
 
 def parse_arguments(argv: list[str]) -> Arguments:
     """Return the options in ``ARGUMENTS`` of oned.conf; raises ValueError for a wrong one."""
     words = shlex.split(" ".join(argv))
     try:
-        options = dict(getopt.gnu_getopt(words, "t:r:l:s:w:d:pc")[0])
+        options = dict(getopt.gnu_getopt(words, "t:r:l:s:w:d:pc", ["metrics="])[0])
         threads, retries = int(options.get("-t", 15)), int(options.get("-r", 0))
+        metrics = _address(options.get("--metrics", ""))
     except (getopt.GetoptError, ValueError) as error:
         raise ValueError(f"ARGUMENTS={' '.join(words)!r}: {error}") from None
     if threads < 1 or retries < 0:
         raise ValueError(f"ARGUMENTS={' '.join(words)!r}: -t is 1 or more, -r is 0 or more")
-    return Arguments(threads, retries)
+    return Arguments(threads, retries, metrics)
+
+
+def listener(metrics: tuple[str, int] | None) -> tuple[Tell, str]:
+    """Return who counts what the driver does, and why nobody does though it was asked for."""
+    if metrics is None:
+        return nobody, ""
+    address, port = metrics
+    try:
+        from one2one.mad.metrics import serve
+
+        return serve(address, port), ""
+    except ImportError as error:
+        cause = f"{error}. Install one2one[metrics], or the package python3-prometheus-client"
+    except OSError as error:
+        cause = f"{error.strerror or error}. Choose an address and port that are free"
+    return nobody, f"--metrics {address}:{port}: {cause}. Going on without"
+
+
+def _address(text: str) -> tuple[str, int] | None:
+    """Return the parts of ``ADDRESS:PORT``; raises ValueError."""
+    if not text:
+        return None
+    address, _, port = text.rpartition(":")
+    if not address or not port.isdecimal() or not 0 < int(port) < 2**16:
+        raise ValueError(f"--metrics is ADDRESS:PORT, not {text}")
+    return address.strip("[]"), int(port)
 
 
 class Output:

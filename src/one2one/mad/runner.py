@@ -21,7 +21,7 @@ class Task:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.asked = time.monotonic()
+        self.arrived = self.asked = time.monotonic()
         """When the task arrived; infinite if another of its VM was under way then."""
         self.remote: Remote | None = None
         self.steps: Steps | None = None

@@ -3,15 +3,17 @@
 import contextlib
 import sys
 import threading
+import time
 
 from one2one.driver.attempts import start
+from one2one.driver.events import Operated, Tell, nobody
 from one2one.driver.lifecycle import OPERATIONS, unsupported
 from one2one.driver.local import LocalCloud
 from one2one.driver.operation import Wait, explain
 from one2one.driver.remotes import Remote, Remotes
 from one2one.mad import messages
 from one2one.mad.messages import Generation, Line
-from one2one.mad.process import Arguments, Output, parse_arguments, take_over_stdio
+from one2one.mad.process import Arguments, Output, listener, parse_arguments, take_over_stdio
 from one2one.mad.runner import Runner, Task
 from one2one.opennebula.errors import OneError
 
@@ -19,7 +21,8 @@ from one2one.opennebula.errors import OneError
 class VmmDriver:
     """A VMM driver at oned's two pipes."""
 
-    def __init__(self, output: Output, arguments: Arguments) -> None:
+    def __init__(self, output: Output, arguments: Arguments, tell: Tell = nobody) -> None:
+        self._tell = tell
         self._output = output
         self._retries = arguments.retries
         self._runner = Runner(arguments.threads, self._advance)
@@ -105,13 +108,15 @@ class VmmDriver:
         with self._lock:
             if self._clouds is None:
                 local = LocalCloud()
-                self._clouds = local, Remotes(local)
+                self._clouds = local, Remotes(local, self._tell)
             return self._clouds
 
     def _end(self, task: Task, *, success: bool, info: str) -> None:
         with task.answering:
             if not task.cancelled:
-                self._answer(task.request.action, task.request.vm.id, success=success, info=info)
+                action, host_id = task.request.action, task.request.placement.host_id
+                self._answer(action, task.request.vm.id, success=success, info=info)
+                self._tell(Operated(host_id, action, time.monotonic() - task.arrived, success))
 
     def _answer(self, action: str, vm_id: int, *, success: bool, info: str) -> None:
         self._output.write(messages.answer(action, vm_id, success=success, info=info))
@@ -125,7 +130,9 @@ def main() -> int:
         arguments = parse_arguments(sys.argv[1:])
     except ValueError as error:
         problem, arguments = f"{error}. Using -t 15 -r 0", Arguments()
-    driver = VmmDriver(output, arguments)
+    tell, unheard = listener(arguments.metrics)
+    problem = problem or unheard
+    driver = VmmDriver(output, arguments, tell)
     for line in sys.stdin.buffer:
         if not driver.handle(line.decode(errors="replace").rstrip("\r\n")):
             break

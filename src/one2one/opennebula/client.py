@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from one2one.opennebula import rpc
@@ -11,6 +12,14 @@ from one2one.opennebula.errors import ConfigurationError, OneError, Unreachable
 
 _READING = (".info", ".infoset", ".infoextended", ".monitoring", ".version", ".config")
 """Endings of the calls that change nothing: they may be sent again blindly."""
+
+
+OnCall = Callable[[str, float, OneError | None], object]
+"""Hears of a call when it has ended: its name, the seconds it took, and its error."""
+
+
+def _unheard(_method: str, _seconds: float, _error: OneError | None) -> None:
+    pass
 
 
 class Client:
@@ -35,6 +44,7 @@ class Client:
         self._free = threading.Semaphore(server.max_connections)
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
+        self.on_call: OnCall = _unheard
 
     def call(self, method: str, *arguments: rpc.Argument) -> str | int:
         """Return the result of *method*, whose *arguments* follow the session.
@@ -42,12 +52,16 @@ class Client:
         A call that only reads, and met a connection which the cloud had closed, is sent once
         more. Raises the errors of ``opennebula.errors``, with the call and the endpoint.
         """
+        began = time.monotonic()
         try:
             body = rpc.request(method, self._session, arguments)
-            return rpc.result(self._post(body, repeatable=method.endswith(_READING)))
+            answer = rpc.result(self._post(body, repeatable=method.endswith(_READING)))
         except OneError as error:
             error.call, error.endpoint = method, self.server.endpoint
+            self.on_call(method, time.monotonic() - began, error)
             raise
+        self.on_call(method, time.monotonic() - began, None)
+        return answer
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -1,0 +1,75 @@
+"""What the drivers tell of their work, for whoever counts it (``mad.metrics``).
+
+``Remotes`` is given one listener, and hands it on with each ``Remote``. It is called in whatever
+thread the thing happened in, so it must be thread-safe and quick, and must not raise.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from one2one.hybrid.capacity import HostCapacity
+from one2one.hybrid.mirror import Report
+from one2one.opennebula.errors import OneError
+from one2one.opennebula.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A call to the remote came to its end."""
+
+    host_id: int
+    method: str
+    seconds: float
+    error: OneError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Operated:
+    """oned was answered."""
+
+    host_id: int
+    action: str
+    seconds: float
+    """Since oned asked, waits for other actions of the VM included."""
+    success: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StatesRead:
+    """The states of a host's VMs were read on both sides."""
+
+    host_id: int
+    states: Mapping[int, State]
+    """Those in the remote cloud, by the ids there."""
+    reports: Mapping[int, Report]
+    """What the local cloud is told, by the ids here: SILENCE where there is nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityRead:
+    """What the host offers was read."""
+
+    host_id: int
+    capacity: HostCapacity
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """A remote VM without a local VM was destroyed."""
+
+    host_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The host is no longer monitored."""
+
+    host_id: int
+
+
+Event = Called | Operated | StatesRead | CapacityRead | Reaped | Forgotten
+Tell = Callable[[Event], object]
+
+
+def nobody(_: Event) -> None:
+    """Count nothing."""

@@ -1,0 +1,250 @@
+"""What Prometheus reads from real driver processes, and what contrib/ makes of it."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.request import urlopen
+
+import promql_parser
+import pytest
+import yaml
+from burst import DRIVER, TEMPLATE
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from one2one.sandbox.cloud.cloud import Cloud
+from one2one.sandbox.frontend.frontend import FrontEnd
+from one2one.sandbox.frontend.handles import LocalHost, LocalVm
+from one2one.sandbox.frontend.monitoring import Settings
+
+IM_DRIVER = str(Path(sys.executable).with_name("one_im_one2one"))
+CONTRIB = Path(__file__).parents[2] / "contrib"
+QUICK = Settings(interval=1, timer=1, beacon_host=1, state_vm=1, monitor_host=1, monitor_vm=1)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Metered:
+    """Both sides, and the ports of both drivers."""
+
+    cloud: Cloud
+    frontend: FrontEnd
+    host: LocalHost
+    vmm_port: int
+    im_port: int
+
+    def read(self, port: int) -> dict[str, Metric]:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+        return {family.name: family for family in text_string_to_metric_families(text)}
+
+    def value(self, port: int, name: str, **labels: str) -> float:
+        """The sum of the samples of that name with at least these labels."""
+        wanted = (labels | {"one_host_id": str(self.host.id)}).items()
+        return sum(
+            sample.value
+            for family in self.read(port).values()
+            for sample in family.samples
+            if sample.name == f"opennebula_hybrid_{name}" and wanted <= sample.labels.items()
+        )
+
+    def wait_value(self, expected: float, port: int, name: str, **labels: str) -> None:
+        """Visit again and again, as Prometheus does, until the value is there."""
+        deadline = time.monotonic() + 30
+        while (found := self.value(port, name, **labels)) != expected:
+            assert time.monotonic() < deadline, f"{name} is {found}, not {expected}"
+            time.sleep(0.05)
+
+    def running(self) -> LocalVm:
+        vm = self.frontend.add_vm(TEMPLATE)
+        vm.deploy(self.host)
+        vm.wait("RUNNING")
+        return vm
+
+
+@contextmanager
+def metered(generation: str = "6.10") -> Iterator[Metered]:
+    vmm_port, im_port = free_port(), free_port()
+    with (
+        Cloud(generation) as cloud,
+        FrontEnd(
+            generation,
+            driver=[DRIVER],
+            im_driver=[IM_DRIVER],
+            arguments=f"-t 15 -r 0 --metrics 127.0.0.1:{vmm_port} one",
+            im_arguments=f"--metrics 127.0.0.1:{im_port} one",
+            settings=QUICK,
+        ) as frontend,
+    ):
+        host = frontend.add_host(
+            "burst1",
+            ONE_ENDPOINT=cloud.endpoint,
+            ONE_USER=cloud.user,
+            ONE_PASSWORD=cloud.password,
+            ONE_CAPACITY={"CPU": "400", "MEMORY": "2048"},
+        )
+        yield Metered(cloud, frontend, host, vmm_port, im_port)
+
+
+@pytest.fixture(scope="module")
+def met() -> Iterator[Metered]:
+    with metered() as both:
+        yield both
+
+
+def test_operations_are_counted_by_action_and_answer(met: Metered) -> None:
+    vm = met.running()
+    before = met.value(met.vmm_port, "operations_total", action="SHUTDOWN", result="SUCCESS")
+    vm.act("poweroff")
+    vm.wait("POWEROFF")
+    after = before + 1
+    met.wait_value(after, met.vmm_port, "operations_total", action="SHUTDOWN", result="SUCCESS")
+    met.wait_value(after, met.vmm_port, "operation_duration_seconds_count", action="SHUTDOWN")
+    failed = met.value(met.vmm_port, "operations_total", action="DEPLOY", result="FAILURE")
+    refused = met.frontend.add_vm(TEMPLATE | {"PUBLIC_CLOUD": {"TYPE": "ec2"}})
+    refused.deploy(met.host)
+    refused.wait("BOOT_FAILURE")
+    met.wait_value(failed + 1, met.vmm_port, "operations_total", action="DEPLOY", result="FAILURE")
+
+
+def test_calls_are_counted_by_result_and_timed(met: Metered) -> None:
+    made = {"call": "one.template.instantiate"}
+    before = met.value(met.vmm_port, "calls_total", **made, result="ok")
+    met.running()
+    assert met.value(met.vmm_port, "calls_total", **made, result="ok") == before + 1
+    met.cloud.owner.group.creates_templates = False
+    vm = met.frontend.add_vm(TEMPLATE)
+    vm.deploy(met.host)
+    vm.wait("BOOT_FAILURE")
+    met.cloud.owner.group.creates_templates = True
+    assert met.value(met.vmm_port, "calls_total", **made, result="not_authorized") == 1
+    assert met.value(met.vmm_port, "call_duration_seconds_count", **made) == before + 2
+
+
+def test_the_host_and_its_vms_are_shown_as_monitoring_reads_them(met: Metered) -> None:
+    alive = sum(str(vm.state) == "RUNNING" for vm in met.cloud.vms)
+    vm = met.running()
+    met.wait_value(alive + 1, met.im_port, "vms", state="RUNNING")
+    met.wait_value(400, met.im_port, "cpu_total_ratio")
+    met.wait_value(2048 * 2**20, met.im_port, "mem_total_bytes")
+    met.wait_value(1, met.im_port, "remote_up")
+    met.cloud.act(int(vm.deploy_id.rpartition("-")[2]), "poweroff-hard")
+    vm.wait("POWEROFF")
+    met.wait_value(alive, met.im_port, "vms", state="RUNNING")
+    met.wait_value(0, met.im_port, "vms_out_of_step")
+    assert met.value(met.im_port, "state_lag_seconds_count") >= 1
+
+
+def test_an_outage_is_shown_and_a_deleted_host_is_not() -> None:
+    with metered() as both:
+        both.wait_value(1, both.im_port, "remote_up")
+        both.cloud.server.stop()
+        both.wait_value(0, both.im_port, "remote_up")
+        assert both.value(both.im_port, "calls_total", result="unreachable") > 0
+        both.frontend.call("one.host.delete", both.host.id)
+        both.wait_value(0, both.im_port, "states_read_timestamp_seconds")
+
+
+def test_the_oldest_monitoring_is_counted_too() -> None:
+    with metered("5.10") as both:
+        both.running()
+        both.wait_value(1, both.im_port, "vms", state="RUNNING")
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [("--metrics nonsense", "--metrics is ADDRESS:PORT"), ("--metrics 192.0.2.1:9", "Going on")],
+)
+def test_what_does_not_work_is_one_line_and_the_drivers_go_on(option: str, said: str) -> None:
+    with (
+        Cloud("6.10") as cloud,
+        FrontEnd(
+            "6.10",
+            driver=[DRIVER],
+            im_driver=[IM_DRIVER],
+            arguments=f"{option} one",
+            im_arguments=f"{option} one",
+        ) as frontend,
+    ):
+        host = frontend.add_host(
+            "burst1",
+            ONE_ENDPOINT=cloud.endpoint,
+            ONE_USER=cloud.user,
+            ONE_PASSWORD=cloud.password,
+        )
+        host.wait("MONITORED")
+        vm = frontend.add_vm(TEMPLATE)
+        vm.deploy(host)
+        vm.wait("RUNNING")
+        frontend.wait_for_log(said)
+
+
+def test_without_the_library_the_driver_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "prometheus_client.py").write_text("raise ImportError('no prometheus_client')\n")
+    done = subprocess.run(
+        [DRIVER, "--metrics 127.0.0.1:1 one"],
+        input=b"INIT\nDRIVER_CANCEL  0 -\nFINALIZE\n",
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.startswith(b"INIT SUCCESS\n")
+    assert b"LOG E -1 --metrics 127.0.0.1:1: no prometheus_client. Install" in done.stdout
+
+
+def expressions() -> dict[str, str]:
+    """Every PromQL expression in contrib/, by where it is."""
+    found: dict[str, str] = {}
+    rules = yaml.safe_load((CONTRIB / "prometheus/rules.yml").read_text())
+    for group in rules["groups"]:
+        found |= {rule["alert"]: rule["expr"] for rule in group["rules"]}
+    dashboard = json.loads((CONTRIB / "grafana/one2one.json").read_text())
+    for panel in dashboard["panels"]:
+        found |= {f"{panel['title']} {t['refId']}": t["expr"] for t in panel["targets"]}
+    for variable in dashboard["templating"]["list"][1:]:
+        found[variable["name"]] = variable["query"]["query"].split("(")[1].split(",")[0]
+    return found
+
+
+def selectors(node: object) -> Iterator[tuple[str, set[str]]]:
+    """Each metric that an expression reads, with the labels that it looks at."""
+    if isinstance(node, promql_parser.VectorSelector):
+        yield str(node.name), {matcher.name for matcher in node.matchers.matchers}
+    for name in dir(node):
+        if name in ("expr", "lhs", "rhs", "vector_selector"):
+            yield from selectors(getattr(node, name))
+    for argument in getattr(node, "args", ()):
+        yield from selectors(argument)
+
+
+def test_dashboard_and_alerts_use_what_the_drivers_export(met: Metered) -> None:
+    """Every name and label, and nothing exported is left unused."""
+    met.running().act("poweroff")
+    met.running()
+    alive = sum(str(vm.state) == "RUNNING" for vm in met.cloud.vms)
+    met.wait_value(alive, met.im_port, "vms", state="RUNNING")
+    exported: dict[str, set[str]] = {}
+    families = [*met.read(met.vmm_port).values(), *met.read(met.im_port).values()]
+    for family in families:
+        exported.setdefault(f"{family.name}_total", set())
+        for sample in family.samples:
+            exported.setdefault(sample.name, set()).update(sample.labels)
+    used = set()
+    for where, expression in expressions().items():
+        for name, labels in selectors(promql_parser.parse(expression)):
+            assert name in exported, f"{where}: nobody exports {name}"
+            assert labels <= exported[name] | {"one_host_id", "job"}, f"{where}: {labels} of {name}"
+            used.add(name)
+    ours = {family.name for family in families if family.name.startswith("opennebula_hybrid_")}
+    assert not [name for name in ours if not any(u.startswith(name) for u in used)]
