@@ -152,6 +152,7 @@ def test_an_outage_is_shown_and_a_deleted_host_is_not() -> None:
         both.cloud.server.stop()
         both.wait_value(0, both.im_port, "remote_up")
         assert both.value(both.im_port, "calls_total", result="unreachable") > 0
+        both.wait_value(1, both.im_port, "remote_rests")
         both.frontend.call("one.host.delete", both.host.id)
         both.wait_value(0, both.im_port, "states_read_timestamp_seconds")
 

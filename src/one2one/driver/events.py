@@ -9,8 +9,17 @@ from dataclasses import dataclass
 
 from one2one.hybrid.capacity import HostCapacity
 from one2one.hybrid.mirror import Report
+from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The remote that a host stands for is another one, or the first."""
+
+    host_id: int
+    breaker: Breaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,7 @@ class Forgotten:
     host_id: int
 
 
-Event = Called | Operated | StatesRead | CapacityRead | Reaped | Forgotten
+Event = Opened | Called | Operated | StatesRead | CapacityRead | Reaped | Forgotten
 Tell = Callable[[Event], object]
 
 

@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass, replace
 
-from one2one.driver.events import Called, Tell, nobody
+from one2one.driver.events import Called, Opened, Tell, nobody
 from one2one.driver.local import LocalCloud
 from one2one.driver.roster import Roster
 from one2one.driver.watch import Watch
@@ -72,6 +72,7 @@ class Remotes:
             self._tell(Called(settings.host_id, method, seconds, error))
 
         cloud.client.on_call = on_call
+        self._tell(Opened(settings.host_id, breaker))
         return Remote(settings, cloud, Roster(cloud), Watch(cloud), self._tell)
 
 

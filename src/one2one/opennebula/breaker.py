@@ -38,6 +38,11 @@ class Breaker:
             self._rests_until = now + REST_S
             return True
 
+    def rests(self, now: float) -> bool:
+        """Tell whether calls fail at once, for now."""
+        with self._lock:
+            return self._failures >= FAILURES and now < self._rests_until
+
     def failed(self, error: Unreachable, now: float) -> None:
         """Note a call without an answer."""
         with self._lock:
