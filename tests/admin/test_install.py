@@ -1,5 +1,6 @@
 import os
 import pty
+import re
 import resource
 import subprocess
 from collections.abc import Callable
@@ -110,6 +111,25 @@ def test_a_second_run_changes_nothing(tmp_path: Path, mode: str) -> None:
     first = front_end.tree()
     assert "Already installed" in install(front_end, mode)
     assert front_end.tree() == first
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_changed_arguments_survive_the_next_run(tmp_path: Path, mode: str) -> None:
+    front_end = packaged(tmp_path, "6.10")
+    install(front_end, mode)
+    for configuration in (front_end.etc / "oned.conf", im_configuration(front_end)):
+        changed = re.sub(
+            r'(ARGUMENTS += ")([^"]*one")',
+            r"\1--metrics 127.0.0.1:9927 \2",
+            configuration.read_text(),
+        )
+        configuration.write_text(changed)
+    before = front_end.tree()
+    assert "Already installed" in install(front_end, mode)
+    assert front_end.tree() == before
+    other = next(known for known in MODES if known != mode)
+    install(front_end, other)
+    assert "--metrics" not in driver(front_end.etc / "oned.conf", "VM_MAD")["ARGUMENTS"]
 
 
 @pytest.mark.parametrize("mode", MODES)

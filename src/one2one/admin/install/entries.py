@@ -61,9 +61,9 @@ def oned_conf(source: str, layout: Layout, mode: Mode) -> str:
     """Return oned.conf with the drivers; raises ConfigurationError and ProtocolError."""
     before_monitord = layout.monitord_conf is None
     clean = without_block(source)
-    entries = {"VM_MAD": _vm_mad(layout, mode)}
+    entries = {"VM_MAD": _vm_mad(source, layout, mode)}
     if before_monitord:
-        entries["IM_MAD"] = _im_mad(mode, "")
+        entries["IM_MAD"] = _im_mad(source, mode, "")
     entries = _wanted(clean, entries, mode)
     if layout.version >= (5, 10) and not encrypts_password(clean):
         entries["HOST_ENCRYPTED_ATTR"] = _ENCRYPTED
@@ -73,7 +73,7 @@ def oned_conf(source: str, layout: Layout, mode: Mode) -> str:
 def monitord_conf(source: str, mode: Mode) -> str:
     """Return monitord.conf with the IM driver; raises ConfigurationError and ProtocolError."""
     clean = without_block(source)
-    entries = {"IM_MAD": _im_mad(mode, ",\n    THREADS       = 0")}
+    entries = {"IM_MAD": _im_mad(source, mode, ",\n    THREADS       = 0")}
     return _with(clean, _wanted(clean, entries, mode))
 
 
@@ -96,12 +96,22 @@ def _with(clean: str, entries: dict[str, str]) -> str:
     return with_block(clean, "\n".join(entries.values()), tuple(entries))
 
 
-def _vm_mad(layout: Layout, mode: Mode) -> str:
+def _arguments(source: str, kind: str, executable: str) -> str:
+    """Return the ARGUMENTS that an entry of ours has, which an administrator may have changed."""
+    for mad in mads(source):
+        if mad.is_ours and mad.kind == kind and mad.vector.get("EXECUTABLE") == executable:
+            return mad.vector.get("ARGUMENTS", "")
+    return ""
+
+
+def _vm_mad(source: str, layout: Layout, mode: Mode) -> str:
     executable, arguments = _VMM[mode]
+    arguments = _arguments(source, "VM_MAD", executable) or arguments
     more = _IMPORTED if layout.version < (7,) else ""
     return _VM_MAD.format(driver=DRIVER, executable=executable, arguments=arguments, more=more)
 
 
-def _im_mad(mode: Mode, more: str) -> str:
+def _im_mad(source: str, mode: Mode, more: str) -> str:
     executable, arguments = _IM[mode]
+    arguments = _arguments(source, "IM_MAD", executable) or arguments
     return _IM_MAD.format(driver=DRIVER, executable=executable, arguments=arguments, more=more)
