@@ -1,0 +1,69 @@
+"""What the pages say of each other, of the command, and of the code."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+from pages import PAGES, ROOT, anchors, commands, links, name
+
+from one2one.admin.cli import commands as one2one
+from one2one.hybrid import attributes_page
+
+_SHELL = ("|", ">", "<", ";", "&&", "#")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in links(page):
+        if link.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{link} does not exist"
+        if anchor:
+            assert anchor in anchors(target), f"{target.name} has no heading for #{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_every_command_could_be_run(page: Path) -> None:
+    for line in commands(page):
+        words = shlex.split(line) if re.search(r"(^|[ /])one2one ", f"{line} ") else []
+        while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
+            del words[0]
+        if words and words[0].rpartition("/")[2] == "one2one":
+            end = next((i for i, word in enumerate(words) if word in _SHELL), len(words))
+            _parse(line, one2one, words[1:end])
+
+
+def _parse(line: str, command: click.Command, words: list[str]) -> None:
+    """Fail unless *command* knows these words: its subcommands, options and arguments."""
+    context = click.Context(command)
+    try:
+        _, rest, _ = command.make_parser(context).parse_args(words)
+    except click.UsageError as error:
+        pytest.fail(f"{line}: {error.message}")
+    if not isinstance(command, click.Group):
+        assert not rest, f"{line}: {rest} is too much"
+        return
+    if rest:
+        subcommand = command.get_command(context, rest[0])
+        assert subcommand is not None, f"{line}: there is no {rest[0]}"
+        _parse(line, subcommand, rest[1:])
+
+
+def test_the_table_of_host_attributes_is_current() -> None:
+    page = (ROOT / "docs/configuration.md").read_text()
+    assert attributes_page.render() in page, "see: python -m one2one.hybrid.attributes_page"
+
+
+def test_every_page_can_be_found_from_the_readme() -> None:
+    found, todo = set[Path](), [ROOT / "README.md"]
+    while todo:
+        page = todo.pop()
+        if page in found or page.suffix != ".md":
+            continue
+        found.add(page)
+        todo += [(page.parent / link.partition("#")[0]).resolve() for link in links(page)]
+    assert set(PAGES) <= found
