@@ -1,6 +1,7 @@
 """The whole life of a VM, through a real driver process, on every generation and both ways."""
 
 from collections.abc import Callable
+from itertools import permutations
 
 import pytest
 from burst import GENERATIONS, WAYS, Burst, burst
@@ -51,7 +52,7 @@ def test_a_vm_lives_through_every_operation(generation: str, way: str) -> None:
         assert vm.error == ""
 
 
-@pytest.mark.parametrize(("generation", "profile"), [("5.10", "7.2"), ("7.2", "5.10")])
+@pytest.mark.parametrize(("generation", "profile"), [*permutations(GENERATIONS, 2)])
 def test_the_two_clouds_may_be_of_different_releases(generation: str, profile: str) -> None:
     with burst(generation, profile=profile, delay=0.02) as both:
         vm = both.running(CONTEXT={"GREETING": "hello world"})
