@@ -24,7 +24,9 @@ def test_every_quoted_message_is_one_of_the_code(page: object) -> None:
 def test_messages_in_tables_are_those_of_the_code() -> None:
     """Those of a table whose first column is called *message* or PROBLEM."""
     text = (ROOT / "docs/operations.md").read_text()
-    tables = re.findall(r"^\| (?:message|PROBLEM) \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE)
+    tables = re.findall(
+        r"^\| (?:message|PROBLEM) \|.*\n\|[-|]+\|\n((?:\|.*\n)+)", text, re.MULTILINE
+    )
     rows = [row.split("|")[1].strip() for table in tables for row in table.splitlines()]
     quoted = [row.strip("`") for row in rows if row != "a message"]
     assert len(quoted) > 10
@@ -52,9 +54,15 @@ def _patterns() -> list[re.Pattern[str]]:
     for path in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             parts = node.values if isinstance(node, ast.JoinedStr) else [node]
-            texts = [p.value if isinstance(p, ast.Constant) else None for p in parts]
-            if all(text is None or isinstance(text, str) for text in texts):
-                letters = sum(len(re.findall(r"[a-zA-Z]", text)) for text in texts if text)
-                if letters >= _SHORTEST:
-                    patterns.add("".join(_ANYTHING if t is None else re.escape(t) for t in texts))
+            texts = [_text(part) for part in parts]
+            letters = sum(len(re.findall(r"[a-zA-Z]", text)) for text in texts if text)
+            if letters >= _SHORTEST:
+                patterns.add("".join(_ANYTHING if t is None else re.escape(t) for t in texts))
     return [re.compile(pattern.removesuffix(r"\.")) for pattern in patterns]
+
+
+def _text(part: ast.AST) -> str | None:
+    """Return what a part of a text says, None where a value will stand."""
+    if isinstance(part, ast.Constant) and isinstance(part.value, str):
+        return part.value
+    return None

@@ -122,7 +122,7 @@ class ImDriver:
 
     def _new_monitor(self, host_id: int) -> HostMonitor:
         local, remotes = self._opened()
-        reaper = Reaper(host_id, local, lambda line: self._log("I", host_id, line))
+        reaper = Reaper(host_id, local, lambda line: self.log("I", host_id, line))
         return HostMonitor(host_id, local, remotes, on_survey=reaper.reap)
 
     def _opened(self) -> tuple[LocalCloud, Remotes]:
