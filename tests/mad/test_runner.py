@@ -61,7 +61,7 @@ class Work:
 
 
 @given(st.lists(steps, max_size=40), st.integers(1, 6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_interleaving_keeps_each_vms_order(
     asked: list[tuple[int, str, int | None]], threads: int
 ) -> None:
