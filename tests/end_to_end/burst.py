@@ -72,6 +72,13 @@ class Burst:
             assert begun.acquire(timeout=30), "no round"
         self.cloud.faults.rules.remove(rule)
 
+    @contextmanager
+    def second_cloud(self, **attributes: Value) -> Iterator["Burst"]:
+        """Give another cloud for the same front-end, by another host of it."""
+        with Cloud(self.cloud.oned.profile.name) as cloud:
+            host = self.frontend.add_host("burst2", **of_the_host(cloud) | attributes)
+            yield Burst(cloud, self.frontend, host)
+
     def alive(self) -> list[int]:
         """Return the ids of the remote VMs that are not DONE."""
         return [vm.id for vm in self.cloud.vms if vm.state != STATES["DONE"]]

@@ -6,7 +6,8 @@
     STATE_VM       both clouds' states of these VMs; this tells whether the remote lives
     MONITOR_VM     what they use
     MONITOR_HOST   the remote's quotas, and the whole account
-    SYSTEM_HOST    nothing more; sent as well where the host's capacity is another
+    SYSTEM_HOST    nothing more; sent as well where the capacity, or what may be imported, is
+                   another
 
 A remote that cannot be read is silence at first, then an error of the host (``hybrid.outage``),
 and the first good reading makes everything due at once: only a SYSTEM_HOST takes a host out of
@@ -154,14 +155,15 @@ class HostLoop:
 
     def _host(self, due: set[str]) -> None:
         """Send what tells of the host, by a reading that is as fresh as MONITOR_HOST."""
-        known = self._monitor.known_capacity
+        known, wilds = self._monitor.known_capacity, self._wilds
         if "MONITOR_HOST" in due or known is None:
             self._read_capacity()
             self._survey()
         capacity = self._monitor.known_capacity
         if capacity is None:
             return
-        if "SYSTEM_HOST" in due or known is None or capacity.total != known.total:
+        is_new = known is None or capacity.total != known.total or wilds != self._wilds
+        if "SYSTEM_HOST" in due or is_new:
             self._send("SYSTEM_HOST", im_texts.system_host(capacity, self._wilds))
         if "MONITOR_HOST" in due:
             self._send("MONITOR_HOST", im_texts.monitor_host(capacity))

@@ -1,0 +1,163 @@
+"""The monitoring script as OpenNebula's ``run_monitord_client`` runs it, and what it leaves."""
+
+import fcntl
+import os
+import subprocess
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from burst import Burst, burst
+from ear import Ear
+
+from one2one.mad.im_messages import Configuration, Periods
+from one2one.mad.monitord import Monitord
+from one2one.mad.scripts.layout import write
+
+
+class Client:
+    """The script, and the process of it that reports on a host."""
+
+    def __init__(self, both: Burst, remotes: Path) -> None:
+        write(remotes)
+        self._script = remotes / "im" / "one.d" / "one2one_control.sh"
+        self._environment = both.frontend.home.environment(both.frontend.endpoint)
+        self.pid_file = both.frontend.home.var / ".one2one-monitor-0.pid"
+
+    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self._script, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=self._environment,
+            check=False,
+        )
+
+    def start(self, ear: Ear, *, encoded: bool = True) -> None:
+        """Start it; the script's output is read to its end, as the stock shell does."""
+        stdin = ear.configuration()
+        if encoded:
+            stdin = b64encode(stdin.encode()).decode() + "\n"
+        done = self.run("one", "0", "burst1", stdin=stdin)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+    def pid(self) -> int:
+        return int(self.pid_file.read_text())
+
+    @contextmanager
+    def ends(self) -> Iterator[None]:
+        """Wait at the end until the process that runs now has ended, which unlocks its file."""
+        file = os.open(self.pid_file, os.O_RDWR)
+        try:
+            yield
+            fcntl.flock(file, fcntl.LOCK_EX)
+        finally:
+            os.close(file)
+
+
+@contextmanager
+def client(tmp_path: Path) -> Iterator[tuple[Burst, Client]]:
+    with burst() as both:
+        made = Client(both, tmp_path)
+        try:
+            yield both, made
+        finally:
+            made.run("stop", "one", "0", "burst1")
+
+
+@pytest.mark.parametrize("encoded", [True, False])
+def test_it_survives_its_parent_and_ends_when_it_is_told_to(encoded: bool, tmp_path: Path) -> None:
+    with Ear() as ear, client(tmp_path) as (_, made):
+        made.start(ear, encoded=encoded)
+        for _ in range(2):
+            ear.next("SYSTEM_HOST")
+        with made.ends():
+            done = made.run("stop", "one", "0", "burst1")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert not made.pid_file.exists()
+        assert made.run("stop", "one", "0", "burst1").returncode == 0
+
+
+def test_a_new_one_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
+    with Ear() as old, Ear() as new, client(tmp_path) as (_, made):
+        made.start(old)
+        old.first("SYSTEM_HOST")
+        first = made.pid()
+        made.start(new)
+        new.first("SYSTEM_HOST")
+        assert made.pid() != first
+        old.forget()
+        new.next("SYSTEM_HOST")
+        new.next("SYSTEM_HOST")
+        assert old.lines == []
+        assert made.pid_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_it_ends_when_monitord_is_gone(tmp_path: Path) -> None:
+    with Ear() as ear, client(tmp_path) as (_, made):
+        made.start(ear)
+        ear.first("SYSTEM_HOST")
+        with made.ends():
+            ear.stop()
+        assert not made.pid_file.exists()
+
+
+def test_it_ends_when_all_of_the_front_end_is_gone(tmp_path: Path) -> None:
+    with Ear() as ear, client(tmp_path) as (both, made):
+        made.start(ear)
+        ear.first("SYSTEM_HOST")
+        with made.ends():
+            both.frontend.server.stop()
+            ear.stop()
+        both.frontend.server.start()
+
+
+def test_it_ends_with_its_host(tmp_path: Path) -> None:
+    with Ear() as ear, client(tmp_path) as (both, made):
+        made.start(ear)
+        ear.first("SYSTEM_HOST")
+        with made.ends():
+            both.frontend.call("one.host.delete", 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "words"),
+    [
+        (("one", "0", "burst1"), "%%%", "stdin is neither XML nor base64"),
+        (("one", "0", "burst1"), "", "not XML"),
+        (("one", "0", "burst1"), "<A", "not XML"),
+        (("one",), "", "run with 1 arguments. OpenNebula runs this: see IM_MAD"),
+    ],
+)
+def test_a_wrong_start_is_one_clear_line(
+    arguments: tuple[str, ...], stdin: str, words: str, tmp_path: Path
+) -> None:
+    with client(tmp_path) as (_, made):
+        done = made.run(*arguments, stdin=stdin)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert words in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_probes_fail_as_the_shells_up_to_6_0_understand(tmp_path: Path) -> None:
+    with client(tmp_path) as (both, made):
+        both.host.update(ONE_USER="")
+        done = made.run("one", "/var/lib/one/datastores", "4124", "20", "0", "burst1")
+        assert done.returncode == 1
+        first, line, last = done.stderr.splitlines()
+        assert (first, last) == ("ERROR MESSAGE --8<------", "ERROR MESSAGE ------>8--")
+        assert "host burst1 has no ONE_USER" in line
+
+
+def test_a_message_too_long_for_a_datagram_arrives_whole() -> None:
+    with Ear() as ear:
+        monitord = Monitord(0, Configuration("127.0.0.1", ear.port, "", Periods()))
+        for size in (100, 40_000, 300_000):
+            text = os.urandom(size).hex()
+            monitord.send("MONITOR_VM", text)
+            assert ear.first("MONITOR_VM").text == text
+            ear.forget()
+        monitord.close()

@@ -1,0 +1,135 @@
+"""A remote, a driver or a front-end goes away and comes back: nothing is invented meanwhile."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from burst import GENERATIONS, WAYS, Burst, burst, monitored
+
+from one2one.sandbox.cloud import faults
+from one2one.sandbox.frontend.mad import Mad
+
+UP = ("MONITORED", "MONITORING_MONITORED")
+QUICK = "1"
+"""ONE_OUTAGE_GRACE, in seconds."""
+
+
+def is_back(both: Burst) -> bool:
+    return both.frontend.pools.wait_for(lambda: both.host.state in UP, 30)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_an_outage_is_an_error_of_the_host_and_ends_by_itself(generation: str, way: str) -> None:
+    with burst(generation, way, monitoring=monitored(generation), ONE_OUTAGE_GRACE=QUICK) as both:
+        assert is_back(both)
+        vms = [both.running(), both.running()]
+        both.cloud.server.stop()
+        both.host.wait("ERROR")
+        assert "cannot connect" in both.host.error
+        assert both.cloud.endpoint in both.host.error
+        for vm in vms:
+            vm.wait("UNKNOWN")
+        both.frontend.clock.jump(3600)
+        both.cloud.server.start()
+        for vm in vms:
+            vm.wait("RUNNING")
+        assert is_back(both)
+        assert not both.host.error
+        assert not any("POWEROFF" in line for vm in vms for line in vm.log)
+
+
+@pytest.mark.parametrize("generation", ["5.10", "6.10"])
+def test_a_short_outage_is_a_line_in_the_log(generation: str) -> None:
+    with burst(generation, monitoring=monitored(generation), ONE_OUTAGE_GRACE="20") as both:
+        vm = both.running()
+        both.rounds(1)
+        both.cloud.restart(lambda: both.frontend.wait_for_log("cannot connect"))
+        both.rounds(2)
+        assert both.host.state in UP
+        assert vm.state == "RUNNING"
+        assert not any("UNKNOWN" in line for line in vm.log)
+
+
+@pytest.mark.parametrize("generation", ["5.10", "6.10"])
+def test_the_local_cloud_cannot_be_read_for_a_while(generation: str) -> None:
+    with burst(generation, monitoring=monitored(generation), ONE_OUTAGE_GRACE=QUICK) as both:
+        vm = both.running()
+        both.rounds(1)
+        both.frontend.server.stop()
+        both.frontend.wait_for_log("cannot connect")
+        both.cloud.act(both.remote_id(vm), "poweroff")
+        both.wait_remote(vm, "POWEROFF")
+        both.frontend.server.start()
+        both.frontend.clock.jump(31)
+        vm.wait("POWEROFF")
+        if generation != "5.10":  # whose oned is only told that nothing could be read
+            assert both.host.state == "MONITORED"
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_driver_that_was_killed_is_started_again(generation: str) -> None:
+    with burst(generation, monitoring=monitored(generation, interval=3)) as both:
+        vm = both.running()
+        both.rounds(1)
+        driver = both.frontend.oned.im_driver
+        assert isinstance(driver, Mad)
+        os.kill(driver.pid, signal.SIGKILL)
+        both.frontend.wait_for_log("Driver restarted")
+        both.cloud.act(both.remote_id(vm), "suspend")
+        both.frontend.clock.jump(301)  # when oned gives up waiting for an answer
+        vm.wait("SUSPENDED")
+        assert both.host.state in UP
+
+
+@pytest.mark.parametrize("generation", ["6.10", "7.2"])
+def test_a_client_that_was_killed_is_started_again(generation: str) -> None:
+    with burst(generation, "scripts", monitoring=monitored(generation, interval=3)) as both:
+        vm = both.running()
+        both.rounds(1)
+        pid_file = Path(both.frontend.home.var, f".one2one-monitor-{both.host.id}.pid")
+        os.kill(int(pid_file.read_text()), signal.SIGKILL)
+        both.cloud.act(both.remote_id(vm), "suspend")
+        both.frontend.clock.jump(31)
+        vm.wait("SUSPENDED")
+
+
+@pytest.mark.parametrize(
+    ("generation", "way"), [("5.10", "scripts"), ("6.10", "scripts"), ("7.2", "resident")]
+)
+def test_a_host_whose_settings_are_wrong_says_so_until_they_are_right(
+    generation: str, way: str
+) -> None:
+    with burst(generation, way, monitoring=monitored(generation), ONE_OUTAGE_GRACE=QUICK) as both:
+        vm = both.running()
+        both.rounds(1)
+        both.host.update(ONE_USER="")
+        both.host.wait("ERROR")
+        assert "host burst1 has no ONE_USER. Set it with: onehost update" in both.host.error
+        both.host.update(ONE_USER=both.cloud.user)
+        both.frontend.clock.jump(31)
+        vm.wait("RUNNING")
+        assert is_back(both)
+        log = "\n".join(both.frontend.log)
+        assert both.cloud.password not in log
+
+
+@pytest.mark.parametrize("generation", ["5.10", "7.2"])
+def test_a_remote_that_hangs_delays_nobody_else(generation: str) -> None:
+    with (
+        burst(
+            generation, monitoring=monitored(generation), ONE_OUTAGE_GRACE=QUICK, ONE_TIMEOUT="1"
+        ) as both,
+        both.second_cloud() as other,
+    ):
+        vm = other.running()
+        both.running()
+        both.cloud.faults.on(faults.delay(60), "one.vmpool.*", times=None)
+        both.frontend.clock.jump(31)
+        other.cloud.act(other.remote_id(vm), "suspend")
+        vm.wait("SUSPENDED")
+        assert both.host.state != "ERROR"
+        assert other.host.state in UP
+        both.host.wait("ERROR")
+        assert "no answer within 1 s" in both.host.error
