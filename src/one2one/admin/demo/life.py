@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from one2one.admin.demo.sides import Sides
@@ -25,6 +25,8 @@ LIFE = (
 
 _REBOOTED = ("accepted reboot", "successfully rebooted", "operation: reboot.")
 """What the VM's log says of a reboot, by our driver, by oned up to 5.12, or by the stock shell."""
+_ERROR = "][E]: "
+"""What marks a line of the VM's log that tells of a failure."""
 _SETTLED = frozenset(
     {"PENDING", "RUNNING", "POWEROFF", "SUSPENDED", "UNDEPLOYED", "BOOT_FAILURE", "DONE"}
 )
@@ -60,17 +62,42 @@ def live(progress: Progress, sides: Sides, stopped: threading.Event) -> None:
     """Lead one VM through its life, until it ends, an operation fails, or it is *stopped*."""
     for operation, state in LIFE:
         progress.operation, progress.since = operation, time.monotonic()
-        try:
-            _do(progress.vm, operation, sides)
-        except Refusal as refusal:
-            progress.failure = str(refusal)
+        failure = perform(progress.vm, operation, state, sides, stopped.is_set)
+        if stopped.is_set():
             return
-        if not _reached(progress.vm, operation, state, sides, stopped):
-            late = f"is still {progress.vm.state} after {_OPERATION_S:g} s"
-            progress.failure = "" if stopped.is_set() else progress.vm.error or late
+        if failure:
+            progress.failure = failure
             return
         progress.seconds.append((operation, time.monotonic() - progress.since))
     progress.operation = ""
+
+
+def perform(
+    vm: LocalVm,
+    operation: str,
+    state: str,
+    sides: Sides,
+    stopped: Callable[[], bool] = lambda: False,
+    patience: float = _OPERATION_S,
+) -> str:
+    """Do an operation, and wait until the VM is in *state*; return why it is not, else nothing."""
+    begun = len(vm.log)
+
+    def refused() -> bool:
+        return any(_ERROR in line for line in vm.log[begun:])
+
+    def reached() -> bool:
+        rebooted = any(said in line for said in _REBOOTED for line in vm.log[begun:])
+        return vm.state == state and (rebooted or not operation.startswith("reboot"))
+
+    try:
+        _do(vm, operation, sides)
+    except Refusal as refusal:
+        return str(refusal)
+    sides.frontend.pools.wait_for(lambda: stopped() or refused() or reached(), patience)
+    if refused():
+        return vm.error or next(line for line in reversed(vm.log) if _ERROR in line)
+    return "" if reached() else f"is still {vm.state} after {patience:g} s"
 
 
 def _do(vm: LocalVm, operation: str, sides: Sides) -> None:
@@ -80,18 +107,6 @@ def _do(vm: LocalVm, operation: str, sides: Sides) -> None:
         vm.deploy(sides.host)
     else:
         vm.act(operation)
-
-
-def _reached(
-    vm: LocalVm, operation: str, state: str, sides: Sides, stopped: threading.Event
-) -> bool:
-    def rebooted() -> bool:
-        return operation != "reboot" or any(said in line for line in vm.log for said in _REBOOTED)
-
-    def over() -> bool:
-        return stopped.is_set() or bool(vm.error) or (vm.state == state and rebooted())
-
-    return sides.frontend.pools.wait_for(over, _OPERATION_S) and vm.state == state and not vm.error
 
 
 def clean_up(sides: Sides, vms: Collection[LocalVm]) -> list[int]:

@@ -17,7 +17,10 @@ from one2one.opennebula.states import State, VmState
 from one2one.sandbox.cloud.cloud import Cloud as SandboxCloud
 from one2one.sandbox.frontend.frontend import FrontEnd
 from one2one.sandbox.frontend.handles import LocalHost, LocalVm
+from one2one.sandbox.frontend.monitoring import Settings
 
+HYBRID_ID_PREFIX = "one2one-trial-"
+"""How the hybrid ids begin that are used once."""
 _DELAY_S = 0.3
 """How long each intermediate state lasts in the simulated cloud, so that it can be seen."""
 
@@ -69,8 +72,18 @@ class Sides:
 
 
 @contextmanager
-def opened(generation: str, account: Account | None, *, scripts: bool) -> Iterator[Sides]:
-    """Give both sides; without an *account* the remote is simulated, of the same release."""
+def opened(
+    generation: str,
+    account: Account | None,
+    *,
+    scripts: bool = False,
+    monitoring: Settings | None = None,
+    attributes: Mapping[str, str] | None = None,
+) -> Iterator[Sides]:
+    """Give both sides; without an *account* the remote is simulated, of the same release.
+
+    The host is monitored if *monitoring* says how often; *attributes* are more of it.
+    """
     with ExitStack() as stack:
         sandbox = None
         if account is None:
@@ -83,20 +96,31 @@ def opened(generation: str, account: Account | None, *, scripts: bool) -> Iterat
         remotes = Path(stack.enter_context(TemporaryDirectory(prefix="one2one-")))
         if scripts:
             layout.write(remotes)
-        driver = None if scripts else [str(Path(sys.executable).with_name("one_vmm_one2one"))]
-        frontend = stack.enter_context(FrontEnd(generation, driver=driver, remotes=remotes))
-        hybrid_id = f"demo-{secrets.token_hex(8)}"
-        host = frontend.add_host(
-            "burst1",
-            ONE_ENDPOINT=account.endpoint,
-            ONE_USER=account.user,
-            ONE_PASSWORD=account.password,
-            ONE_CA_FILE=account.ca_file or "",
-            **{HYBRID_ID: hybrid_id},
+        frontend = stack.enter_context(
+            FrontEnd(
+                generation,
+                driver=None if scripts else [_executable("one_vmm_one2one")],
+                im_driver=[_executable("one_im_one2one")] if monitoring else None,
+                remotes=remotes,
+                settings=monitoring,
+            )
         )
+        hybrid_id = f"{HYBRID_ID_PREFIX}{secrets.token_hex(8)}"
+        of_the_host = {
+            "ONE_ENDPOINT": account.endpoint,
+            "ONE_USER": account.user,
+            "ONE_PASSWORD": account.password,
+            "ONE_CA_FILE": account.ca_file or "",
+            HYBRID_ID: hybrid_id,
+        }
+        host = frontend.add_host("burst1", **of_the_host | dict(attributes or {}))
         states = _listing(remote) if sandbox is None else _memory(sandbox)
         calls = sandbox.calls.counts if sandbox else None
         yield Sides(frontend, host, remote, account.template_id, hybrid_id, states, calls)
+
+
+def _executable(name: str) -> str:
+    return str(Path(sys.executable).with_name(name))
 
 
 def _memory(cloud: SandboxCloud) -> Callable[[Collection[int]], Mapping[int, State]]:

@@ -142,7 +142,7 @@ def doctor(host: str | None, output: Output) -> None:
 def examine(name: str | None) -> Iterator[Row]:
     """Yield every check's answer; raises NotFound for an unknown host."""
     front_end = FrontEnd()
-    yield from _run("front-end", FRONT_END, front_end)
+    yield from run("front-end", FRONT_END, front_end)
     if name is not None:
         chosen = [find_host(front_end.local, name)]
     else:
@@ -158,12 +158,13 @@ def examine(name: str | None) -> Iterator[Row]:
 def _examine_host(front_end: FrontEnd, host_id: int, name: str) -> list[Row]:
     host = HybridHost(front_end, host_id)
     try:
-        return [*_run(name, HOST, host)]
+        return [*run(name, HOST, host)]
     finally:
         host.close()
 
 
-def _run(name: str, checks: Checks[Subject], subject: Subject) -> Iterator[Row]:
+def run(name: str, checks: Checks[Subject], subject: Subject) -> Iterator[Row]:
+    """Yield the answer of each check of *subject*, which is called *name*."""
     for title, check in checks.items():
         try:
             found = check(subject)

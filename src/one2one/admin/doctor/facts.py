@@ -1,6 +1,7 @@
 """What the checks look at, each thing read once and only when a check asks for it."""
 
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -21,10 +22,13 @@ from one2one.opennebula.xml import Element
 class FrontEnd:
     """The local side. Reading raises OneError and OSError."""
 
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self._environment = environment
+
     @cached_property
     def local(self) -> LocalCloud:
         """The local cloud, as our drivers see it."""
-        return LocalCloud()
+        return LocalCloud(self._environment)
 
     @cached_property
     def version(self) -> str:
@@ -34,7 +38,7 @@ class FrontEnd:
     @cached_property
     def layout(self) -> Layout:
         """Where OpenNebula's files are."""
-        return find_layout(Path("/"), os.environ)
+        return find_layout(Path("/"), self._environment)
 
     @cached_property
     def oned_conf(self) -> str:
