@@ -39,6 +39,7 @@ SUBCOMMANDS = {
         "one2one.admin.template.command", "template", "List and sync templates."
     ),
     "uninstall": Subcommand("one2one.admin.install.command", "uninstall", "Remove the drivers."),
+    "verify": Subcommand("one2one.admin.verify.command", "verify", "Try out a remote cloud."),
 }
 
 

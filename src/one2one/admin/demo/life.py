@@ -25,6 +25,7 @@ LIFE = (
 
 _REBOOTED = ("accepted reboot", "successfully rebooted", "operation: reboot.")
 """What the VM's log says of a reboot, by our driver, by oned up to 5.12, or by the stock shell."""
+_RECOVER = "recover-"
 _ERROR = "][E]: "
 """What marks a line of the VM's log that tells of a failure."""
 _SETTLED = frozenset(
@@ -105,6 +106,8 @@ def _do(vm: LocalVm, operation: str, sides: Sides) -> None:
         vm.act("resume")
     if operation in ("deploy", "redeploy"):
         vm.deploy(sides.host)
+    elif operation.startswith(_RECOVER):
+        vm.recover(operation.removeprefix(_RECOVER))
     else:
         vm.act(operation)
 

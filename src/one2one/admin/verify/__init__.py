@@ -1,0 +1,1 @@
+"""``one2one verify``: what a remote cloud supports and allows, found out by trying."""

@@ -1,0 +1,165 @@
+"""``one2one verify``."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+from one2one.admin.cli import FAILED
+from one2one.admin.demo.sides import Account
+from one2one.admin.output import Output, Style, output_options
+from one2one.admin.verify import asked, life, losses
+from one2one.admin.verify.result import Result, Verdict, failed, passed, skipped
+from one2one.admin.verify.trial import Trial, tried
+from one2one.opennebula.errors import ConfigurationError, OneError
+from one2one.sandbox.cloud.refusal import Refusal
+
+_GROUPS: dict[str, Callable[[Trial], Iterator[Result]]] = {
+    "REMOTE AND ACCOUNT": asked.asked,
+    "HOST": life.host,
+    "LIFE OF A VM": life.life,
+    "RECOVERY": life.recovery,
+    "LOSSES": losses.losses,
+    "ORPHANS": losses.reaping,
+}
+_WITHOUT_VM = ("REMOTE AND ACCOUNT", "HOST", "LIFE OF A VM")
+"""Those that tell, rather than presume, that a VM can be made."""
+_COLORS = {
+    Verdict.PASSED: "green",
+    Verdict.WARNING: "yellow",
+    Verdict.FAILED: "red",
+    Verdict.NOT_ALLOWED: "red",
+    Verdict.SKIPPED: None,
+}
+_WIDTH = 22
+_COLUMNS = {"CHECK": "check", "RESULT": "verdict", "FINDING": "text", "MEANING": "meaning"}
+
+
+def _environment(name: str) -> dict[str, Any]:
+    return {"envvar": f"ONE2ONE_{name}", "show_envvar": True}
+
+
+@click.command(context_settings={"show_default": True})
+@click.option(
+    "--endpoint", required=True, metavar="URL", help="Its XML-RPC.", **_environment("ENDPOINT")
+)
+@click.option("--user", required=True, help="The account in it.", **_environment("USER"))
+@click.option(
+    "--password",
+    help="Its password or login token; asked for if it is not given.",
+    **_environment("PASSWORD"),
+)
+@click.option(
+    "--template",
+    type=click.IntRange(0),
+    required=True,
+    help="The id of a VM template in it.",
+    **_environment("TEMPLATE"),
+)
+@click.option(
+    "--ca-file",
+    type=click.Path(exists=True),
+    help="Who signed its certificate (PEM).",
+    **_environment("CA_FILE"),
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(1),
+    default=300.0,
+    metavar="SECONDS",
+    help="How long an operation there may take.",
+)
+@output_options
+def verify(
+    output: Output,
+    *,
+    endpoint: str,
+    user: str,
+    password: str | None,
+    template: int,
+    ca_file: str | None,
+    timeout: float,
+) -> None:
+    """Try out a remote OpenNebula before it is used, and tell what it supports and allows.
+
+    Several VMs are made there from one template, one at a time, led through every operation by
+    the real drivers, with calls that are lost and a driver that is killed, and destroyed. The
+    front-end is simulated: nothing of a local OpenNebula is needed or touched. Nothing is left
+    there, also after Ctrl-C or SIGTERM.
+
+    The exit status is 0 if all works, and 255 if something fails or is not allowed.
+    """
+    account = Account(endpoint, user, password or _asked_password(user), template, ca_file)
+    report = _Report(output)
+    with tried(account, timeout) as trial:
+        for group, check in _GROUPS.items():
+            report.begin(group)
+            for result in _run(group, check, trial):
+                report.add(result)
+    report.begin("AT THE END")
+    report.add(_left(trial.left))
+    report.end()
+    if any(result.is_bad for result in report.results):
+        sys.exit(FAILED)
+
+
+class _Report:
+    """What was found out; as a table it is told as it comes."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._streams = output.style is Style.TABLE
+        self.results: list[Result] = []
+
+    def begin(self, group: str) -> None:
+        """Begin another group of checks."""
+        if self._streams and self._output.header:
+            click.secho(group, bold=True)
+
+    def add(self, result: Result) -> None:
+        """Add a result."""
+        self.results.append(result)
+        if self._streams:
+            mark = click.style(f"{result.verdict:<11}", fg=_COLORS[Verdict(result.verdict)])
+            click.echo(f"  {mark}  {result.check:<{_WIDTH}}  {result.text}")
+            if result.meaning:
+                click.echo(f"  {'':11}  {'':{_WIDTH}}  → {result.meaning}")
+
+    def end(self) -> None:
+        """Tell all, or how much it was."""
+        if self._streams:
+            numbers = Counter(result.verdict for result in self.results)
+            click.echo(", ".join(f"{numbers[v.value]} {v.value}" for v in Verdict))
+        else:
+            self._output.print(self.results, _COLUMNS)
+
+
+def _asked_password(user: str) -> str:
+    if not sys.stdin.isatty():
+        raise ConfigurationError(
+            "no password, and nobody to ask: stdin is no terminal",
+            remedy="Use the environment variable ONE2ONE_PASSWORD",
+        )
+    password: str = click.prompt(f"Password of {user}", hide_input=True, err=True)
+    return password
+
+
+def _run(group: str, check: Callable[[Trial], Iterator[Result]], trial: Trial) -> Iterator[Result]:
+    if group not in _WITHOUT_VM and not trial.works:
+        yield skipped(group.lower(), "no VM can be made there")
+        return
+    try:
+        yield from check(trial)
+    except (OneError, Refusal, TimeoutError) as error:
+        yield failed(group.lower(), str(error), "What comes after it was not tried")
+
+
+def _left(left: list[int] | None) -> Result:
+    if left is None:
+        return failed("nothing is left", "it does not tell", "VMs may live on there")
+    if left:
+        names = ", ".join(map(str, left))
+        return failed("nothing is left", f"VMs {names} live", "End them: onevm terminate --hard")
+    return passed("nothing is left", "every VM has ended")

@@ -1,0 +1,55 @@
+"""Leaving nothing behind, however the trial ends."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from one2one.opennebula.cloud import Cloud
+from one2one.opennebula.errors import OneError
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LOOK_S = 1.0
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Let SIGTERM interrupt as Ctrl-C does, until what it gives is called: then nothing does."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    def deafen() -> None:
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
+    try:
+        yield deafen
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def end_all(
+    remote: Cloud, left_behind: Callable[[], list[int]], patience: float, *, looks: int
+) -> list[int] | None:
+    """Destroy every VM of the trial, until none was there at so many looks, one a second.
+
+    A call that was under way when the trial was interrupted may make one afterwards. Returns
+    those that live after *patience* seconds, None where the remote does not tell.
+    """
+    deadline, empty, left = time.monotonic() + patience, 0, None
+    while True:
+        try:
+            left = left_behind()
+            for vm_id in left:
+                remote.vm_action("terminate-hard", vm_id)
+        except OneError:  # it is busy with the VM, or away; seen again at the next look
+            empty = 0
+        else:
+            empty = 0 if left else empty + 1
+        if empty >= looks or time.monotonic() > deadline:
+            return left
+        time.sleep(_LOOK_S)

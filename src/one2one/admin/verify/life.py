@@ -1,0 +1,111 @@
+"""The whole life of a VM there, and whether monitoring follows it."""
+
+from collections.abc import Iterator
+
+from one2one.admin.verify.result import Result, failed, passed, warned
+from one2one.admin.verify.trial import Step, Trial, remote_id
+from one2one.sandbox.frontend.handles import LocalVm
+
+CONTEXT = {
+    "ONE2ONE_MONEY": "cost $5 ${HOME} $$ $NAME",
+    "ONE2ONE_QUOTES": 'say "hi" & it\'s <this> , = [ ] # \\',
+    "ONE2ONE_LINES": "two\nlines\tand a tab ",
+    "ONE2ONE_FAR": "é 漢",
+}
+_SOFT = "Its guests do not follow the power button: use the hard variant, or install acpid in them"
+_BACK = "A VM that was off there does not come back"
+
+_DEPLOY = Step("deploy", "deploy", "PENDING", "RUNNING", "No VM can be made there")
+_TERMINATE = Step("terminate", "terminate", "RUNNING", "DONE", _SOFT)
+STEPS = (
+    Step("suspend", "suspend", "RUNNING", "SUSPENDED", "Its hypervisor cannot save a VM's memory"),
+    Step("resume, suspended", "resume", "SUSPENDED", "RUNNING", _BACK),
+    Step("poweroff", "poweroff", "RUNNING", "POWEROFF", _SOFT),
+    Step("resume, powered off", "resume", "POWEROFF", "RUNNING", _BACK),
+    Step("poweroff, hard", "poweroff-hard", "RUNNING", "POWEROFF", "VMs there cannot be stopped"),
+    Step("resume, cut off", "resume", "POWEROFF", "RUNNING", _BACK),
+    Step("reboot", "reboot", "RUNNING", "RUNNING", _SOFT),
+    Step("reboot, hard", "reboot-hard", "RUNNING", "RUNNING", "VMs there cannot be reset"),
+    Step("undeploy", "undeploy", "RUNNING", "UNDEPLOYED", _SOFT),
+    Step("deploy again", "redeploy", "UNDEPLOYED", "RUNNING", _BACK),
+    Step("undeploy, hard", "undeploy-hard", "RUNNING", "UNDEPLOYED", "VMs stay on its hosts"),
+    Step("deploy, cut off", "redeploy", "UNDEPLOYED", "RUNNING", _BACK),
+    Step("stop", "stop", "RUNNING", "STOPPED", "Its hypervisor cannot save a VM's memory"),
+    Step("resume, stopped", "redeploy", "STOPPED", "RUNNING", _BACK),
+)
+_RECOVERED = (
+    Step("recreate", "recover-recreate", "RUNNING", "PENDING", "A broken VM cannot be replaced"),
+    Step("deploy, recreated", "deploy", "PENDING", "RUNNING", "A broken VM cannot be replaced"),
+    Step("delete", "recover-delete", "RUNNING", "DONE", "A broken VM cannot be deleted"),
+)
+
+
+def life(trial: Trial) -> Iterator[Result]:
+    """Do every operation with one VM, in an order in which users might do them."""
+    with trial.vm(**CONTEXT) as vm:
+        yield from trial.steps(vm, [_DEPLOY])
+        trial.works = vm.state == "RUNNING"
+        if not trial.works:
+            return
+        yield _context(trial, vm)
+        yield from trial.steps(vm, STEPS)
+        yield _usage(trial, vm)
+        yield _mirror(trial, vm)
+        yield from trial.steps(vm, [_TERMINATE])
+
+
+def recovery(trial: Trial) -> Iterator[Result]:
+    """Replace a VM, and delete it."""
+    with trial.vm() as vm:
+        yield from trial.steps(vm, [_DEPLOY])
+        first = trial.made_for(vm)
+        for step in _RECOVERED:
+            yield from trial.steps(vm, [step])
+        left = trial.made_for(vm)
+    if left:
+        yield failed("replaced VMs", f"{first} became {left}", "Deleted VMs live on there")
+    else:
+        yield passed("replaced VMs", "none lives on")
+
+
+def host(trial: Trial) -> Iterator[Result]:
+    """Look at what the host offers."""
+    found = trial.sides.host
+    try:
+        found.wait("MONITORED", trial.patience)
+    except TimeoutError:
+        reason = found.error or f"the host is {found.state}"
+        yield failed("host", reason, "The host goes into ERROR, and no VM gets there")
+        return
+    cpu, memory = found.capacity
+    yield passed("host", f"it offers {cpu / 100:g} cores and {memory >> 10} MB")
+
+
+def _context(trial: Trial, vm: LocalVm) -> Result:
+    arrived = trial.sides.remote.vm(remote_id(vm)).template.vector("CONTEXT")
+    changed = [name for name, value in CONTEXT.items() if arrived.get(name, "") != value]
+    if changed:
+        return failed("context", f"{', '.join(changed)} changed", "Guests are set up wrongly")
+    return passed("context", "it arrives byte for byte")
+
+
+def _usage(trial: Trial, vm: LocalVm) -> Result:
+    def told() -> bool:
+        return bool(vm.monitoring.text("CPU") or vm.monitoring.text("MEMORY"))
+
+    if not trial.sides.frontend.pools.wait_for(told, trial.patience):
+        return warned("usage", "none is told", "What VMs use there is not shown")
+    used = f"CPU {vm.monitoring.text('CPU')} %, MEMORY {vm.monitoring.text('MEMORY')} KB"
+    return passed("usage", used)
+
+
+def _mirror(trial: Trial, vm: LocalVm) -> Result:
+    trial.sides.remote.vm_action("poweroff-hard", remote_id(vm))
+    if not trial.wait_local(vm, "POWEROFF"):
+        return failed(
+            "followed", f"the VM is off there, and {vm.state} here", "States there are not followed"
+        )
+    problem = trial.perform(vm, "resume", "RUNNING")
+    if problem:
+        return failed("followed", problem, _BACK)
+    return passed("followed", "what happens to a VM there is seen here")

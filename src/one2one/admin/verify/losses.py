@@ -1,0 +1,83 @@
+"""What is lost on the way, or with the driver, makes no second VM, and leaves none behind."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+from one2one.admin.verify.relay import Loss
+from one2one.admin.verify.result import Result, failed, passed
+from one2one.admin.verify.trial import Trial, remote_id
+from one2one.driver.local import LocalCloud
+from one2one.driver.reaper import Reaper
+from one2one.driver.remotes import Remotes
+from one2one.hybrid.ownership import NO_GRACE
+from one2one.sandbox.frontend.handles import LocalVm
+from one2one.sandbox.frontend.mad import Mad
+
+_DOUBLED = "A VM may be there twice, or not at all, after a failure on the way"
+_FORGOTTEN = "VMs that were terminated while they were off live on there"
+
+
+def losses(trial: Trial) -> Iterator[Result]:
+    """Lose what makes a VM, in three ways, and try again as oned or an administrator would."""
+    for loss in (Loss.CALL, Loss.ANSWER):
+        with trial.vm() as vm:
+            trial.relay.lose(loss)
+            problem = trial.perform(vm, "deploy", "RUNNING")
+            if problem and vm.state == "BOOT_FAILURE":
+                problem = trial.perform(vm, "recover-retry", "RUNNING")
+            yield _verdict(trial, loss.value, vm, problem)
+    with trial.vm() as vm:
+        yield _verdict(trial, "the driver is killed", vm, _kill(trial, vm))
+
+
+def reaping(trial: Trial) -> Iterator[Result]:
+    """End a VM as oned ends one that is off, without a word to its driver."""
+    check = "terminated while off"
+    frontend = trial.sides.frontend
+    with trial.vm() as vm:
+        problem = trial.perform(vm, "deploy", "RUNNING")
+        problem = problem or trial.perform(vm, "poweroff-hard", "POWEROFF")
+        if problem:
+            yield failed(check, problem, _FORGOTTEN)
+            return
+        gone = remote_id(vm)
+    local = LocalCloud(frontend.home.environment(frontend.endpoint))
+    remotes = Remotes(local)
+    try:
+        remote = remotes.remote(trial.sides.host.id, trial.sides.host.name)
+        reaper = Reaper(trial.sides.host.id, local, lambda _: None, grace=NO_GRACE)
+        reaper.reap(remote, remote.cloud.summaries())
+    finally:
+        remotes.close()
+        local.cloud.client.close()
+    problem = trial.wait_remote(gone, "DONE")
+    if problem:
+        yield failed(check, problem, _FORGOTTEN)
+    else:
+        yield passed(check, "it is found by its marks, and ended")
+
+
+def _kill(trial: Trial, vm: LocalVm) -> str:
+    """Kill the driver when the remote has made the VM and nobody knows; deploy again."""
+    frontend = trial.sides.frontend
+    trial.relay.lose(Loss.HELD)
+    vm.deploy(trial.sides.host)
+    if not trial.relay.lost.wait(trial.patience):
+        return vm.error or "the call that makes a VM was not seen"
+    if isinstance(frontend.driver, Mad):
+        os.kill(frontend.driver.pid, signal.SIGKILL)
+    frontend.wait_for_log("Driver restarted")
+    problem = trial.perform(vm, "recover-failure", "BOOT_FAILURE")
+    return problem or trial.perform(vm, "recover-retry", "RUNNING")
+
+
+def _verdict(trial: Trial, check: str, vm: LocalVm, problem: str) -> Result:
+    made = trial.made_for(vm)
+    if not problem and not trial.relay.lost.is_set():
+        problem = "nothing was lost: the call that makes a VM was not seen"
+    if not problem and made != [remote_id(vm)]:
+        problem = f"there are the remote VMs {made}, and {remote_id(vm)} is known"
+    if problem:
+        return failed(check, problem, _DOUBLED)
+    return passed(check, f"one VM, {made[0]}, after another attempt")

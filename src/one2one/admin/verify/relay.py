@@ -1,0 +1,156 @@
+"""A relay to the remote cloud that can lose what passes through it.
+
+It sees bytes, mostly of TLS, and no calls. But it can tell the one call that makes a VM: for a VM
+with a long context that is much longer than any other. Plain HTTP is passed on as it comes; a
+client that speaks TLS asks for a tunnel first, so that it sees the remote's own certificate.
+"""
+
+import contextlib
+import socket
+import threading
+from enum import Enum
+from typing import Self
+from urllib.parse import urlsplit
+
+LONG = 16 << 10
+"""Bytes that only a call with a long context has."""
+_CHUNK = 1 << 16
+_TIMEOUT_S = 10.0
+
+
+class Loss(Enum):
+    """What to do to the next long call."""
+
+    CALL = "the call is lost"
+    ANSWER = "the answer is lost"
+    HELD = "the answer is held back"
+
+
+class Relay:
+    """Listens on a loopback port, while its context lasts."""
+
+    def __init__(self, endpoint: str) -> None:
+        """Take the URL of the remote's XML-RPC; nothing is connected yet."""
+        url = urlsplit(endpoint)
+        self._tls = url.scheme == "https"
+        self._path = url.path or "/RPC2"
+        self._remote = url.hostname or "", url.port or (443 if self._tls else 80)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._loss: Loss | None = None
+        self._lock = threading.Lock()
+        self._sockets: set[socket.socket] = set()
+        self.lost = threading.Event()
+        """Set when the loss took place."""
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, name="relay", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close everything."""
+        _end(self._listener)
+        with self._lock:
+            for one in self._sockets:
+                _end(one)
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What makes a hybrid host use it."""
+        host, port = self._listener.getsockname()[:2]
+        if self._tls:
+            return {"ONE_PROXY": f"http://{host}:{port}"}
+        return {"ONE_ENDPOINT": f"http://{host}:{port}{self._path}"}
+
+    def lose(self, loss: Loss) -> None:
+        """Do that to the next long call."""
+        self.lost.clear()
+        self._loss = loss
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client = self._listener.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=[client], daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            if self._tls:
+                _read_head(client)
+            with socket.create_connection(self._remote, _TIMEOUT_S) as remote:
+                remote.settimeout(None)
+                if self._tls:
+                    client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+                with self._lock:
+                    self._sockets |= {client, remote}
+                _Passage(self, client, remote).run()
+                with self._lock:
+                    self._sockets -= {client, remote}
+
+    def take(self) -> Loss | None:
+        """Return what to do to the long call that has come, once."""
+        with self._lock:
+            loss, self._loss = self._loss, None
+        return loss
+
+
+class _Passage:
+    """One connection, in both directions."""
+
+    def __init__(self, relay: Relay, client: socket.socket, remote: socket.socket) -> None:
+        self._relay = relay
+        self._client = client
+        self._remote = remote
+        self._length = 0
+        self._loss: Loss | None = None
+
+    def run(self) -> None:
+        """Pass on what comes until either side ends."""
+        back = threading.Thread(target=self._answers, daemon=True)
+        back.start()
+        with contextlib.suppress(OSError):
+            self._calls()
+        _end(self._remote)
+        _end(self._client)
+        back.join()
+
+    def _calls(self) -> None:
+        while data := self._client.recv(_CHUNK):
+            self._length += len(data)
+            if self._length > LONG and self._loss is None:
+                self._loss = self._relay.take()
+            if self._loss is Loss.CALL:
+                self._relay.lost.set()
+                return
+            self._remote.sendall(data)
+
+    def _answers(self) -> None:
+        with contextlib.suppress(OSError):
+            while data := self._remote.recv(_CHUNK):
+                self._length = 0
+                if self._loss is None:
+                    self._client.sendall(data)
+                    continue
+                self._relay.lost.set()
+                if self._loss is Loss.ANSWER:
+                    break
+        if self._loss is not Loss.HELD:
+            _end(self._client)
+
+
+def _read_head(client: socket.socket) -> None:
+    """Read the request for a tunnel; it goes to the one remote that there is."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        data = client.recv(1)
+        if not data:
+            raise ConnectionError
+        head += data
+
+
+def _end(one: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        one.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(OSError):
+        one.close()

@@ -1,0 +1,56 @@
+"""What a check found out about the remote."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Verdict(Enum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    WARNING = "warning"
+    FAILED = "failed"
+    NOT_ALLOWED = "not allowed"
+    """The remote could, but the account may not."""
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A check, its verdict, and what it means for whoever is to use the remote."""
+
+    check: str
+    verdict: str
+    text: str
+    meaning: str = ""
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether hybrid VMs cannot work as they should."""
+        return self.verdict in (Verdict.FAILED.value, Verdict.NOT_ALLOWED.value)
+
+
+_FORBIDS = ("not authorized", "limit of", "quota")
+"""How oned says that an account may not, or not more."""
+
+
+def passed(check: str, text: str) -> Result:
+    """Return that all is as it should be."""
+    return Result(check, Verdict.PASSED.value, text)
+
+
+def warned(check: str, text: str, meaning: str) -> Result:
+    """Return what will do, but not as well."""
+    return Result(check, Verdict.WARNING.value, text, meaning)
+
+
+def failed(check: str, text: str, meaning: str) -> Result:
+    """Return what does not work, or is not allowed, by the reason in *text*."""
+    forbidden = any(words in text.lower() for words in _FORBIDS)
+    verdict = Verdict.NOT_ALLOWED if forbidden else Verdict.FAILED
+    return Result(check, verdict.value, text, meaning)
+
+
+def skipped(check: str, text: str) -> Result:
+    """Return why it was not tried."""
+    return Result(check, Verdict.SKIPPED.value, text)
