@@ -243,13 +243,13 @@ def rules(newest: Clouds, *rules: tuple[int, int, int]) -> None:
 
 EVERYBODY, GROUP_1, OTHER_GROUP = 0x400000000, 0x200000001, 0x200000063
 ALL_TEMPLATES, ALL_HOSTS = 0x20400000000, 0x2400000000
-CREATE, MANAGE, USE = 8, 2, 1
+CREATE, ADMIN, MANAGE, USE = 8, 4, 2, 1
 
 
 @pytest.mark.parametrize("who", [EVERYBODY, GROUP_1])
 def test_enough_rights_are_fine(newest: Clouds, who: int) -> None:
     newest.add_host("burst1")
-    rules(newest, (who, ALL_TEMPLATES, CREATE), (who, ALL_HOSTS, USE))
+    rules(newest, (who, ALL_TEMPLATES, CREATE), (who, ALL_HOSTS, MANAGE))
     _, answers = examine(newest)
     assert answers["burst1", "rights it lacks"][0] == "ok"
     assert answers["burst1", "rights too many"][0] == "ok"
@@ -263,7 +263,7 @@ def test_a_missing_right_is_told(newest: Clouds) -> None:
 
 def test_a_right_too_many_is_told(newest: Clouds) -> None:
     newest.add_host("burst1")
-    rules(newest, (GROUP_1, ALL_HOSTS, MANAGE))
+    rules(newest, (GROUP_1, ALL_HOSTS, ADMIN))
     assert "HOST" in answer(newest, "rights too many")[1]
 
 

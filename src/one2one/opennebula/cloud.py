@@ -193,7 +193,7 @@ class Cloud:
         return self._xml("one.group.info", group_id)
 
     def access_rules(self) -> Element:
-        """Return every access control rule, which any user may read."""
+        """Return every access control rule, which only administrators may read by default."""
         return self._xml("one.acl.info")
 
     def cluster(self, cluster_id: int) -> Element:

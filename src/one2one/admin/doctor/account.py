@@ -36,7 +36,12 @@ class Right(IntFlag):
 
 
 _USER, _GROUP, _ALL = 0x100000000, 0x200000000, 0x400000000
-_INFRASTRUCTURE = (Kind.HOST, Kind.USER, Kind.GROUP, Kind.ACL, Kind.DATASTORE, Kind.CLUSTER)
+_INFRASTRUCTURE = {
+    # Every group of a virtual data centre may MANAGE its hosts: the scheduler may use them for it.
+    Kind.HOST: Right.USE | Right.MANAGE,
+    **dict.fromkeys((Kind.USER, Kind.GROUP, Kind.ACL, Kind.DATASTORE, Kind.CLUSTER), Right.USE),
+}
+"""What an ordinary user may do with them at most."""
 
 
 def accepted(host: HybridHost) -> Finding:
@@ -86,8 +91,8 @@ def excessive_rights(host: HybridHost) -> Finding:
         rules = host.cloud.access_rules()
         excess += [
             f"it may do more than use {kind.name}s"
-            for kind in _INFRASTRUCTURE
-            if rights(host.user, rules, kind) & ~Right.USE
+            for kind, allowed in _INFRASTRUCTURE.items()
+            if rights(host.user, rules, kind) & ~allowed
         ]
     if any(e.text == number for e in host.cloud.group().iterfind("ADMINS/ID")):
         excess.append("it administers its group")
