@@ -23,6 +23,9 @@ from one2one.opennebula.secrets import decrypt
 from one2one.opennebula.template import to_text
 from one2one.opennebula.xml import text
 
+LOCK = ".one2one.lock"
+"""The file, in oned's directory of variable data, that only one driver at a time may hold."""
+
 _DEFAULT_ENDPOINT = "http://localhost:2633/RPC2"
 
 
@@ -75,7 +78,7 @@ class LocalCloud:
 
         A file lock keeps two drivers from writing two; what is returned was read back.
         """
-        with (self._var / ".one2one.lock").open("a") as lock:
+        with (self._var / LOCK).open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             found = self.cloud.host(host_id).template.text(HYBRID_ID)
             if found:

@@ -13,6 +13,7 @@ from one2one.admin.install.configuration import has_block, without_block
 from one2one.admin.install.entries import Mode
 from one2one.admin.install.files import Change, Content, read, staging
 from one2one.admin.install.layout import Layout
+from one2one.driver.local import LOCK
 from one2one.mad.scripts.layout import LAYOUT, launcher
 from one2one.opennebula.errors import ConfigurationError, OneError
 
@@ -64,6 +65,8 @@ def make_plan(layout: Layout, mode: Mode | None) -> Plan:
         executables += planner.displaced(layout.remotes / name, away=mode is Mode.SCRIPTS)
     configuration = [*planner.configuration(mode)]
     changes = configuration + executables if mode is None else executables + configuration
+    if mode is None:
+        changes += _remove(layout.var / LOCK)
     files = frozenset(path.resolve() for path in _files(layout))
     changed = {change.path for change in changes}
     for path in {*resident, *scripts, *files} - changed:
