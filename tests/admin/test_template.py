@@ -1,7 +1,11 @@
 import json
+import os
+import pty
+import subprocess
 from typing import Any
 
 import pytest
+from command import ONE2ONE
 from conftest import Clouds
 
 from one2one.opennebula.cloud import Cloud
@@ -123,3 +127,20 @@ def test_nothing_is_pruned_while_the_remote_cannot_be_read(newest: Clouds) -> No
 def test_an_unknown_template_is_one_line(newest: Clouds) -> None:
     assert "template 99" in newest.failure("template", "sync", "burst1", "99")
     assert local_templates(newest) == []
+
+
+def test_a_terminal_shows_how_far_it_is(newest: Clouds) -> None:
+    controller, terminal = pty.openpty()
+    with os.fdopen(terminal, "wb") as stderr:
+        done = subprocess.run(
+            [ONE2ONE, "template", "sync", "burst1", "--csv", "--no-header"],
+            env=newest.front_end.home.environment(newest.front_end.endpoint),
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            check=True,
+        )
+    shown = os.read(controller, 1 << 16)
+    os.close(controller)
+    assert b"Templates" in shown
+    assert b"100%" in shown
+    assert len(done.stdout.splitlines()) == 3

@@ -9,7 +9,6 @@ from prometheus_client import (
     Counter,
     Histogram,
     ProcessCollector,
-    disable_created_metrics,
     start_http_server,
 )
 
@@ -49,7 +48,6 @@ RESULTS: dict[type[OneError], str] = {
 
 def serve(address: str, port: int) -> Tell:
     """Serve on a port from now on; return what to tell events to. Raises OSError."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     metrics = Metrics(registry)

@@ -1,6 +1,7 @@
 """``one2one template``: list, sync."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import click
@@ -8,7 +9,7 @@ import click
 from one2one.admin.hosts import connect, find_host
 from one2one.admin.output import Output, output_options
 from one2one.admin.template.derive import mapped_id
-from one2one.admin.template.sync import carry_out, plan
+from one2one.admin.template.sync import Planned, carry_out, plan
 from one2one.driver.local import LocalCloud
 from one2one.opennebula.errors import NotFound
 from one2one.opennebula.records import VmTemplate
@@ -91,11 +92,17 @@ def sync(host: str, ids: tuple[int, ...], output: Output, *, dry_run: bool, prun
     if dry_run:
         output.print([planned.step for planned in steps], _STEPS)
         return
-    with click.progressbar(
-        steps, label="Templates", file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as bar:
-        done = [carry_out(local.cloud, planned) for planned in bar]
+    done = [carry_out(local.cloud, planned) for planned in _shown(steps)]
     output.print(done, _STEPS)
+
+
+def _shown(steps: list[Planned]) -> Iterator[Planned]:
+    """Yield the steps, and show on a terminal how far they are."""
+    if not sys.stderr.isatty():
+        yield from steps
+        return
+    with click.progressbar(steps, label="Templates", file=sys.stderr) as bar:
+        yield from bar
 
 
 def _chosen(remote: list[VmTemplate], ids: tuple[int, ...]) -> list[VmTemplate]:

@@ -1,0 +1,136 @@
+"""What is given to administrators: the wheel, the sources, and the Debian package, installed."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from stock import packaged
+
+PROJECT = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg is Debian's")
+
+
+def build(output: Path, project: Path = PROJECT) -> None:
+    """Build everything, as ``./dev build`` does."""
+    hatchling = [sys.executable, "-m", "hatchling", "build", "--directory", str(output)]
+    subprocess.run(hatchling, cwd=project, capture_output=True, check=True)
+    [wheel] = output.glob("*.whl")
+    command = [project / "packaging/build-deb", wheel, output]
+    subprocess.run(command, capture_output=True, check=True)
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("dist")
+    build(output)
+    return output
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine with a package database of its own, and none of the dependencies' packages."""
+
+    root: Path
+
+    def dpkg(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        forced = [f"--force-{thing}" for thing in ("depends", "not-root", "script-chrootless")]
+        return subprocess.run(
+            ["dpkg", f"--root={self.root}", *forced, *arguments],
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def run(self, name: str, *arguments: str | Path, sent: str = "") -> str:
+        """Run an installed command, with the dependencies of the tests' interpreter."""
+        modules = str(self.root / "usr/lib/python3/dist-packages")
+        done = subprocess.run(
+            [sys.executable, self.root / "usr/bin" / name, *arguments],
+            env={"PYTHONPATH": modules},
+            input=sent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def machine(tmp_path: Path, dist: Path) -> Machine:
+    made = Machine(tmp_path / "machine")
+    database = made.root / "var/lib/dpkg"
+    for directory in ("info", "updates"):
+        (database / directory).mkdir(parents=True)
+    (database / "status").touch()
+    [package] = dist.glob("*.deb")
+    done = made.dpkg("--install", package)
+    assert done.returncode == 0, done.stderr
+    return made
+
+
+def test_the_commands_of_the_debian_package_work(machine: Machine) -> None:
+    assert "one2one, version" in machine.run("one2one", "--version")
+    assert machine.run("one_vmm_one2one", "-t 15 -r 0 one", sent="INIT\n") == "INIT SUCCESS\n"
+    assert machine.run("one_im_one2one", "one", sent="INIT\n") == "INIT SUCCESS\n"
+    packaged(machine.root, "6.10")
+    shown = machine.run("one2one", "install", "--root", machine.root, "--dry-run")
+    assert 'EXECUTABLE     = "one_vmm_one2one"' in shown
+    where = [sys.executable, "-c", "import one2one; print(one2one.__file__)"]
+    modules = {"PYTHONPATH": str(machine.root / "usr/lib/python3/dist-packages")}
+    found = subprocess.run(where, env=modules, capture_output=True, text=True, check=True)
+    assert found.stdout.startswith(str(machine.root)), "not the tests' own one2one"
+
+
+def test_the_package_is_not_removed_under_the_drivers(machine: Machine) -> None:
+    """oned does not start without an executable that oned.conf names."""
+    front_end = packaged(machine.root, "6.10")
+    machine.run("one2one", "install", "--root", machine.root, "--yes")
+    refused = machine.dpkg("--remove", "one2one")
+    assert refused.returncode != 0
+    assert "Remove them first: one2one uninstall" in refused.stderr
+    machine.run("one2one", "uninstall", "--root", machine.root, "--yes")
+    assert machine.dpkg("--remove", "one2one").returncode == 0
+    assert front_end.lib.exists()
+    assert not list(machine.root.glob("usr/**/one2one*"))
+
+
+def test_the_debian_package_is_whole(machine: Machine) -> None:
+    verified = machine.dpkg("--verify", "one2one")
+    assert (verified.returncode, verified.stdout) == (0, "")
+    documents = machine.root / "usr/share/doc/one2one"
+    assert (documents / "contrib/prometheus/rules.yml").exists()
+    assert (documents / "docs/architecture.md").exists()
+
+
+def test_debian_has_every_dependency(dist: Path) -> None:
+    """The wheel's dependencies, each at the same version or a later one."""
+    [wheel] = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        [metadata] = [name for name in archive.namelist() if name.endswith("/METADATA")]
+        text = archive.read(metadata).decode()
+    needed = dict(re.findall(r"^Requires-Dist: ([\w-]+)>=([\d.]+)$", text, re.MULTILINE))
+    [package] = dist.glob("*.deb")
+    field = ["dpkg-deb", "--field", str(package), "Depends"]
+    depends = subprocess.run(field, capture_output=True, text=True, check=True).stdout
+    declared = dict(re.findall(r"python3-([\w-]+) \(>= ([\d.]+)\)", depends))
+    assert declared == needed
+    assert "python3 (>= 3.11)" in depends
+
+
+def test_the_sources_make_the_same_packages(tmp_path: Path, dist: Path) -> None:
+    [sources] = dist.glob("*.tar.gz")
+    with tarfile.open(sources) as archive:
+        archive.extractall(tmp_path, filter="data")
+    again = tmp_path / "again"
+    build(again, tmp_path / sources.name.removesuffix(".tar.gz"))
+    for pattern in ("*.whl", "*.deb"):
+        [first], [second] = dist.glob(pattern), again.glob(pattern)
+        assert first.read_bytes() == second.read_bytes(), pattern
