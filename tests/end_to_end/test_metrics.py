@@ -1,6 +1,7 @@
 """What Prometheus reads from real driver processes, and what contrib/ makes of it."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -249,3 +250,17 @@ def test_dashboard_and_alerts_use_what_the_drivers_export(met: Metered) -> None:
             used.add(name)
     ours = {family.name for family in families if family.name.startswith("opennebula_hybrid_")}
     assert not [name for name in ours if not any(u.startswith(name) for u in used)]
+
+
+def test_the_operators_page_has_every_name(met: Metered) -> None:
+    met.running()
+    page = (CONTRIB.parent / "docs/operations.md").read_text()
+    rows = page.split("| name, after `opennebula_hybrid_`")[1].split("\n\n")[0].splitlines()[2:]
+    documented = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+    families = [*met.read(met.vmm_port).values(), *met.read(met.im_port).values()]
+    exported = {
+        family.name.removeprefix("opennebula_hybrid_") + "_total" * (family.type == "counter")
+        for family in families
+        if family.name.startswith("opennebula_hybrid_")
+    }
+    assert sorted(documented) == sorted(exported)
