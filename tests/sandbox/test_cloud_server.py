@@ -127,6 +127,21 @@ def test_restart_ends_connections_and_keeps_the_port(server: Server) -> None:
     connection.close()
 
 
+def test_deaf_server_refuses_connections_and_serves_those_that_are(server: Server) -> None:
+    connection = connect(server)
+    post(connection)
+    server.deafen()
+    with pytest.raises(ConnectionRefusedError):
+        connect(server).connect()
+    assert post(connection).status == 200
+    connection.close()
+    server.stop()
+    server.start()
+    connection = connect(server)
+    assert post(connection).status == 200
+    connection.close()
+
+
 def test_stop_interrupts_a_delivery_that_waits() -> None:
     waiting = threading.Event()
 

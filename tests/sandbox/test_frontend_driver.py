@@ -97,6 +97,30 @@ def test_driver_that_dies_is_started_again_and_its_action_lost(
         vm.wait("RUNNING")
 
 
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_killed_driver_has_a_successor_at_once(generation: str, directed: Directed) -> None:
+    with running(generation, directed) as (frontend, vm):
+        driver = frontend.driver
+        assert isinstance(driver, Mad)
+        driver.kill()
+        assert driver.starts == 2
+        vm.act("suspend")
+        vm.wait("SUSPENDED")
+
+
+def test_oned_that_is_killed_says_nothing_and_keeps_its_database(directed: Directed) -> None:
+    with running("6.10", directed) as (frontend, vm):
+        endpoint = frontend.endpoint
+        directed.tell(SAVE=[])
+        vm.act("suspend")
+        frontend.restart(pause=lambda: directed.tell())
+        assert "FINALIZE" not in directed.sent()
+        assert (vm.state, frontend.endpoint) == ("SAVE_SUSPEND", endpoint)
+        vm.recover("failure")
+        vm.act("suspend")
+        vm.wait("SUSPENDED")
+
+
 def test_5_takes_a_pause_within_a_line_for_death(directed: Directed) -> None:
     directed.tell(DEPLOY=["DEPLOY SUCC"])
     with FrontEnd("5.10", driver=directed.argv) as frontend:

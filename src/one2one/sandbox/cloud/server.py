@@ -112,6 +112,11 @@ class Server:
         self._address = self._run.address
         self._run.start(self._listen)
 
+    def deafen(self) -> None:
+        """Refuse new connections, until it is stopped and started again; open ones go on."""
+        if self._run:
+            self._run.deafen()
+
     def stop(self) -> None:
         """Close every socket and wait for the threads; calls under way end unanswered."""
         run, self._run = self._run, None
@@ -232,13 +237,17 @@ class _Run:
         if self._stopping.wait(seconds):
             raise Drop
 
+    def deafen(self) -> None:
+        """Listen no more."""
+        _shutdown(self._listener)
+        self._listener.close()
+
     def stop(self) -> None:
         """Close all sockets and wait for all threads but the present one."""
         with self._lock:
             self._stopping.set()
             connections = dict(self._connections)
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        self.deafen()
         self._slots.release()
         for connection in connections.values():
             _shutdown(connection)
@@ -252,7 +261,7 @@ def _reset_on_close(connection: socket.socket) -> None:
 
 
 def _shutdown(connection: socket.socket) -> None:
-    """Wake the thread that reads or writes *connection*; TLS would want to say goodbye first."""
+    """Wake the thread that is busy with *connection*; TLS would want to say goodbye first."""
     try:
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
     except OSError:

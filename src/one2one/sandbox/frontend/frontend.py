@@ -19,6 +19,7 @@ from typing import Self
 
 from one2one.opennebula.template import Template, Value, to_xml
 from one2one.sandbox.cloud.clock import Clock
+from one2one.sandbox.cloud.faults import Faults
 from one2one.sandbox.cloud.refusal import Code, Refusal
 from one2one.sandbox.cloud.server import Server
 from one2one.sandbox.frontend.generation import GENERATIONS
@@ -63,6 +64,7 @@ class FrontEnd:
         self._remotes = remotes
         self._settings = settings or Settings()
         self.clock = clock or Clock()
+        self.faults = Faults()
         self._password = secrets.token_hex(16)
         self._exit = ExitStack()
 
@@ -77,12 +79,13 @@ class FrontEnd:
                 self.home.remotes.symlink_to(self._remotes)
             self.oned = Oned(self.generation, self.home, self.clock, one_key)
             self.oned.add_user("oneadmin", self._password, "oneadmin")
-            self.server = Server(self.api)
+            self.server = Server(self.api, delivery=self.faults.deliver, accept=self.faults.accept)
             self.clock.start()
             stack.callback(self.clock.stop)
             self.server.start()
             stack.callback(self.server.stop)
-            self.oned.driver = self._started(stack, self._vmm_driver())
+            self.oned.driver = self._started(self._vmm_driver())
+            stack.callback(lambda: self.oned.driver.stop())
             self._start_monitoring(stack)
             self._exit = stack.pop_all()
         return self
@@ -125,6 +128,26 @@ class FrontEnd:
     def log(self) -> list[str]:
         """The lines of ``oned.log``."""
         return self.pools.log
+
+    def restart(self, pause: Callable[[], object] = lambda: None) -> None:
+        """Kill oned and start it again, its database as it was; *pause* runs in between.
+
+        The API goes away, and the drivers see their pipes close without a word.
+        """
+        self.server.stop()
+        for driver in (self.oned.driver, self.oned.im_driver):
+            if isinstance(driver, Mad):
+                driver.abandon()
+            elif driver:
+                driver.stop()
+        pause()
+        self.server.start()
+        self.oned.driver = self._started(self._vmm_driver())
+        if self.oned.monitoring:
+            self.oned.im_driver = self._started(self._im_driver(self.oned.monitoring))
+            with self.clock.lock:
+                for host in self.pools.hosts.values():
+                    self.oned.monitoring.renew(host)
 
     def wait_for_log(self, text: str, timeout: float = 30.0) -> None:
         """Wait until a line of ``oned.log`` contains *text*; raises TimeoutError."""
@@ -180,22 +203,27 @@ class FrontEnd:
         return Shell(self.home.remotes, arguments, environment, self.generation, receive)
 
     def _start_monitoring(self, stack: ExitStack) -> None:
-        argv, arguments = self._im
-        if not argv and not (self.home.remotes / "im").is_dir():
+        if not self._im[0] and not (self.home.remotes / "im").is_dir():
             return
         monitoring = self.oned.new_monitoring(self._settings)
         monitoring.start()
         stack.callback(monitoring.stop)
-        driver: Driver
-        if argv:
-            driver = self._process(argv, arguments, monitoring.receive)
-        else:
-            environment = self.home.environment(self.endpoint)
-            driver = ImShell(
-                self.home.remotes, arguments, environment, self.generation, monitoring.receive
-            )
-        self.oned.im_driver = self._started(stack, driver)
+        stack.callback(self._stop_im_driver)
+        self.oned.im_driver = self._started(self._im_driver(monitoring))
         self.oned.monitoring = monitoring
+
+    def _stop_im_driver(self) -> None:
+        if self.oned.im_driver:
+            self.oned.im_driver.stop()
+
+    def _im_driver(self, monitoring: Monitoring) -> Driver:
+        argv, arguments = self._im
+        if argv:
+            return self._process(argv, arguments, monitoring.receive)
+        environment = self.home.environment(self.endpoint)
+        return ImShell(
+            self.home.remotes, arguments, environment, self.generation, monitoring.receive
+        )
 
     def _process(
         self, argv: Sequence[str], arguments: str, receive: Callable[[str], None]
@@ -207,7 +235,6 @@ class FrontEnd:
         with self.clock.lock:
             self.pools.write_log("MAD", severity, text)
 
-    def _started(self, stack: ExitStack, driver: Driver) -> Driver:
+    def _started(self, driver: Driver) -> Driver:
         driver.start()
-        stack.callback(driver.stop)
         return driver

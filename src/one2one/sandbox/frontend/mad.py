@@ -22,6 +22,7 @@ _CLOSED_STDERR = ("/bin/sh", "-c", 'exec "$@" 2>&-', "sh")
 _CHUNK = 1 << 16
 _GAP = 0.025
 _GRACE = 2.0
+_PATIENCE = 30.0
 
 
 class OnedDoesNotStart(Exception):
@@ -51,8 +52,9 @@ class Mad:
         self._writer = threading.Thread(target=self._write, name="sandbox-mad-write", daemon=True)
         self._process: subprocess.Popen[bytes] | None = None
         self._stdin: IO[bytes] | None = None
+        self._ready = threading.Condition()
         self.starts = 0
-        """How many processes there were."""
+        """How many processes there were, the present one included once it is ready."""
         self.exit_status: int | None = None
         """How the last process ended; negative for a signal, None while it runs."""
 
@@ -77,6 +79,28 @@ class Mad:
             self._reader.join(_GRACE)
         self._writer.join()
 
+    def abandon(self) -> None:
+        """Close its stdin without a word and hear it no more, as an oned does that is killed."""
+        self._stopping.set()
+        self._receive = lambda _line: None
+        self._outgoing.put(None)
+        self._writer.join()
+        self._reader.join(_GRACE)
+        while self._reader.is_alive():
+            self._kill()
+            self._reader.join(_GRACE)
+
+    def kill(self) -> None:
+        """Kill the process, as the kernel does when memory runs out, and wait for its successor.
+
+        Raises TimeoutError when none starts.
+        """
+        with self._ready:
+            starts = self.starts
+            self._kill()
+            if not self._ready.wait_for(lambda: self.starts > starts, _PATIENCE):
+                raise TimeoutError("the driver was not started again")
+
     @property
     def pid(self) -> int:
         """The id of the present process; raises ValueError without one."""
@@ -94,7 +118,6 @@ class Mad:
             process_group=0,
         )
         self._process, self.exit_status = process, None
-        self.starts += 1
         stdin, stdout = _pipes(process)
         try:
             stdin.write(b"INIT\n")
@@ -104,7 +127,10 @@ class Mad:
         if problem:
             self._reap(grace=0)
             raise OnedDoesNotStart(problem)
-        self._stdin = stdin
+        with self._ready:
+            self._stdin = stdin
+            self.starts += 1
+            self._ready.notify_all()
 
     def _read(self) -> None:
         """Read from one process after the other; whoever spawns one also reaps it here."""
