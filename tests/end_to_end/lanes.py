@@ -1,0 +1,205 @@
+"""Operations that are cut at one of their calls, several VMs at a time.
+
+A lane is a local VM on a host of its own with a remote cloud of its own, so that every call of the
+driver tells by its target or its argument whose it is. All lanes of a round do the same operation,
+are cut at the same call in the same way, and differ in what is done next.
+
+Remote clouds have virtual clocks: what a remote carries out behind its answer happens after the
+first status that the driver reads, so an operation makes the same calls each time, and it waits.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+
+from burst import DRIVER, TEMPLATE
+
+from one2one.driver.local import LocalCloud
+from one2one.driver.reaper import Reaper
+from one2one.driver.remotes import Remotes
+from one2one.opennebula.states import VmState
+from one2one.sandbox.cloud.clock import Clock
+from one2one.sandbox.cloud.cloud import Cloud
+from one2one.sandbox.cloud.server import Request, Server, deliver
+from one2one.sandbox.frontend.frontend import FrontEnd
+from one2one.sandbox.frontend.handles import LocalHost, LocalVm
+from one2one.sandbox.frontend.mad import Mad
+
+STEADY = ("PENDING", "RUNNING", "POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED", "DONE")
+LANES = 4
+"""As many as the driver has connections to the local oned."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a user asks for."""
+
+    begin: Callable[["Lane"], None]
+    message: str
+    """What the driver is told."""
+    goal: str
+    after: str = ""
+    """The operation that brings a VM to where this one is possible."""
+    at_once: int = LANES
+    """In how many lanes it may be held."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that the driver makes."""
+
+    method: str
+    remote: bool
+
+
+Effect = Callable[["Lane", Request], Iterator[bytes]]
+
+
+@dataclass
+class Lane:
+    """A host, its remote cloud, and the VM that an operation is done to."""
+
+    frontend: FrontEnd
+    cloud: Cloud
+    host: LocalHost
+    vm: LocalVm
+    operation: Operation = field(init=False)
+    mark: int = 0
+    """How long ``oned.log`` was when the operation began."""
+    calls: list[Call] = field(default_factory=list)
+    eager: bool = True
+    """Whether the remote carries out at once what it is asked for."""
+    cuts: dict[int, Effect] = field(default_factory=dict)
+    """What happens to the calls of an operation, by their places in it."""
+
+    def deliver(self, request: Request, *, remote: bool) -> Iterator[bytes]:
+        """Answer a call of this lane, unless it is to be cut."""
+        index = len(self.calls)
+        self.calls.append(Call(request.method, remote))
+        yield from self.cuts.get(index, Lane.answer)(self, request)
+
+    def answer(self, request: Request) -> Iterator[bytes]:
+        """Answer a call as it should be."""
+        return deliver(self.executing(request))
+
+    def owns(self, request: Request) -> bool:
+        """Tell whether a local call is about this lane's host or VM."""
+        subject = request.arguments[1] if len(request.arguments) > 1 else None
+        if request.method.startswith("one.host."):
+            return subject == self.host.id
+        return request.method.startswith("one.vm.") and subject == self.vm.id
+
+    def executing(self, request: Request) -> Request:
+        """Return *request*, which when it is done has its consequences as any other."""
+        return replace(request, execute=lambda: self._execute(request))
+
+    def _execute(self, request: Request) -> bytes:
+        body = request.execute()
+        if self.eager or request.method.startswith("one.vmpool.infoset"):
+            self.cloud.clock.settle()
+        return body
+
+    def begin(self) -> None:
+        """Begin the operation; its calls are counted anew."""
+        self.calls, self.mark = [], len(self.frontend.log)
+        self.operation.begin(self)
+
+    def is_settled(self) -> bool:
+        """Tell whether oned waits for no answer about the VM."""
+        return self.vm.state in STEADY or self.vm.state.endswith("FAILURE")
+
+    def answered(self, message: str, timeout: float = 20.0) -> bool:
+        """Wait until the driver has answered *message* since the operation began."""
+        words = [
+            f"Message received: {message} {result} {self.vm.id} "
+            for result in ("SUCCESS", "FAILURE")
+        ]
+        log = self.frontend.log
+
+        def found() -> bool:
+            return any(word in line for line in log[self.mark :] for word in words)
+
+        return self.frontend.pools.wait_for(found, timeout)
+
+    def clean_up(self, way: str) -> None:
+        """``onevm recover --delete`` or ``--recreate``, to its end."""
+        if self.vm.state == "DONE":
+            return
+        asks = self.vm.state not in ("PENDING", "CLEANUP_RESUBMIT")
+        self.mark = len(self.frontend.log)
+        self.vm.recover(way)
+        assert not asks or self.answered("CLEANUP")
+
+    def left(self) -> list[int]:
+        """Return the remote VMs that are not DONE, after the reaper came where there are any."""
+        if self.alive():
+            self.reap()
+        return self.alive()
+
+    def alive(self) -> list[int]:
+        """Return the remote VMs that are not DONE."""
+        self.cloud.clock.settle()
+        return [vm.id for vm in self.cloud.vms if vm.state.state != VmState.DONE]
+
+    def reap(self) -> None:
+        """Look for orphans twice, without a grace period."""
+        local = LocalCloud(self.frontend.home.environment(self.frontend.endpoint))
+        remotes = Remotes(local)
+        remote = remotes.remote(self.host.id, self.host.name)
+        reaper = Reaper(self.host.id, local, lambda _: None, grace=0.0)
+        for _ in range(2):
+            reaper.reap(remote, remote.cloud.vms())
+        remotes.close()
+        local.cloud.client.close()
+
+
+@dataclass
+class Lanes:
+    """A front-end with its driver, and its lanes."""
+
+    frontend: FrontEnd
+    lanes: list[Lane]
+
+    @property
+    def driver(self) -> Mad:
+        """The driver's process."""
+        assert isinstance(self.frontend.driver, Mad)
+        return self.frontend.driver
+
+    def deliver(self, request: Request) -> Iterator[bytes]:
+        """Answer a local call; those that name no host and no VM belong to no lane."""
+        for lane in self.lanes:
+            if lane.owns(request):
+                return lane.deliver(request, remote=False)
+        return deliver(request)
+
+    def server(self, lane: Lane, call: Call) -> Server:
+        """Return what answers *call*."""
+        return lane.cloud.server if call.remote else self.frontend.server
+
+
+@contextmanager
+def lanes(generation: str = "6.10") -> Iterator[Lanes]:
+    """Give a front-end with its driver, and its lanes."""
+    with ExitStack() as stack:
+        frontend = stack.enter_context(FrontEnd(generation, driver=[DRIVER]))
+        both = Lanes(frontend, [])
+        for number in range(LANES):
+            cloud = stack.enter_context(Cloud(generation, clock=Clock(virtual=True)))
+            host = frontend.add_host(
+                f"burst{number}",
+                ONE_ENDPOINT=cloud.endpoint,
+                ONE_USER=cloud.user,
+                ONE_PASSWORD=cloud.password,
+                ONE_SHUTDOWN_TIMEOUT="20",
+                ONE_HYBRID_ID=f"hybrid-{number}",
+            )
+            lane = Lane(frontend, cloud, host, frontend.add_vm(TEMPLATE))
+            cloud.faults.on(_remote(lane), times=None)
+            both.lanes.append(lane)
+        frontend.faults.on(both.deliver, times=None)
+        yield both
+
+
+def _remote(lane: Lane) -> Callable[[Request], Iterator[bytes]]:
+    return lambda request: lane.deliver(request, remote=True)

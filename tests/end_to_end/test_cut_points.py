@@ -1,0 +1,325 @@
+"""Whatever is cut, and wherever: each living local VM has one remote VM, each ended one none.
+
+The cut points are not listed here: every operation is run once, the calls that the driver makes
+are noted, and then each of them is cut in every way. Afterwards the administrator does one of the
+things that he can do, and the remote VMs are counted.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from burst import TEMPLATE
+from lanes import STEADY, Call, Lane, Lanes, Operation, lanes
+
+from one2one.sandbox.cloud import faults
+from one2one.sandbox.cloud.server import Delivery, Drop, Request
+
+
+def deploy(lane: Lane) -> None:
+    lane.vm.deploy(lane.host)
+
+
+def deploy_first(lane: Lane) -> None:
+    lane.host.update(ONE_HYBRID_ID="")
+    lane.vm.deploy(lane.host)
+
+
+def deploy_again(lane: Lane) -> None:
+    lane.vm.act("resume")
+    lane.vm.deploy(lane.host)
+
+
+def act(action: str) -> Callable[[Lane], None]:
+    return lambda lane: lane.vm.act(action)
+
+
+def recover(way: str) -> Callable[[Lane], None]:
+    return lambda lane: lane.vm.recover(way)
+
+
+OPERATIONS = {
+    "deploy": Operation(deploy, "DEPLOY", "RUNNING"),
+    "deploy on a new host": Operation(deploy_first, "DEPLOY", "RUNNING", at_once=1),
+    "suspend": Operation(act("suspend"), "SAVE", "SUSPENDED", "deploy"),
+    "resume": Operation(act("resume"), "RESTORE", "RUNNING", "suspend"),
+    "poweroff": Operation(act("poweroff"), "SHUTDOWN", "POWEROFF", "deploy"),
+    "poweroff-hard": Operation(act("poweroff-hard"), "CANCEL", "POWEROFF", "deploy"),
+    "power on": Operation(act("resume"), "DEPLOY", "RUNNING", "poweroff"),
+    "undeploy": Operation(act("undeploy"), "SHUTDOWN", "UNDEPLOYED", "deploy"),
+    "undeploy-hard": Operation(act("undeploy-hard"), "CANCEL", "UNDEPLOYED", "deploy"),
+    "deploy again": Operation(deploy_again, "DEPLOY", "RUNNING", "undeploy"),
+    "stop": Operation(act("stop"), "SAVE", "STOPPED", "deploy"),
+    "restore": Operation(deploy_again, "RESTORE", "RUNNING", "stop"),
+    "reboot": Operation(act("reboot"), "REBOOT", "RUNNING", "deploy"),
+    "reboot-hard": Operation(act("reboot-hard"), "RESET", "RUNNING", "deploy"),
+    "terminate": Operation(act("terminate"), "SHUTDOWN", "DONE", "deploy"),
+    "terminate-hard": Operation(act("terminate-hard"), "CANCEL", "DONE", "deploy"),
+    "delete": Operation(recover("delete"), "CLEANUP", "DONE", "deploy"),
+    "recreate": Operation(recover("recreate"), "CLEANUP", "PENDING", "deploy"),
+}
+"""By name; ``after`` is what brings a VM to where an operation is possible."""
+
+
+class Cut:
+    """A cut of one call of an operation, the same one in every lane."""
+
+    def __init__(self, both: Lanes, calls: list[Call], index: int) -> None:
+        self.both = both
+        self.call = calls[index]
+        self.index = index
+        self.arrived = threading.Semaphore(0)
+        self.struck = threading.Event()
+
+    def held(self, lane: Lane, request: Request) -> Iterator[bytes]:
+        """Hold a call until the cut is made, then end its connection."""
+        self.hold(request)
+        raise Drop
+
+    def held_after(self, lane: Lane, request: Request) -> Iterator[bytes]:
+        """Do a call, hold its answer until the cut is made, then end its connection."""
+        list(lane.answer(request))
+        self.hold(request)
+        raise Drop
+
+    def last(self, lane: Lane, request: Request) -> Iterator[bytes]:
+        """Hold an answer until the cut is made, then send it as the last of its connection."""
+        answer = list(lane.answer(replace(request, keep=False)))
+        self.hold(request)
+        yield from answer
+
+    def hold(self, request: Request) -> None:
+        self.arrived.release()
+        while not self.struck.is_set():
+            request.wait(0.005)
+
+    def strike(self, running: list[Lane], action: Callable[[], object]) -> None:
+        """Do *action* when the call of each lane is held."""
+        for lane in running:
+            assert self.arrived.acquire(timeout=20), f"VM {lane.vm.id} made other calls this time"
+        action()
+        self.struck.set()
+
+
+Begin = Callable[[list[Lane]], None]
+Kind = Callable[[Cut, list[Lane], Begin], None]
+"""Begins an operation in some lanes, and cuts it."""
+
+
+def broken(effect: Delivery) -> Kind:
+    """Return the cut that happens to the connection while the driver lives on."""
+
+    def kind(cut: Cut, running: list[Lane], begin: Begin) -> None:
+        for lane in running:
+            lane.cuts = {cut.index: lambda lane, request: effect(lane.executing(request))}
+        begin(running)
+
+    return kind
+
+
+def refused(cut: Cut, running: list[Lane], begin: Begin) -> None:
+    """Nobody listens when the call is to be made."""
+    servers = {cut.both.server(lane, cut.call) for lane in running}
+
+    def deafen() -> None:
+        for server in servers:
+            server.deafen()
+
+    if cut.index:
+        for lane in running:
+            lane.cuts = {cut.index - 1: cut.last}
+        begin(running)
+        cut.strike(running, deafen)
+    else:
+        for server in servers:
+            server.stop()
+            server.start()
+        deafen()
+        begin(running)
+    for lane in running:
+        lane.answered(lane.operation.message, timeout=0.3)
+    for server in servers:
+        server.stop()
+        server.start()
+
+
+def killed(victim: str, *, after: bool = False) -> Kind:
+    """Return the cut that ends the driver, or oned, with the call under way or just done."""
+
+    def kind(cut: Cut, running: list[Lane], begin: Begin) -> None:
+        for lane in running:
+            lane.cuts = {cut.index: cut.held_after if after else cut.held}
+        begin(running)
+        kill = cut.both.driver.kill if victim == "driver" else cut.both.frontend.restart
+        cut.strike(running, kill)
+
+    return kind
+
+
+def overtaken(way: str) -> Kind:
+    """Return the cut by an administrator who recovers the VM while the call is under way."""
+
+    def kind(cut: Cut, running: list[Lane], begin: Begin) -> None:
+        def effect(lane: Lane, request: Request) -> Iterator[bytes]:
+            lane.vm.recover(way)
+            lane.cuts = {}
+            yield from lane.answer(request)
+
+        for lane in running:
+            lane.cuts = {cut.index: effect}
+        begin(running)
+
+    return kind
+
+
+def again(lane: Lane) -> None:
+    """Have it failed if it hangs, and ask for the same once more."""
+    if not lane.is_settled():
+        lane.vm.recover("failure")
+    if lane.vm.state.endswith("FAILURE"):
+        lane.vm.recover("retry")
+    elif lane.vm.state not in (lane.operation.goal, "DONE"):
+        lane.operation.begin(lane)
+    if lane.vm.state != "DONE":
+        lane.vm.wait(lane.operation.goal)
+
+
+def success(lane: Lane) -> None:
+    """Pretend that it has worked."""
+    if not lane.is_settled() or lane.vm.state.endswith("FAILURE"):
+        lane.vm.recover("success")
+
+
+def delete(lane: Lane) -> None:
+    lane.clean_up("delete")
+
+
+def recreate(lane: Lane) -> None:
+    if lane.vm.state != "DONE":
+        lane.clean_up("recreate")
+        lane.vm.wait("PENDING")
+        lane.vm.deploy(lane.host)
+        lane.vm.wait("RUNNING")
+
+
+Move = Callable[[Lane], None]
+ALL: tuple[Move, ...] = (again, success, delete, recreate)
+KINDS: dict[str, tuple[Kind, tuple[Move, ...]]] = {
+    "refused": (refused, (again, delete)),
+    "dropped before": (broken(faults.drop_before), (again, delete)),
+    "dropped after": (broken(faults.drop_after), (again, recreate)),
+    "truncated": (broken(faults.truncate), (again, delete)),
+    "driver killed before": (killed("driver"), ALL),
+    "driver killed after": (killed("driver", after=True), ALL),
+    "oned killed": (killed("oned"), (again, delete)),
+    "deleted meanwhile": (overtaken("delete"), (again,)),
+    "recreated meanwhile": (overtaken("recreate"), (recreate,)),
+}
+"""Ways to cut, and what the administrator does afterwards, in a lane each."""
+
+
+def calls_of(both: Lanes, name: str) -> list[Call]:
+    """Return the calls that an operation makes when nothing goes wrong."""
+    lane = both.lanes[0]
+    prepare(lane, name)
+    lane.begin()
+    assert lane.answered(lane.operation.message)
+    lane.vm.wait(lane.operation.goal)
+    calls, lane.eager = list(lane.calls), True
+    end(lane)
+    return calls
+
+
+def prepare(lane: Lane, name: str) -> None:
+    """Give the lane a new VM in the state in which the operation is possible."""
+    lane.vm = lane.frontend.add_vm(TEMPLATE)
+    lane.eager, lane.cuts = True, {}
+    chain = [OPERATIONS[name]]
+    while chain[0].after:
+        chain.insert(0, OPERATIONS[chain[0].after])
+    for operation in chain[:-1]:
+        operation.begin(lane)
+        lane.vm.wait(operation.goal)
+    lane.operation, lane.eager = chain[-1], False
+
+
+def cut(name: str, calls: list[Call], index: int) -> int:
+    """Cut a call in every way; return how many VMs that was done to."""
+    count = 0
+    with lanes() as both:
+        for kind, (_, moves) in KINDS.items():
+            for first in range(0, len(moves), OPERATIONS[name].at_once):
+                some = moves[first : first + OPERATIONS[name].at_once]
+                cut_once(both, name, calls, index, kind, some)
+            count += len(moves)
+    return count
+
+
+def cut_once(
+    both: Lanes, name: str, calls: list[Call], index: int, kind: str, moves: tuple[Move, ...]
+) -> None:
+    strike, _ = KINDS[kind]
+    running = both.lanes[: len(moves)]
+    for lane in running:
+        prepare(lane, name)
+
+    def begin(running: list[Lane]) -> None:
+        for lane in running:
+            lane.begin()
+
+    strike(Cut(both, calls, index), running, begin)
+    for lane, move in zip(running, moves, strict=True):
+        what = f"{name}, call {index} ({calls[index].method}) {kind}, then {move.__name__}"
+        if "kill" not in kind:
+            message = "CLEANUP" if "meanwhile" in kind else lane.operation.message
+            assert lane.answered(message), what
+        lane.eager, lane.cuts = True, {}
+        move(lane)
+        check(lane, what, may_lack=move is success or lane.operation.goal == "DONE")
+        end(lane)
+        assert lane.left() == [], what
+
+
+def check(lane: Lane, what: str, *, may_lack: bool) -> None:
+    """A VM that is DONE has no remote VM, one that lives has one, which its deploy id names.
+
+    The reaper may only help with the former.
+    """
+    state = lane.vm.state
+    found = lane.left() if state == "DONE" else lane.alive()
+    story = f"{what}: the VM is {state}, {lane.vm.deploy_id}, and has {found}"
+    if state == "DONE":
+        assert found == [], story
+    elif state == "PENDING" or may_lack:
+        assert len(found) <= 1, story
+    else:
+        assert [f"opennebula-hybrid-{vm_id}" for vm_id in found] == [lane.vm.deploy_id], story
+
+
+def end(lane: Lane) -> None:
+    """Have the VM terminated; by force where that is not possible."""
+    if lane.vm.state == "DONE":
+        return
+    if lane.vm.state == "RUNNING":
+        lane.vm.act("terminate-hard")
+        assert lane.answered("CANCEL")
+    elif lane.vm.state in STEADY:
+        lane.vm.act("terminate")
+    if lane.vm.state != "DONE":
+        lane.clean_up("delete")
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_one_remote_vm_whatever_is_cut(
+    name: str, record_property: Callable[[str, object], None]
+) -> None:
+    with lanes() as both:
+        calls = calls_of(both, name)
+    assert calls[0] == Call("one.host.info", remote=False)
+    assert any(call.remote for call in calls)
+    with ThreadPoolExecutor(len(calls)) as pool:
+        counts = list(pool.map(lambda index: cut(name, calls, index), range(len(calls))))
+    record_property("cut points", len(calls) * len(KINDS))
+    record_property("cases", sum(counts))
