@@ -9,7 +9,7 @@ first status that the driver reads, so an operation makes the same calls each ti
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 
 from burst import DRIVER, TEMPLATE
@@ -17,6 +17,7 @@ from burst import DRIVER, TEMPLATE
 from one2one.driver.local import LocalCloud
 from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes
+from one2one.hybrid.ownership import NO_GRACE
 from one2one.opennebula.states import VmState
 from one2one.sandbox.cloud.clock import Clock
 from one2one.sandbox.cloud.cloud import Cloud
@@ -144,13 +145,11 @@ class Lane:
     def reap(self) -> None:
         """Look for orphans twice, without a grace period."""
         local = LocalCloud(self.frontend.home.environment(self.frontend.endpoint))
-        remotes = Remotes(local)
-        remote = remotes.remote(self.host.id, self.host.name)
-        reaper = Reaper(self.host.id, local, lambda _: None, grace=0.0)
-        for _ in range(2):
-            reaper.reap(remote, remote.cloud.vms())
-        remotes.close()
-        local.cloud.client.close()
+        with closing(local.cloud.client), closing(Remotes(local)) as remotes:
+            remote = remotes.remote(self.host.id, self.host.name)
+            reaper = Reaper(self.host.id, local, lambda _: None, grace=NO_GRACE)
+            for _ in range(2):
+                reaper.reap(remote, remote.cloud.summaries())
 
 
 @dataclass
