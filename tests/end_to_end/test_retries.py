@@ -66,6 +66,26 @@ def test_an_accepted_action_is_waited_for_while_the_remote_is_away() -> None:
         assert vm.error == ""
 
 
+def test_many_waits_cost_no_more_calls_than_one() -> None:
+    number = 40
+    with burst() as both:
+        shutting_down(both)
+        vms = [both.vm() for _ in range(number)]
+        for vm in vms:
+            vm.deploy(both.host)
+        for vm in vms:
+            vm.wait("RUNNING")
+            both.wait_remote(vm, "RUNNING")
+        both.cloud.calls.clear()
+        for vm in vms:
+            vm.act("poweroff")
+        for vm in vms:
+            vm.wait("POWEROFF")
+        counts = both.cloud.calls.counts()
+        assert counts["one.vm.action"] == number
+        assert counts["one.vmpool.infoset"] < 1.5 * number, "each looks once for itself"
+
+
 def test_new_credentials_count_in_the_middle_of_an_operation() -> None:
     with burst() as both:
         shutting_down(both)
