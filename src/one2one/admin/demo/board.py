@@ -6,19 +6,22 @@ from statistics import median
 from typing import Protocol
 
 import click
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from one2one.admin.demo.life import LIFE, Progress
 from one2one.admin.demo.sides import Sides
+from one2one.admin.units import size
 from one2one.opennebula.states import State
+from one2one.sandbox.frontend.handles import LocalHost
 
 
 class Board(Protocol):
-    """Shows how far all VMs are, each time that it is told."""
+    """Shows the host and how far all VMs are, each time that it is told."""
 
-    def show(self, vms: Iterable[Progress], remote: Mapping[int, State]) -> None:
+    def show(self, host: LocalHost, vms: Iterable[Progress], remote: Mapping[int, State]) -> None:
         """Show it; *remote* has the states of the remote VMs."""
 
 
@@ -29,37 +32,37 @@ class LiveBoard:
         """Take where to draw it."""
         self._live = live
 
-    def show(self, vms: Iterable[Progress], remote: Mapping[int, State]) -> None:
+    def show(self, host: LocalHost, vms: Iterable[Progress], remote: Mapping[int, State]) -> None:
         """Draw it."""
-        table = _table(
-            "ID", "NAME", "LOCAL STATE", "REMOTE ID", "REMOTE STATE", "OPERATION", "DONE"
-        )
+        table = _table("ID", "LOCAL STATE", "REMOTE VM", "USES", "OPERATION", "DONE")
         for one in vms:
             table.add_row(
                 str(one.vm.id),
-                one.vm.name,
                 one.vm.state,
-                _number(one.remote_id),
-                _remote_state(one, remote),
+                _remote(one, remote),
+                _uses(one),
                 _operation(one),
                 f"{len(one.seconds)}/{len(LIFE)}",
             )
-        self._live.update(table)
+        self._live.update(Group(Text(_host(host)), "", table))
 
 
 class PlainBoard:
-    """A line for each VM whose state changed on either side."""
+    """A line for each VM whose state changed on either side, and for the host."""
 
     def __init__(self) -> None:
         """Nothing has been shown."""
         self._shown: dict[int, str] = {}
+        self._host = ""
 
-    def show(self, vms: Iterable[Progress], remote: Mapping[int, State]) -> None:
+    def show(self, host: LocalHost, vms: Iterable[Progress], remote: Mapping[int, State]) -> None:
         """Print what is new."""
+        if self._host != _host(host):
+            self._host = _host(host)
+            click.echo(f"{time.strftime('%H:%M:%S')}  {self._host}")
         for one in vms:
             states = (
-                f"{one.operation or '-':<10} local {one.vm.state:<18} "
-                f"remote {_number(one.remote_id)} {_remote_state(one, remote)}"
+                f"{one.operation or '-':<10} local {one.vm.state:<18} remote {_remote(one, remote)}"
             )
             if self._shown.get(one.vm.id) != states:
                 self._shown[one.vm.id] = states
@@ -96,14 +99,29 @@ def _table(*titles: str) -> Table:
     return table
 
 
-def _number(remote_id: int | None) -> str:
-    return "-" if remote_id is None else str(remote_id)
+def _host(host: LocalHost) -> str:
+    """Return what monitoring tells of the host."""
+    cpu, memory = host.capacity
+    usage = host.usage
+    if not usage:
+        return f"host {host.name} is not monitored yet"
+    used = f"{int(usage['USED_CPU']) / 100:g} cores and {size(int(usage['USED_MEMORY']))}"
+    return f"host {host.name} offers {cpu / 100:g} cores and {size(memory)}, uses {used}"
 
 
-def _remote_state(one: Progress, remote: Mapping[int, State]) -> str:
+def _uses(one: Progress) -> str:
+    """Return what monitoring tells of a VM: percent of a core, and memory."""
+    told = one.vm.monitoring
+    if not told.text("MEMORY"):
+        return "-"
+    return f"{float(told.text('CPU') or 0):.0f}% {size(int(told.text('MEMORY')))}"
+
+
+def _remote(one: Progress, remote: Mapping[int, State]) -> str:
+    """Return the remote VM's id and state."""
     if one.remote_id is None:
         return "-"
-    return str(remote.get(one.remote_id, "?"))
+    return f"{one.remote_id} {remote.get(one.remote_id, '?')}"
 
 
 def _operation(one: Progress) -> str:

@@ -14,8 +14,12 @@ from one2one.admin.demo.life import LIFE, Progress, clean_up, live
 from one2one.admin.demo.sides import Account, Sides, opened
 from one2one.opennebula.states import State
 from one2one.sandbox.cloud.profile import PROFILES
+from one2one.sandbox.frontend.monitoring import Settings
 
 _MOST_VMS = 100
+_SIMULATED = Settings(
+    beacon_host=1, monitor_host=1, state_vm=1, monitor_vm=1, timer=1, interval=180
+)
 _LOOK_S = 0.1
 _REMOTE_LOOK_S = 1.0
 
@@ -64,7 +68,8 @@ def demo(
             raise click.UsageError("--endpoint needs --user and --template")
         password = password or click.prompt("Password", hide_input=True, err=True)
         account = Account(endpoint, user, password, template, ca_file)
-    with opened(generation, account, scripts=scripts) as sides:
+    periods = _SIMULATED if account is None else Settings()
+    with opened(generation, account, scripts=scripts, monitoring=periods) as sides:
         where = endpoint or f"a simulated OpenNebula {generation}"
         how = "scripts" if scripts else "resident driver"
         click.echo(f"OpenNebula {generation} (simulated), {how}, bursting into {where}\n")
@@ -86,7 +91,7 @@ def _play(made: list[Progress], sides: Sides, board: Board, pause: float) -> Non
             while not ended.wait(pause):
                 if all(future.done() for future in lives):
                     ended.set()
-                board.show(made, _remote_states(made, sides))
+                board.show(sides.host, made, _remote_states(made, sides))
         finally:
             with sides.frontend.clock.lock:  # those that wait for a state wait for this too
                 stopped.set()

@@ -88,6 +88,7 @@ def opened(
         sandbox = None
         if account is None:
             sandbox = stack.enter_context(SandboxCloud(generation, delay=_DELAY_S))
+            sandbox.owner.quotas.limit(CPU=20, MEMORY=32768)
             account = Account(sandbox.endpoint, sandbox.user, sandbox.password, 0)
         server = Server(account.endpoint, ca_file=account.ca_file)
         remote = Cloud(server, f"{account.user}:{account.password}")
