@@ -133,3 +133,14 @@ def test_a_remote_that_hangs_delays_nobody_else(generation: str) -> None:
         assert other.host.state in UP
         both.host.wait("ERROR")
         assert "no answer within 1 s" in both.host.error
+
+
+def test_a_clock_that_is_set_back_makes_no_host_mute() -> None:
+    with burst("6.10", monitoring=monitored("6.10")) as both:
+        assert is_back(both)
+        both.frontend.clock.jump(86400)
+        both.rounds(1)
+        both.frontend.clock.jump(-2 * 86400)
+        both.host.update(ONE_CAPACITY={"CPU": "300", "MEMORY": "512"})
+        assert both.frontend.pools.wait_for(lambda: both.host.capacity == (300, 512 * 1024), 30)
+        assert not any("out of order" in line for line in both.frontend.log)
