@@ -40,12 +40,14 @@ def test_an_outage_is_an_error_of_the_host_and_ends_by_itself(generation: str, w
         assert not any("POWEROFF" in line for vm in vms for line in vm.log)
 
 
-@pytest.mark.parametrize("generation", ["5.10", "6.10"])
-def test_a_short_outage_is_a_line_in_the_log(generation: str) -> None:
+@pytest.mark.parametrize(
+    ("generation", "line"), [("5.10", "cannot connect"), ("6.10", "one.vmpool.infoset at")]
+)
+def test_a_short_outage_is_a_line_in_the_log(generation: str, line: str) -> None:
     with burst(generation, monitoring=monitored(generation), ONE_OUTAGE_GRACE="20") as both:
         vm = both.running()
         both.rounds(1)
-        both.cloud.restart(lambda: both.frontend.wait_for_log("cannot connect"))
+        both.cloud.restart(lambda: both.frontend.wait_for_log(line))
         both.rounds(2)
         assert both.host.state in UP
         assert vm.state == "RUNNING"
@@ -144,3 +146,20 @@ def test_a_clock_that_is_set_back_makes_no_host_mute() -> None:
         both.host.update(ONE_CAPACITY={"CPU": "300", "MEMORY": "512"})
         assert both.frontend.pools.wait_for(lambda: both.host.capacity == (300, 512 * 1024), 30)
         assert not any("out of order" in line for line in both.frontend.log)
+
+
+@pytest.mark.parametrize(("generation", "way"), [("6.10", "scripts"), ("7.2", "resident")])
+def test_a_host_that_is_off_line_is_left_alone(generation: str, way: str) -> None:
+    with (
+        burst(generation, way, monitoring=monitored(generation)) as both,
+        both.second_cloud() as other,
+    ):
+        assert is_back(both)
+        both.host.set_status("offline")
+        other.rounds(2)
+        both.cloud.calls.clear()
+        other.rounds(2)
+        assert len(both.cloud.calls) == 0
+        both.host.set_status("enable")
+        both.rounds(1)
+        assert is_back(both)
