@@ -29,11 +29,11 @@ TEMPLATE: dict[str, Value] = {
 }
 
 
-def monitored(generation: str, **settings: int | bool) -> Settings:
-    """Return periods of a second each; oned itself asks every second too, monitord once."""
-    periods = dict.fromkeys(("beacon_host", "monitor_host", "state_vm", "monitor_vm"), 1)
-    interval = 1 if generation == "5.10" else 180
-    return Settings(**{"timer": 1, "interval": interval} | periods | settings)  # type: ignore[arg-type]
+def monitored(generation: str, **settings: float | bool) -> Settings:
+    """Return periods of a moment each; oned itself asks as often too, monitord once."""
+    periods = dict.fromkeys(("beacon_host", "monitor_host", "state_vm", "monitor_vm"), 0.2)
+    interval = 0.2 if generation == "5.10" else 180
+    return Settings(**{"timer": 0.2, "interval": interval} | periods | settings)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

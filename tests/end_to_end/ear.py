@@ -14,13 +14,13 @@ from one2one.sandbox.frontend.listener import Listener
 from one2one.sandbox.frontend.monitor_line import MonitorLine
 from one2one.sandbox.frontend.monitoring import Settings
 
-EVERY_SECOND = Settings(beacon_host=1, system_host=1, monitor_host=1, state_vm=1, monitor_vm=1)
+OFTEN = Settings(beacon_host=0.3, system_host=0.3, monitor_host=0.3, state_vm=0.3, monitor_vm=0.3)
 
 
 class Ear:
     """Hears while its context lasts, or until it is stopped."""
 
-    def __init__(self, key: RSAPrivateKey | None = None, settings: Settings = EVERY_SECOND) -> None:
+    def __init__(self, key: RSAPrivateKey | None = None, settings: Settings = OFTEN) -> None:
         self._key = key
         self._settings = settings
         self._listener = Listener(self._take)

@@ -21,10 +21,10 @@ def wait(both: Burst, told: object) -> None:
 @pytest.mark.parametrize(("generation", "way"), COMBINATIONS)
 def test_the_host_and_its_vms_are_told_of_in_full(generation: str, way: str) -> None:
     with burst(generation, way, monitoring=monitored(generation)) as both:
-        both.cloud.instantiate(0, "somebody's")
+        first = both.cloud.instantiate(0, "somebody's").id + 1
+        both.cloud.usage.say(first, CPU="12.50", MEMORY="131072", NETRX="5", NETTX='6"]')
         vm = both.running()
-        remote = both.cloud.vms[both.remote_id(vm)]
-        both.cloud.usage.say(remote.id, CPU="12.50", MEMORY="131072", NETRX="5", NETTX='6"]')
+        remote = both.cloud.vms[first]
         both.cloud.owner.quotas.limit(CPU=2, MEMORY=1024)
         wait(both, lambda: both.host.capacity == (190, 896 * 1024))
         wait(both, lambda: both.host.usage["USED_MEMORY"] == "131072")

@@ -18,9 +18,10 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 
 from one2one.opennebula.errors import ProtocolError
-from one2one.opennebula.xml import Element, integer, parse, text
+from one2one.opennebula.xml import Element, integer, number, parse, text
 
 _MAX_XML = 16 << 20
+_SHORTEST_S = 0.1
 _NOT_STORABLE = re.compile(r"[^ -\ud7ff\ue000-\ufffd]+")
 
 
@@ -54,11 +55,11 @@ def parse_line(line: str) -> Line:
 class Periods:
     """PROBES_PERIOD in monitord.conf, in seconds."""
 
-    beacon_host: int = 30
-    system_host: int = 600
-    monitor_host: int = 120
-    state_vm: int = 5
-    monitor_vm: int = 30
+    beacon_host: float = 30
+    system_host: float = 600
+    monitor_host: float = 120
+    state_vm: float = 5
+    monitor_vm: float = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,9 @@ def read_configuration(configuration: Element) -> Configuration:
         public_key=text(configuration, "NETWORK/PUBKEY").strip(),
         periods=Periods(
             **{
-                name: max(1, integer(configuration, f"PROBES_PERIOD/{name.upper()}", default))
+                name: max(
+                    _SHORTEST_S, number(configuration, f"PROBES_PERIOD/{name.upper()}") or default
+                )
                 for name, default in _DEFAULT_PERIODS.items()
             }
         ),

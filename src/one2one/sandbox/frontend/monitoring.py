@@ -10,16 +10,16 @@ from one2one.sandbox.cloud.objects import Host
 class Settings:
     """The periods of oned.conf and monitord.conf, in seconds, as they are shipped."""
 
-    interval: int = 180
+    interval: float = 180
     """MONITORING_INTERVAL_HOST: after so long without news a host is asked anew."""
-    timer: int = 15
+    timer: float = 15
     """MANAGER_TIMER: how often that is looked at."""
-    beacon_host: int = 30
-    system_host: int = 600
-    monitor_host: int = 120
-    state_vm: int = 5
-    monitor_vm: int = 30
-    sync_state_vm: int = 180
+    beacon_host: float = 30
+    system_host: float = 600
+    monitor_host: float = 120
+    state_vm: float = 5
+    monitor_vm: float = 30
+    sync_state_vm: float = 180
     encrypted: bool = False
     """Whether monitord has a pair of keys, so that clients encrypt what they send."""
 
