@@ -255,6 +255,17 @@ def test_enough_rights_are_fine(newest: Clouds, who: int) -> None:
     assert answers["burst1", "rights too many"][0] == "ok"
 
 
+def test_rules_that_the_account_may_not_read_hide_nothing_else(newest: Clouds) -> None:
+    newest.add_host("burst1")
+    words = "[one.acl.info] User [2] : Not authorized to perform MANAGE ACL."
+    body = xmlrpc.client.dumps(([False, words, 512],), methodresponse=True)
+    newest.remote.faults.on(garbage(body.encode()), "one.acl.info", times=None)
+    _, answers = examine(newest)
+    assert answers["burst1", "rights it lacks"][0] == "skipped"
+    assert "one2one verify" in answers["burst1", "rights it lacks"][1]
+    assert answers["burst1", "rights too many"][0] == "ok"
+
+
 def test_a_missing_right_is_told(newest: Clouds) -> None:
     newest.add_host("burst1")
     rules(newest, (OTHER_GROUP, ALL_TEMPLATES, CREATE), (GROUP_1, ALL_TEMPLATES, USE))

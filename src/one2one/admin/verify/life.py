@@ -12,6 +12,8 @@ CONTEXT = {
     "ONE2ONE_LINES": "two\nlines\tand a tab ",
     "ONE2ONE_FAR": "é 漢",
 }
+_USAGE_S = 90.0
+"""How long a cloud takes at most to monitor a VM: thrice MONITOR_VM of monitord.conf."""
 _SOFT = "Its guests do not follow the power button: use the hard variant, or install acpid in them"
 _BACK = "A VM that was off there does not come back"
 
@@ -93,8 +95,9 @@ def _usage(trial: Trial, vm: LocalVm) -> Result:
     def told() -> bool:
         return bool(vm.monitoring.text("CPU") or vm.monitoring.text("MEMORY"))
 
-    if not trial.sides.frontend.pools.wait_for(told, trial.patience):
-        return warned("usage", "none is told", "What VMs use there is not shown")
+    if not trial.sides.frontend.pools.wait_for(told, min(trial.patience, _USAGE_S)):
+        meaning = "What VMs use is not shown. The remote has no monitoring records of this one"
+        return warned("usage", "none is told", meaning)
     used = f"CPU {vm.monitoring.text('CPU')} %, MEMORY {vm.monitoring.text('MEMORY')} KB"
     return passed("usage", used)
 
