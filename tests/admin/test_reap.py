@@ -116,17 +116,17 @@ def test_what_was_left_on_a_host_that_its_vm_left(newest: Clouds) -> None:
     assert alive(newest) == {remote_id(vm)}
 
 
-def test_a_restored_database_is_recognised_until_somebody_says_otherwise(clouds: Clouds) -> None:
-    host = clouds.add_host()
-    vms = [deployed(clouds, host) for _ in range(5)]
-    forget(clouds, *vms[1:])
-    outcomes = {row["outcome"] for row in listed(clouds, "--yes")}
+def test_a_restored_database_is_recognised_until_somebody_says_otherwise(newest: Clouds) -> None:
+    host = newest.add_host()
+    vms = [deployed(newest, host) for _ in range(5)]
+    forget(newest, *vms[1:])
+    outcomes = {row["outcome"] for row in listed(newest, "--yes")}
     assert outcomes == {"is left alone: many at once"}
-    assert len(alive(clouds)) == 5
-    assert len(listed(clouds, "--yes", "--en-masse")) == 4
+    assert len(alive(newest)) == 5
+    assert len(listed(newest, "--yes", "--en-masse")) == 4
     for remote in (1, 2, 3, 4):
-        assert clouds.remote.wait_for(remote, DONE)
-    assert alive(clouds) == {0}
+        assert newest.remote.wait_for(remote, DONE)
+    assert alive(newest) == {0}
 
 
 def test_without_a_terminal_nothing_is_done_unasked(newest: Clouds) -> None:
