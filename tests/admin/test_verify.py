@@ -91,9 +91,9 @@ def test_an_account_that_may_not_create_vms_with_a_context() -> None:
 
 
 @contextmanager
-def running(cloud: Cloud) -> Iterator[subprocess.Popen[str]]:
+def running(cloud: Cloud, timeout: str = "20") -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [ONE2ONE, "verify", "--timeout", "20"],
+        [ONE2ONE, "verify", "--timeout", timeout],
         env=environment(cloud),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -123,6 +123,22 @@ def test_interrupted_while_the_remote_makes_a_vm_it_leaves_nothing() -> None:
             command.communicate(timeout=60)
         assert command.returncode == 255
         assert all(vm.state == DONE for vm in cloud.vms)
+
+
+def test_what_cannot_be_ended_is_named_also_when_interrupted() -> None:
+    with Cloud("6.10", delay=0.3) as cloud:
+        cloud.faults.on(
+            faults.http_error("404 Not Found"),
+            "one.vm.action",
+            when=lambda arguments: arguments[0] == "terminate-hard",
+            times=None,
+        )
+        with running(cloud, "1") as command:
+            assert cloud.clock.wait_for(lambda: len(cloud.vms) > 0, 30)
+            command.send_signal(signal.SIGTERM)
+            _, said = command.communicate(timeout=60)
+        assert command.returncode == 255
+        assert "VMs 0 live. End them: onevm terminate --hard" in said
 
 
 def test_a_wrong_password_is_one_line() -> None:

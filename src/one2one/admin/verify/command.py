@@ -93,11 +93,17 @@ def verify(
     """
     account = Account(endpoint, user, password or _asked_password(user), template, ca_file)
     report = _Report(output)
-    with tried(account, timeout) as trial:
-        for group, check in _GROUPS.items():
-            report.begin(group)
-            for result in _run(group, check, trial):
-                report.add(result)
+    trial = None
+    try:
+        with tried(account, timeout) as trial:
+            for group, check in _GROUPS.items():
+                report.begin(group)
+                for result in _run(group, check, trial):
+                    report.add(result)
+    except KeyboardInterrupt:
+        if trial is not None and (left := _left(trial.left)).is_bad:
+            click.echo(f"{left.text}. {left.meaning}", err=True)
+        raise
     report.begin("AT THE END")
     report.add(_left(trial.left))
     report.end()

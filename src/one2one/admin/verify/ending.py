@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from one2one.opennebula.cloud import Cloud
@@ -40,16 +40,21 @@ def end_all(
     A call that was under way when the trial was interrupted may make one afterwards. Returns
     those that live after *patience* seconds, None where the remote does not tell.
     """
-    deadline, empty, left = time.monotonic() + patience, 0, None
+    deadline, empty = time.monotonic() + patience, 0
     while True:
-        try:
-            left = left_behind()
-            for vm_id in left:
-                remote.vm_action("terminate-hard", vm_id)
-        except OneError:  # it is busy with the VM, or away; seen again at the next look
-            empty = 0
-        else:
-            empty = 0 if left else empty + 1
+        left = _look(remote, left_behind)
+        empty = empty + 1 if left == [] else 0
         if empty >= looks or time.monotonic() > deadline:
             return left
         time.sleep(_LOOK_S)
+
+
+def _look(remote: Cloud, left_behind: Callable[[], list[int]]) -> list[int] | None:
+    try:
+        left = left_behind()
+    except OneError:
+        return None
+    for vm_id in left:
+        with suppress(OneError):  # it is busy; seen again at the next look
+            remote.vm_action("terminate-hard", vm_id)
+    return left
