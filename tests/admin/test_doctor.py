@@ -249,27 +249,26 @@ CREATE, ADMIN, MANAGE, USE = 8, 4, 2, 1
 @pytest.mark.parametrize("who", [EVERYBODY, GROUP_1])
 def test_enough_rights_are_fine(newest: Clouds, who: int) -> None:
     newest.add_host("burst1")
-    rules(newest, (who, ALL_TEMPLATES, CREATE), (who, ALL_HOSTS, MANAGE))
-    _, answers = examine(newest)
-    assert answers["burst1", "rights it lacks"][0] == "ok"
-    assert answers["burst1", "rights too many"][0] == "ok"
+    rules(newest, (who, ALL_TEMPLATES, CREATE), (who, ALL_HOSTS, MANAGE), (OTHER_GROUP, 0, ADMIN))
+    assert answer(newest, "rights too many") == ("ok", "an ordinary user")
 
 
-def test_rules_that_the_account_may_not_read_hide_nothing_else(newest: Clouds) -> None:
+def test_rules_that_the_account_may_not_read_are_told(newest: Clouds) -> None:
     newest.add_host("burst1")
-    words = "[one.acl.info] User [2] : Not authorized to perform MANAGE ACL."
-    body = xmlrpc.client.dumps(([False, words, 512],), methodresponse=True)
+    refusal = [False, "[one.acl.info] User [2] : Not authorized to perform MANAGE ACL.", 512]
+    body = xmlrpc.client.dumps((refusal,), methodresponse=True)
     newest.remote.faults.on(garbage(body.encode()), "one.acl.info", times=None)
-    _, answers = examine(newest)
-    assert answers["burst1", "rights it lacks"][0] == "skipped"
-    assert "one2one verify" in answers["burst1", "rights it lacks"][1]
-    assert answers["burst1", "rights too many"][0] == "ok"
+    assert answer(newest, "rights too many")[0] == "ok"
+    assert "may not read" in answer(newest, "rights too many")[1]
 
 
-def test_a_missing_right_is_told(newest: Clouds) -> None:
-    newest.add_host("burst1")
-    rules(newest, (OTHER_GROUP, ALL_TEMPLATES, CREATE), (GROUP_1, ALL_TEMPLATES, USE))
-    assert answer(newest, "rights it lacks")[0] == "failure"
+@pytest.mark.parametrize("has_it", [True, False])
+def test_a_missing_right_is_told(clouds: Clouds, *, has_it: bool) -> None:
+    clouds.add_host("burst1")
+    clouds.remote.owner.group.creates_templates = has_it
+    templates = len(clouds.remote.oned.templates)
+    assert answer(clouds, "rights it lacks")[0] == ("ok" if has_it else "failure")
+    assert len(clouds.remote.oned.templates) == templates
 
 
 def test_a_right_too_many_is_told(newest: Clouds) -> None:
@@ -382,4 +381,5 @@ def test_nothing_is_changed(newest: Clouds) -> None:
     examine(newest)
     assert newest.front_end.call("one.host.info", 0) == before
     methods = newest.remote.calls.counts()
-    assert all(method.endswith(("info", "version", "infoextended")) for method in methods)
+    reading = ("info", "version", "infoextended", "one.template.allocate")  # without a name
+    assert all(method.endswith(reading) for method in methods)

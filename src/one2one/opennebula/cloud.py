@@ -10,7 +10,7 @@ from enum import IntEnum
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.client import Client
 from one2one.opennebula.connection import Server
-from one2one.opennebula.errors import MethodNotFound, ProtocolError
+from one2one.opennebula.errors import MethodNotFound, NotAuthorized, ProtocolError, Refused
 from one2one.opennebula.quotas import VmQuotas
 from one2one.opennebula.records import Host, Vm, VmRow, VmSummary, VmTemplate
 from one2one.opennebula.template import Template, from_xml
@@ -138,6 +138,20 @@ class Cloud:
     def create_template(self, template: str) -> int:
         """Create a VM template, with its NAME in it, and return its id."""
         return self._id("one.template.allocate", template)
+
+    def may_create_templates(self) -> bool:
+        """Tell whether the calling user has the right to create VM templates; creates none.
+
+        A template without a name is refused, but only after the right has been looked at.
+        Measured on 5.10, 6.10 and 7.2.
+        """
+        try:
+            self.create_template("")
+        except NotAuthorized:
+            return False
+        except Refused:
+            pass
+        return True
 
     def update_template(self, template_id: int, template: str, mode: Update) -> None:
         """Change the attributes of a VM template."""

@@ -6,9 +6,10 @@ from one2one.sandbox.cloud.birth import Order, create
 from one2one.sandbox.cloud.grammar import parse
 from one2one.sandbox.cloud.merging import merge, restricted_attribute, without
 from one2one.sandbox.cloud.method import Method
+from one2one.sandbox.cloud.objects import OWN
 from one2one.sandbox.cloud.oned import Oned
 from one2one.sandbox.cloud.quotas import Usage
-from one2one.sandbox.cloud.refusal import not_authorized
+from one2one.sandbox.cloud.refusal import Code, Refusal, not_authorized
 from one2one.sandbox.cloud.render import vm_template
 
 
@@ -32,6 +33,16 @@ def pool_info(oned: Oned, user: User, whose: int, start: int, end: int) -> str:
     return f"<VMTEMPLATE_POOL>{listed}</VMTEMPLATE_POOL>"
 
 
+def allocate(oned: Oned, user: User, template: str) -> int:
+    """Answer one.template.allocate."""
+    wanted = parse(template)
+    _check_may_create(user)
+    name = wanted.text("NAME")
+    if not name:
+        raise Refusal(Code.INTERNAL, "Invalid NAME, it cannot be empty")
+    return oned.add_template(user, name, without(wanted, "NAME"), permissions=OWN).id
+
+
 def instantiate(
     oned: Oned,
     user: User,
@@ -50,8 +61,8 @@ def instantiate(
         reason = f"User Template includes a restricted attribute {attribute}"
         raise not_authorized(user.id, reason)
     oned.template(user, template_id, Right.USE)
-    if extra and not (user.is_admin or user.group.creates_templates):
-        raise not_authorized(user.id, "Not authorized to perform CREATE TEMPLATE")
+    if extra:
+        _check_may_create(user)
     wanted = without(merge(template.template, added), "NAME", "TEMPLATE_NAME", "TEMPLATE_ID")
     request = _request(wanted, oned.storehouse.image_size)
     if exceeded := oned.accounts.exceeded(user, request, oned.profile.quota_metrics):
@@ -61,6 +72,11 @@ def instantiate(
     vm = create(order, oned.vms.next_id, now, oned.storehouse, oned.profile)
     oned.machine.add(vm)
     return vm.id
+
+
+def _check_may_create(user: User) -> None:
+    if not (user.is_admin or user.group.creates_templates):
+        raise not_authorized(user.id, "Not authorized to perform CREATE TEMPLATE")
 
 
 def _request(wanted: Template, image_size: int) -> Usage:
@@ -81,6 +97,7 @@ def _size(disk: dict[str, str], image_size: int) -> int:
 
 
 METHODS = {
+    "one.template.allocate": Method(allocate, (str,)),
     "one.template.info": Method(info, (int,), (bool, bool)),
     "one.template.instantiate": Method(instantiate, (int, str), (bool, str, bool)),
     "one.templatepool.info": Method(pool_info, (int, int, int)),
