@@ -81,6 +81,8 @@ def uninstall(root: Path, *, yes: bool, dry_run: bool) -> None:
     """
     plan = make_plan(find_layout(root, os.environ), None)
     if not plan.changes:
+        if not dry_run:
+            apply([], plan.directories)  # an interrupted run may have left empty ones
         click.echo("Not installed.")
     elif _carry_out(plan, yes=yes, dry_run=dry_run):
         click.echo(f"Removed. {_RESTART}")

@@ -69,9 +69,13 @@ def make_plan(layout: Layout, mode: Mode | None) -> Plan:
         changes += _remove(layout.var / LOCK)
     files = frozenset(path.resolve() for path in _files(layout))
     changed = {change.path for change in changes}
-    for path in {*resident, *scripts, *files} - changed:
-        changes += _remove(staging(path))  # what an interrupted run may have left
+    # What an interrupted run may have left.
+    staged = {staging(path) for path in (*resident, *scripts, *files)}
+    staged |= set(kept.rglob(staging(Path("*")).name))
+    for path in sorted(staged - {staging(path) for path in changed}):
+        changes += _remove(path)
     directories = {path.parent for path in scripts}
+    directories |= {path for path in (kept, *kept.rglob("*")) if path.is_dir()}
     for change in changes:
         if change.path.is_relative_to(kept):
             directories |= {p for p in change.path.parents if p.is_relative_to(kept)}
