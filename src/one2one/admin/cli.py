@@ -73,20 +73,32 @@ def commands() -> None:
 
 def main() -> NoReturn:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         status = commands.main(prog_name="one2one", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as head(1), has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(FAILED)
+    except click.UsageError as error:
+        sys.exit(_misused(error))
     except (click.Abort, KeyboardInterrupt):
         sys.exit(_fail("interrupted"))
-    except (OneError, OSError) as error:
+    except OneError as error:
         sys.exit(_fail(str(error)))
+    except OSError as error:
+        sys.exit(_fail(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
     sys.exit(status)
+
+
+def _misused(error: click.UsageError) -> int:
+    said = error.format_message()
+    if "\n" in said:  # the help of a group that was called without a subcommand
+        click.echo(said, err=True)
+        return FAILED
+    path = error.ctx.command_path if error.ctx else "one2one"
+    return _fail(f"{said} See: {path} --help")
 
 
 def _fail(reason: str) -> int:

@@ -29,7 +29,13 @@ def _address(_context: click.Context, _option: click.Parameter, value: str) -> t
     metavar="HOST:PORT",
     help="Port 0: any free one.",
 )
-@click.option("--version", "release", type=click.Choice(list(PROFILES)), default="6.10")
+@click.option(
+    "--version",
+    "release",
+    type=click.Choice(list(PROFILES)),
+    default="6.10",
+    help="Which OpenNebula to be.",
+)
 @click.option("--templates", type=click.IntRange(1), default=3, help="How many VM templates.")
 @click.option(
     "--delay",
@@ -38,7 +44,13 @@ def _address(_context: click.Context, _option: click.Parameter, value: str) -> t
     metavar="SECONDS",
     help="How long each intermediate state of a VM lasts.",
 )
-@click.option("--user", default="burst", envvar="ONE2ONE_SANDBOX_USER", show_envvar=True)
+@click.option(
+    "--user",
+    default="burst",
+    envvar="ONE2ONE_SANDBOX_USER",
+    show_envvar=True,
+    help="The name of the ordinary user.",
+)
 @click.option(
     "--certificate",
     nargs=2,
@@ -64,9 +76,10 @@ def sandbox(
     front-end the attributes that it prints:
 
     \b
-      one2one sandbox --listen 127.0.0.1:2733 --version 7.2 --templates 5 --delay 2
+      one2one sandbox --listen 127.0.0.1:2733 --version 7.2 --templates 5
       onehost update <host>       # ONE_ENDPOINT, ONE_USER, ONE_PASSWORD
-      ONE_XMLRPC=http://127.0.0.1:2733/RPC2 onevm list --user burst --password burstpass
+      export ONE_XMLRPC=http://127.0.0.1:2733/RPC2
+      onevm list --user burst --password burstpass
 
     A VM whose template says SANDBOX_IGNORES_ACPI="YES" does not care about a graceful shutdown;
     with SANDBOX_FAILS="BOOT" (or any other LCM states) it fails in these states.

@@ -22,7 +22,8 @@ from one2one.admin.doctor.facts import FrontEnd, HybridHost
 from one2one.admin.doctor.finding import Finding, Severity, failure, skipped
 from one2one.admin.hosts import find_host
 from one2one.admin.output import Output, Style, output_options
-from one2one.opennebula.errors import OneError
+from one2one.opennebula.errors import NotFound, OneError
+from one2one.opennebula.records import Host
 
 Subject = TypeVar("Subject")
 Checks = dict[str, Callable[[Subject], Finding]]
@@ -142,17 +143,21 @@ def doctor(host: str | None, output: Output) -> None:
 def examine(name: str | None) -> Iterator[Row]:
     """Yield every check's answer; raises NotFound for an unknown host."""
     front_end = FrontEnd()
+    chosen = _chosen(front_end, name)
     yield from run("front-end", FRONT_END, front_end)
-    if name is not None:
-        chosen = [find_host(front_end.local, name)]
-    else:
-        try:
-            chosen = front_end.hosts
-        except OneError:
-            return  # the first check has told it
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for rows in pool.map(lambda found: _examine_host(front_end, found.id, found.name), chosen):
             yield from rows
+
+
+def _chosen(front_end: FrontEnd, name: str | None) -> list[Host]:
+    """Return the hosts to check, none where the first check tells why they cannot be read."""
+    try:
+        return front_end.hosts if name is None else [find_host(front_end.local, name)]
+    except NotFound:
+        raise
+    except OneError:
+        return []
 
 
 def _examine_host(front_end: FrontEnd, host_id: int, name: str) -> list[Row]:

@@ -14,7 +14,10 @@ VARIABLE = "ONE_PASSWORD"
 def read_password(user: str, file: Path | None) -> str:
     """Return the password of the remote user; raises ConfigurationError when there is none."""
     if file is not None:
-        lines = file.read_text().splitlines()
+        try:
+            lines = file.read_text("utf-8").splitlines()
+        except UnicodeDecodeError:
+            raise ConfigurationError(f"{file} is no text", remedy="Name another file") from None
         password = lines[0] if lines else ""
     elif VARIABLE in os.environ:
         password = os.environ[VARIABLE]

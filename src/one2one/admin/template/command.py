@@ -83,10 +83,10 @@ def sync(host: str, ids: tuple[int, ...], output: Output, *, dry_run: bool, prun
     It touches only templates that it made, which have ONE2ONE_SYNC in them, and in those only
     the attributes that it writes.
     """
-    local = LocalCloud()
-    found = find_host(local, host)
     if ids and prune:
         raise click.UsageError("--prune looks at all templates: leave the IDS out")
+    local = LocalCloud()
+    found = find_host(local, host)
     remote = _chosen(connect(local, found).vm_templates(), ids)
     steps = [*plan(remote, local.cloud.vm_templates(), found.name, prune=prune)]
     if dry_run:
