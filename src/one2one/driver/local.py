@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 from one2one.hybrid.naming import HYBRID_ID
 from one2one.hybrid.onegate import onegate_token
@@ -78,7 +79,7 @@ class LocalCloud:
 
         A file lock keeps two drivers from writing two; what is returned was read back.
         """
-        with (self._var / LOCK).open("a") as lock:
+        with _lock_file(self._var / LOCK) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             found = self.cloud.host(host_id).template.text(HYBRID_ID)
             if found:
@@ -151,6 +152,17 @@ def _first_line(name: str, environment: Mapping[str, str]) -> str:
     """Return what the first of the two usual files called *name* holds, else nothing."""
     homes = [Path(environment["HOME"])] if environment.get("HOME") else []
     return next(filter(None, (_read(d / ".one" / name) for d in [*homes, var_location({})])), "")
+
+
+def _lock_file(path: Path) -> IO[bytes]:
+    """Open a file that nobody else can open; raises ConfigurationError."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot open {path} ({error.strerror})", remedy="Let oneadmin own it, or remove it"
+        ) from None
+    return os.fdopen(fd, "wb")
 
 
 def _read(path: Path) -> str:
