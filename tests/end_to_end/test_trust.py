@@ -1,0 +1,98 @@
+"""Passwords stay where they belong, and a hostile remote does no harm."""
+
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import pytest
+from burst import Burst, burst, monitored
+from seen import Seen
+
+from one2one.sandbox.cloud import faults
+from one2one.sandbox.cloud.cloud import Cloud
+from one2one.sandbox.cloud.wire import write_answer
+
+BOMB = (
+    '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa">'
+    + "".join(f'<!ENTITY {b} "{f"&{a};" * 30}">' for a, b in zip("abcdef", "bcdefg", strict=True))
+    + "]><VMTEMPLATE><ID>0</ID><NAME>&g;</NAME></VMTEMPLATE>"
+)
+HOSTILE = {
+    "bomb": BOMB,
+    "a file": '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><VMTEMPLATE>&a;</VMTEMPLATE>',
+    "deep": "<VMTEMPLATE>" * 100_000,
+    "long": f"<VMTEMPLATE><NAME>{'x' * 12_000_000}</NAME></VMTEMPLATE>",
+}
+
+
+def refused(both: Burst, words: str) -> None:
+    vm = both.vm()
+    vm.deploy(both.host)
+    vm.wait("BOOT_FAILURE")
+    assert words in vm.error
+    assert len(vm.error) < 600
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_xml_is_one_failed_operation(kind: str) -> None:
+    with burst() as both:
+        body = write_answer([True, escape(HOSTILE[kind]).encode(), 0])
+        both.cloud.faults.on(faults.garbage(body), "one.template.info")
+        refused(both, "XML")
+        both.running()
+
+
+def test_a_bomb_in_the_answer_itself_is_not_expanded() -> None:
+    with burst() as both:
+        both.cloud.faults.on(faults.garbage(BOMB.encode()), "one.template.info")
+        refused(both, "not an XML-RPC answer")
+        both.running()
+
+
+def test_a_megabyte_in_an_attribute_is_carried() -> None:
+    value = "x" * (1 << 20)
+    with burst() as both:
+        vm = both.running(CONTEXT={"LONG": value})
+        remote = both.cloud.vms[both.remote_id(vm)]
+        assert remote.template.vector("CONTEXT")["LONG"] == value
+
+
+def test_nobody_is_shown_the_password_by_a_redirect() -> None:
+    with Cloud() as elsewhere, burst() as both:
+        redirect = faults.redirect(elsewhere.endpoint)
+        both.cloud.faults.on(redirect, times=None)
+        refused(both, "redirects are not followed")
+        assert elsewhere.server.accepted == 0
+
+
+def test_a_wrong_password_is_not_shown(seen: Seen) -> None:
+    seen.secret("sesame open", "burst:sesame open")
+    periods = monitored("6.10")
+    with burst(monitoring=periods, ONE_PASSWORD="sesame open", ONE_OUTAGE_GRACE="1") as both:
+        refused(both, "couldn't be authenticated")
+        both.host.wait("ERROR")
+
+
+def test_what_the_drivers_write_is_their_owners_alone(seen: Seen) -> None:
+    with burst("7.2", "scripts", monitoring=monitored("7.2")) as both:
+        both.running()
+        both.host.wait("MONITORED")
+        var = both.frontend.home.var
+        written = {path.name for path in var.glob("**/*one2one*") if path.is_file()}
+        assert ".one2one.lock" in written
+        assert any(name.endswith(".pid") for name in written)
+
+
+def test_a_lock_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    with burst() as both:
+        (both.frontend.home.var / ".one2one.lock").symlink_to(victim)
+        refused(both, "cannot open")
+        assert not victim.exists()
+
+
+def test_a_password_that_came_to_light_would_be_noticed() -> None:
+    watching = Seen()
+    watching.secret("burstpass", "burst:burstpass")
+    watching.line("somewhere", "LOG I 3 connected as burst:burstpass")
+    watching.line("packed", "MONITOR SUCCESS 0 YnVyc3Q6YnVyc3RwYXNz")
+    assert watching.leaks() == ["somewhere", "packed", "packed"]
