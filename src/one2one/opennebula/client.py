@@ -2,13 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from one2one.opennebula import rpc
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.connection import Connection, Server, StaleConnection, tls_context
 from one2one.opennebula.errors import ConfigurationError, OneError, Unreachable
+
+Answer = TypeVar("Answer")
 
 _READING = (".info", ".infoset", ".infoextended", ".monitoring", ".version", ".config")
 """Endings of the calls that change nothing: they may be sent again blindly."""
@@ -52,16 +55,11 @@ class Client:
         A call that only reads, and met a connection which the cloud had closed, is sent once
         more. Raises the errors of ``opennebula.errors``, with the call and the endpoint.
         """
-        began = time.monotonic()
-        try:
-            body = rpc.request(method, self._session, arguments)
-            answer = rpc.result(self._post(body, repeatable=method.endswith(_READING)))
-        except OneError as error:
-            error.call, error.endpoint = method, self.server.endpoint
-            self.on_call(method, time.monotonic() - began, error)
-            raise
-        self.on_call(method, time.monotonic() - began, None)
-        return answer
+        return self._answer(rpc.result, method, arguments)
+
+    def pieces(self, method: str, *arguments: rpc.Argument) -> Iterator[bytes]:
+        """Return the same for a long text, as ``rpc.pieces`` reads it."""
+        return self._answer(rpc.pieces, method, arguments)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -70,7 +68,24 @@ class Client:
         for connection in idle:
             connection.close()
 
-    def _post(self, body: bytes, *, repeatable: bool) -> bytes:
+    def _answer(
+        self,
+        read: Callable[[rpc.Body], Answer],
+        method: str,
+        arguments: tuple[rpc.Argument, ...],
+    ) -> Answer:
+        began = time.monotonic()
+        try:
+            body = rpc.request(method, self._session, arguments)
+            answer = read(self._post(body, repeatable=method.endswith(_READING)))
+        except OneError as error:
+            error.call, error.endpoint = method, self.server.endpoint
+            self.on_call(method, time.monotonic() - began, error)
+            raise
+        self.on_call(method, time.monotonic() - began, None)
+        return answer
+
+    def _post(self, body: bytes, *, repeatable: bool) -> rpc.Body:
         total = self.server.total_timeout
         deadline = time.monotonic() + total
         admitted = self._breaker.admit(time.monotonic())
@@ -83,7 +98,7 @@ class Client:
         finally:
             self._free.release()
 
-    def _noted(self, body: bytes, deadline: float, *, repeatable: bool) -> bytes:
+    def _noted(self, body: bytes, deadline: float, *, repeatable: bool) -> rpc.Body:
         """Send *body* and tell the breaker what became of it."""
         try:
             answer = self._sent(body, deadline, repeatable=repeatable)
@@ -96,7 +111,7 @@ class Client:
         self._breaker.answered()
         return answer
 
-    def _sent(self, body: bytes, deadline: float, *, repeatable: bool) -> bytes:
+    def _sent(self, body: bytes, deadline: float, *, repeatable: bool) -> rpc.Body:
         try:
             return self._exchange(self._kept() or self._open(deadline), body, deadline)
         except StaleConnection:
@@ -104,7 +119,7 @@ class Client:
                 raise
         return self._exchange(self._open(deadline), body, deadline)
 
-    def _exchange(self, connection: Connection, body: bytes, deadline: float) -> bytes:
+    def _exchange(self, connection: Connection, body: bytes, deadline: float) -> rpc.Body:
         try:
             answer = connection.exchange(body, deadline)
         except BaseException:

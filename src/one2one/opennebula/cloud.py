@@ -263,9 +263,9 @@ class Cloud:
         self, method: str, *arguments: str | int | bool, tag: str = "VM"
     ) -> Iterator[Element]:
         """Yield each object of a pool, until the next one is asked for."""
-        answer = self.client.call(method, *arguments)
+        answer = self.client.pieces(method, *arguments)
         try:
-            yield from each(str(answer), tag)
+            yield from each(answer, tag)
         except ProtocolError as error:
             raise self._located(error, method) from None
 

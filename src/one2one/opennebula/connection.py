@@ -75,7 +75,7 @@ class Connection:
             return False
         return self._http.sock is not None and not self._socket.has_input()
 
-    def exchange(self, body: bytes, deadline: float) -> bytes:
+    def exchange(self, body: bytes, deadline: float) -> bytearray:
         """Return the answer to *body*, complete before *deadline* by ``time.monotonic()``."""
         self._socket.deadline = deadline
         try:
@@ -102,21 +102,20 @@ class Connection:
             self._response.close()
         self._http.close()
 
-    def _read(self, response: http.client.HTTPResponse) -> bytes:
-        chunks, size = [], 0
+    def _read(self, response: http.client.HTTPResponse) -> bytearray:
+        answer = bytearray()  # grows in place, where joined chunks would need twice its size
         try:
             while chunk := response.read(_CHUNK):
-                size += len(chunk)
-                if size > self._max_answer:
+                answer += chunk
+                if len(answer) > self._max_answer:
                     raise ProtocolError(f"the answer is longer than {self._max_answer >> 20} MB")
-                chunks.append(chunk)
         except TimeoutError:
             raise self._too_late() from None
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(f"the answer broke off ({_reason(error)})", sent=True) from None
         if response.length:
-            raise Unreachable(f"the answer broke off after {size} bytes", sent=True)
-        return b"".join(chunks)
+            raise Unreachable(f"the answer broke off after {len(answer)} bytes", sent=True)
+        return answer
 
     def _too_late(self) -> Unreachable:
         if time.monotonic() >= self._socket.deadline:

@@ -1,11 +1,13 @@
 """Typed views of the XML that OpenNebula answers, with the fields that we use."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from one2one.opennebula.states import State
 from one2one.opennebula.template import Template, from_xml
-from one2one.opennebula.xml import Element, integer, number, text
+from one2one.opennebula.xml import Element, children, content, integer, number, text, whole
 
+_NICS = frozenset({"NIC", "NIC_ALIAS"})
 _ADDRESSES = frozenset({"IP", "IP6", "IP6_GLOBAL", "IP6_ULA"})
 """What a NIC calls its addresses; a link-local one (IP6_LINK) means nothing elsewhere."""
 
@@ -24,13 +26,7 @@ class VmRow:
     @classmethod
     def read(cls, vm: Element) -> "VmRow":
         """Return the row in a ``<VM>``; raises ProtocolError when it has no id or state."""
-        return cls(
-            id=integer(vm, "ID"),
-            name=text(vm, "NAME"),
-            state=State(integer(vm, "STATE"), integer(vm, "LCM_STATE", 0)),
-            deploy_id=text(vm, "DEPLOY_ID"),
-            stime=integer(vm, "STIME", 0),
-        )
+        return cls(*_row(children(vm)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +50,19 @@ class VmSummary(VmRow):
     @classmethod
     def read(cls, vm: Element) -> "VmSummary":
         """Return the summary in a ``<VM>``; raises ProtocolError when it has no id or state."""
-        row = VmRow.read(vm)
-        newest = next(vm.iterfind("HISTORY_RECORDS/HISTORY[last()]"), None)
+        found = children(vm)
+        template, history = found.get("TEMPLATE"), found.get("HISTORY_RECORDS")
+        sizes = children(template)
+        newest = children(history[-1]) if history is not None and len(history) else {}
         return cls(
-            id=row.id,
-            name=row.name,
-            state=row.state,
-            deploy_id=row.deploy_id,
-            stime=row.stime,
-            cpu=number(vm, "TEMPLATE/CPU"),
-            memory=int(number(vm, "TEMPLATE/MEMORY")),
-            host_id=-1 if newest is None else integer(newest, "HID", -1),
-            host_name="" if newest is None else text(newest, "HOSTNAME"),
-            addresses=_addresses(vm),
-            sequence=-1 if newest is None else integer(newest, "SEQ", -1),
-            etime=integer(vm, "ETIME", 0),
+            *_row(found),
+            cpu=number(sizes.get("CPU")),
+            memory=int(number(sizes.get("MEMORY"))),
+            host_id=whole(newest.get("HID"), "", -1),
+            host_name=content(newest.get("HOSTNAME")),
+            addresses=() if template is None else tuple(dict.fromkeys(_addresses(template))),
+            sequence=whole(newest.get("SEQ"), "", -1),
+            etime=whole(found.get("ETIME"), "", 0),
         )
 
 
@@ -93,13 +87,8 @@ class Vm(VmRow):
     @classmethod
     def read(cls, vm: Element) -> "Vm":
         """Return the VM in a ``<VM>``; raises ProtocolError when it has no id or state."""
-        row = VmRow.read(vm)
         return cls(
-            id=row.id,
-            name=row.name,
-            state=row.state,
-            deploy_id=row.deploy_id,
-            stime=row.stime,
+            *_row(children(vm)),
             template=_template(vm, "TEMPLATE"),
             user_template=_template(vm, "USER_TEMPLATE"),
             history=tuple(_placement(h) for h in vm.iterfind("HISTORY_RECORDS/HISTORY")),
@@ -188,10 +177,24 @@ def _template(element: Element, path: str) -> Template:
     return Template() if found is None else from_xml(found)
 
 
-def _addresses(vm: Element) -> tuple[str, ...]:
-    nics = (nic for kind in ("NIC", "NIC_ALIAS") for nic in vm.iterfind(f"TEMPLATE/{kind}"))
-    found = (member.text for nic in nics for member in nic if member.tag in _ADDRESSES)
-    return tuple(dict.fromkeys(address for address in found if address))
+def _row(vm: dict[str, Element]) -> tuple[int, str, State, str, int]:
+    missing = "<VM> has no whole number at"
+    state = whole(vm.get("STATE"), f"{missing} STATE")
+    return (
+        whole(vm.get("ID"), f"{missing} ID"),
+        content(vm.get("NAME")),
+        State(state, whole(vm.get("LCM_STATE"), "", 0)),
+        content(vm.get("DEPLOY_ID")),
+        whole(vm.get("STIME"), "", 0),
+    )
+
+
+def _addresses(template: Element) -> Iterator[str]:
+    for nic in template:
+        if nic.tag in _NICS:
+            for member in nic:
+                if member.tag in _ADDRESSES and member.text:
+                    yield member.text
 
 
 def _placement(history: Element) -> Placement:

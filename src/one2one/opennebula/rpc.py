@@ -1,10 +1,17 @@
 """XML-RPC as OpenNebula speaks it: a call to bytes, and bytes to a result or a typed error.
 
+A long answer is XML within XML, with an entity for every angle bracket. ``pieces`` reads it with
+little more than bytes.replace, in a third of the standard parser's time and without a copy of the
+whole. It does so only where the bytes have exactly the shape that oned gives them; whatever has
+another goes to the standard parser, piece by piece or as a whole.
+
 Pure: no connection is known here. An answer is an array: success, result or error text, error
 code. Source: ``src/rm/Request.cc``; the codes and faults were measured on 5.10, 6.10 and 7.2.
 """
 
+import re
 import xmlrpc.client
+from collections.abc import Iterator
 from typing import Any
 from xml.parsers.expat import ExpatError, ParserCreate
 
@@ -12,6 +19,7 @@ from one2one.opennebula import errors
 from one2one.opennebula.errors import OneError, ProtocolError
 
 Argument = str | int | bool
+Body = bytes | bytearray
 
 CODES: dict[int, type[OneError]] = {
     0x0100: errors.AuthenticationError,
@@ -28,6 +36,22 @@ CODES: dict[int, type[OneError]] = {
 
 _METHOD_NOT_FOUND = -506
 _BUFFER = 1 << 18
+_PIECE = 1 << 17
+
+
+def _shape(pattern: bytes) -> re.Pattern[bytes]:
+    """Return *pattern* with what XML takes for space: a regular expression's has more in it."""
+    return re.compile(pattern.replace(b" ", rb"[ \t\r\n]*"))
+
+
+_HEAD = _shape(
+    rb'<\?xml\x20version="1\.0"\x20encoding="UTF-8"\?> <methodResponse> <params> <param> <value>'
+    rb" <array> <data> <value><boolean>1</boolean></value> <value><string>"
+)
+_TAIL = _shape(
+    rb"</string></value> (<value><i4>-?\d{1,9}</i4></value> )*"
+    rb"</data> </array> </value> </param> </params> </methodResponse> "
+)
 
 
 def request(method: str, session: str, arguments: tuple[Argument, ...]) -> bytes:
@@ -35,7 +59,7 @@ def request(method: str, session: str, arguments: tuple[Argument, ...]) -> bytes
     return xmlrpc.client.dumps((session, *arguments), method).encode()
 
 
-def result(body: bytes) -> str | int:
+def result(body: Body) -> str | int:
     """Return what a call answered, a text or a number; raises the typed error that it holds."""
     try:
         values = _values(body)
@@ -56,7 +80,51 @@ def result(body: bytes) -> str | int:
             raise ProtocolError(f"not an OpenNebula answer: {str(values)[:60]!r}")
 
 
-def _values(body: bytes) -> tuple[Any, ...]:
+def pieces(body: Body) -> Iterator[bytes]:
+    """Return the text that a call answered, in UTF-8, piece by piece; raises as ``result`` does.
+
+    A ProtocolError may come with a later piece. The text is for an XML parser: characters that
+    XML does not know are left for that to refuse.
+    """
+    head = _HEAD.match(body)
+    end = body.find(b"<", head.end()) if head else -1
+    if (
+        head is None
+        or not _TAIL.fullmatch(body, max(end, 0))
+        or body.find(b">", head.end(), end) >= 0
+    ):
+        return iter([str(result(body)).encode()])
+    return _decoded_pieces(body, head.end(), end)
+
+
+def _decoded_pieces(body: Body, start: int, end: int) -> Iterator[bytes]:
+    """Yield what stands between, in pieces that end before an entity and so never within one."""
+    while start < end:
+        cut = body.find(b"&", min(start + _PIECE, end), end)
+        cut = end if cut < 0 else cut
+        yield _decoded(bytes(body[start:cut]))
+        start = cut
+
+
+def _decoded(piece: bytes) -> bytes:
+    """Return what *piece*, text without markup, stands for."""
+    plain = piece.replace(b"&lt;", b"<").replace(b"&gt;", b">")
+    if b"\r" not in plain:
+        if b"&" not in plain:
+            return plain
+        if plain.count(b"&") == plain.count(b"&amp;"):
+            return plain.replace(b"&amp;", b"&")
+    texts: list[str] = []
+    parser = ParserCreate("UTF-8")
+    parser.CharacterDataHandler = texts.append
+    try:
+        parser.Parse(b"<string>%b</string>" % piece, True)
+    except ExpatError as error:
+        raise ProtocolError(f"not an XML-RPC answer ({error})") from None
+    return "".join(texts).encode()
+
+
+def _values(body: Body) -> tuple[Any, ...]:
     """Return what ``xmlrpc.client.loads`` would: 5 times faster where the answer is one long text.
 
     Without a buffer expat delivers such a text in pieces of a few bytes each, because an answer

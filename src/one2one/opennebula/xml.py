@@ -1,7 +1,7 @@
 """Reading XML from outside, which is hostile until shown otherwise."""
 
-import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import cast
 
 from lxml import etree
 
@@ -26,29 +26,50 @@ def parse(document: str | bytes) -> Element:
         root = etree.fromstring(document, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise _not_xml(document, error) from None
-    _refuse_doctype(root)
-    return root
+    return _root(root)
 
 
-def each(document: str, tag: str) -> Iterator[Element]:
+def each(document: Iterable[bytes], tag: str) -> Iterator[Element]:
     """Yield the children of the root that are called *tag*, each one only until the next.
 
-    For pools, whose tree as a whole would take ten times their text. Raises ProtocolError as
-    ``parse`` does, though only where the fault is.
+    For pools, in pieces: their tree as a whole would take ten times their text. Raises
+    ProtocolError as ``parse`` does, though only where the fault is.
     """
-    data = document.encode()
-    parser = etree.iterparse(
-        io.BytesIO(data), tag=tag, resolve_entities=False, no_network=True, load_dtd=False
+    root: Element | None = None
+    for element in _ended(document, tag):
+        parent = element.getparent()
+        if root is None:
+            root = _root(element)
+        if parent is not None and parent is root:
+            yield element
+            parent.remove(element)
+
+
+def _ended(document: Iterable[bytes], tag: str) -> Iterator[Element]:
+    """Yield each element called *tag* when its end has been read."""
+    parser = etree.XMLPullParser(
+        ("end",), tag=tag, resolve_entities=False, no_network=True, load_dtd=False
     )
+    events = cast(Iterator[tuple[str, Element]], parser.read_events())
+    first = b""
     try:
-        for _, element in parser:
-            parent = element.getparent()
-            if parent is not None and parent.getparent() is None:
-                _refuse_doctype(parent)
-                yield element
-                parent.remove(element)
+        for piece in document:
+            first = first or piece
+            parser.feed(piece)
+            yield from (element for _, element in events)
+        parser.close()
     except etree.XMLSyntaxError as error:
-        raise _not_xml(data, error) from None
+        raise _not_xml(first, error) from None
+    yield from (element for _, element in events)
+
+
+def _root(element: Element) -> Element:
+    """Return the root of the document that *element* is in, which must have no DOCTYPE."""
+    tree = element.getroottree()
+    dtd: etree.DTD | None = tree.docinfo.internalDTD
+    if dtd:
+        raise ProtocolError("XML with a DOCTYPE, which OpenNebula never sends", remedy="")
+    return tree.getroot()
 
 
 def _not_xml(document: bytes, error: Exception) -> ProtocolError:
@@ -56,31 +77,41 @@ def _not_xml(document: bytes, error: Exception) -> ProtocolError:
     return ProtocolError(f"not XML ({error}): {excerpt!r}", remedy="")
 
 
-def _refuse_doctype(root: Element) -> None:
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise ProtocolError("XML with a DOCTYPE, which OpenNebula never sends", remedy="")
-
-
 def text(element: Element, path: str, default: str = "") -> str:
     """Return the text at *path* below *element*, *default* where there is no such element."""
     return element.findtext(path) or default
 
 
+def children(element: Element | None) -> dict[str, Element]:
+    """Return the last child of each tag: for rows, where a search for each one takes longer."""
+    return {} if element is None else {child.tag: child for child in element}
+
+
+def content(element: Element | None) -> str:
+    """Return the text in *element*, which need not be there."""
+    return "" if element is None else element.text or ""
+
+
 def integer(element: Element, path: str, default: int | None = None) -> int:
     """Return the whole number at *path*, else *default*; without one, raise ProtocolError."""
-    value = element.findtext(path)
+    return whole(element.find(path), f"<{element.tag}> has no whole number at {path}", default)
+
+
+def whole(element: Element | None, otherwise: str, default: int | None = None) -> int:
+    """Return the whole number in *element*, else *default*, or raise ProtocolError."""
+    value = content(element)
     try:
-        return int(value or "")
+        return int(value)
     except ValueError:
         if default is not None:
             return default
-        raise ProtocolError(f"<{element.tag}> has no whole number at {path}: {value!r}") from None
+        raise ProtocolError(f"{otherwise}: {value!r}") from None
 
 
-def number(element: Element, path: str) -> float:
-    """Return the number at *path*, 0 where there is none that is finite and not negative."""
+def number(element: Element | None) -> float:
+    """Return the number in *element*, 0 where there is none that is finite and not negative."""
     try:
-        value = float(element.findtext(path) or 0)
+        found = float(content(element) or 0)
     except ValueError:
         return 0.0
-    return value if 0 <= value < float("inf") else 0.0
+    return found if 0 <= found < float("inf") else 0.0
