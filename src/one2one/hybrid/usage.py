@@ -66,7 +66,7 @@ def _number(value: str) -> float | None:
 def _addresses(candidates: Iterable[str]) -> Iterable[str]:
     """Return what is an address of a machine, each once, in their order."""
     found: dict[str, None] = {}
-    for candidate in candidates:
+    for candidate in filter(None, candidates):  # an exception for each empty one takes its time
         try:
             address = ip_address(candidate.partition("%")[0].strip())
         except ValueError:

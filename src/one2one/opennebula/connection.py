@@ -54,7 +54,7 @@ class Connection:
         """Connect within *timeout* seconds; raises Unreachable and ConfigurationError."""
         self._silence = server.read_timeout
         self._max_answer = server.max_answer
-        self._http, self._path, self._headers = _prepare(server, tls, timeout)
+        self._http, self._head = _prepare(server, tls, timeout)
         _connect(self._http, server, timeout)
         self.certificate_expires = _expiry(self._http.sock)
         """When the cloud's certificate expires, in seconds since 1970; None if unverified."""
@@ -62,6 +62,7 @@ class Connection:
         self._http.sock = self._socket
         self._response: http.client.HTTPResponse | None = None
         self._calls = 0
+        self._closing = False
         self._used_at = time.monotonic()
 
     @property
@@ -73,14 +74,16 @@ class Connection:
         """Tell whether the cloud should still be there for another call."""
         if self._calls >= _MAX_CALLS or time.monotonic() - self._used_at > _MAX_IDLE_S:
             return False
-        return self._http.sock is not None and not self._socket.has_input()
+        return not self._closing and not self._socket.has_input()
 
     def exchange(self, body: bytes, deadline: float) -> bytearray:
         """Return the answer to *body*, complete before *deadline* by ``time.monotonic()``."""
         self._socket.deadline = deadline
         try:
-            self._http.request("POST", self._path, body, self._headers)
-            self._response = response = self._http.getresponse()
+            # One write for all: http.client's own request takes two, and the server wakes twice.
+            self._socket.sendall(self._head % len(body) + body)
+            self._response = response = http.client.HTTPResponse(self._http.sock, method="POST")
+            response.begin()
         except (ConnectionError, http.client.RemoteDisconnected) as error:
             kind = StaleConnection if self._calls else Unreachable
             raise kind(f"closed without an answer ({_reason(error)})", sent=True) from None
@@ -93,6 +96,7 @@ class Connection:
         _check_status(response)
         answer = self._read(response)
         self._calls += 1
+        self._closing = response.will_close
         self._used_at = time.monotonic()
         return answer
 
@@ -143,8 +147,8 @@ def tls_context(server: Server) -> ssl.SSLContext | None:
 
 def _prepare(
     server: Server, tls: ssl.SSLContext | None, timeout: float
-) -> tuple[http.client.HTTPConnection, str, dict[str, str]]:
-    """Return the unopened connection, the request's target and its headers."""
+) -> tuple[http.client.HTTPConnection, bytes]:
+    """Return the unopened connection, and a request's head, with a place for the body's length."""
     url = urlsplit(server.endpoint)
     proxy = urlsplit(server.proxy or "")
     try:
@@ -153,7 +157,7 @@ def _prepare(
     except ValueError as error:
         raise ConfigurationError(str(error), remedy="Correct the port in the URL") from None
     path = url.path or "/RPC2"
-    headers = {"Content-Type": "text/xml"}
+    headers = {"Host": url.netloc, "Accept-Encoding": "identity", "Content-Type": "text/xml"}
     authorization = {}
     if proxy.username is not None:
         secret = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
@@ -162,11 +166,17 @@ def _prepare(
         secure = http.client.HTTPSConnection(to_host, to_port, timeout=timeout, context=tls)
         if proxy.hostname:
             secure.set_tunnel(host, port, authorization)
-        return secure, path, headers
+        return secure, _head(path, headers)
     if proxy.hostname:
         path = f"http://{host}:{port}{path}"
         headers |= authorization
-    return http.client.HTTPConnection(to_host, to_port, timeout=timeout), path, headers
+    return http.client.HTTPConnection(to_host, to_port, timeout=timeout), _head(path, headers)
+
+
+def _head(path: str, headers: dict[str, str]) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    text = "\r\n".join(lines).replace("%", "%%")
+    return text.encode() + b"\r\nContent-Length: %d\r\n\r\n"
 
 
 def _connect(connection: http.client.HTTPConnection, server: Server, timeout: float) -> None:
