@@ -53,6 +53,7 @@ def _row(side: str, kind: str) -> list[str]:
     row = re.sub(r"(<NAME>)(remote-opennebula-|hybrid-template-)\d+", r"\1\2\0name\0", row, count=1)
     row = re.sub(r"(<STATE>)\d+(</STATE><LCM_STATE>)\d+", r"\1\0state\0\2\0lcm\0", row, count=1)
     row = re.sub(r"(<DEPLOY_ID>opennebula-hybrid-)\d+", r"\1\0id\0", row, count=1)
+    row = re.sub(r"(<REMOTE_OPENNEBULA_VM_ID><!\[CDATA\[)\d+", r"\1\0name\0", row)
     row = re.sub(r"(<HID>)\d+", r"\1\0host\0", row)
     row = re.sub(r"(<HOSTNAME>)(<!\[CDATA\[)?burst1", r"\1\2burst\0host\0", row)
     return row.split("\0")

@@ -130,10 +130,12 @@ class Port:
                 return answers.answer(self.row("extended", vm_id))
             case "one.vm.action", action, vm_id:
                 self.world.states[vm_id] = ACTIONS[action.removesuffix("-hard")]
+                _pool.cache_clear()
                 return answers.answer(vm_id)
             case "one.template.instantiate", _, name, *_:
                 vm_id = FIRST_DEPLOYED + len(self.created)
                 self.created[vm_id] = int(name.rpartition("-")[2])
+                _pool.cache_clear()
                 return answers.answer(vm_id)
             case _:
                 return answers.answer(answers.recorded("api", method))

@@ -15,6 +15,7 @@ from bench.drivers import Driver, driver, environment
 from bench.measure import Cost, Sample, command, cost, cpu, cpu_of, pairs, seconds
 from bench.report import Table, ms
 from one2one.mad.scripts.layout import write
+from one2one.opennebula.states import LcmState
 
 _HOST = 0
 _VM = 7
@@ -47,7 +48,7 @@ OPERATIONS = (
     Operation(
         "deploy (create)",
         "DEPLOY",
-        2,
+        LcmState.BOOT,
         "deploy",
         (
             HOST,
@@ -58,16 +59,22 @@ OPERATIONS = (
         ),
         deployed=False,
     ),
-    Operation("deploy (resume)", "DEPLOY", 20, "deploy", _action("resume")),
-    Operation("save", "SAVE", 5, "save", _action("suspend")),
-    Operation("restore", "RESTORE", 21, "restore", _action("resume")),
-    Operation("poweroff", "SHUTDOWN", 18, "shutdown", _action("poweroff")),
-    Operation("undeploy", "SHUTDOWN", 30, "shutdown", _action("undeploy")),
-    Operation("reboot", "REBOOT", 3, "reboot", (HOST, ("remote", "one.vm.action", "reboot", _VM))),
+    Operation("deploy (resume)", "DEPLOY", LcmState.BOOT_POWEROFF, "deploy", _action("resume")),
+    Operation("save", "SAVE", LcmState.SAVE_SUSPEND, "save", _action("suspend")),
+    Operation("restore", "RESTORE", LcmState.BOOT_SUSPENDED, "restore", _action("resume")),
+    Operation("poweroff", "SHUTDOWN", LcmState.SHUTDOWN_POWEROFF, "shutdown", _action("poweroff")),
+    Operation("undeploy", "SHUTDOWN", LcmState.SHUTDOWN_UNDEPLOY, "shutdown", _action("undeploy")),
+    Operation(
+        "reboot",
+        "REBOOT",
+        LcmState.RUNNING,
+        "reboot",
+        (HOST, ("remote", "one.vm.action", "reboot", _VM)),
+    ),
     Operation(
         "terminate",
         "CANCEL",
-        12,
+        LcmState.SHUTDOWN,
         "cancel",
         (
             HOST,
@@ -87,16 +94,16 @@ def run(*, small: bool) -> Iterator[Table]:
         with driver("one_vmm_one2one", "-t 15 -r 0 one", env) as resident:
             for operation in OPERATIONS[:2] if small else OPERATIONS:
                 ways = {
-                    "bare": lambda o=operation: _fresh(side, o) or cost(lambda: _bare(proxies, o)),
-                    "resident": lambda o=operation: _fresh(side, o) or _resident(resident, o),
+                    "bare": lambda o=operation: _fresh(side) or cost(lambda: _bare(proxies, o)),
+                    "resident": lambda o=operation: _fresh(side) or _resident(resident, o),
                 }
                 taken = pairs(ways, rounds)
                 processes = pairs(
                     {
                         "script": lambda o=operation: (
-                            _fresh(side, o) or _script(Path(scripts), o, env)
+                            _fresh(side) or _script(Path(scripts), o, env)
                         ),
-                        "pyone": lambda o=operation: _fresh(side, o) or _pyone(side, o),
+                        "pyone": lambda o=operation: _fresh(side) or _pyone(side, o),
                     },
                     1 if small else 5,
                 )
@@ -166,10 +173,9 @@ def _allowed(resident: Sample, bare: Sample) -> Sample:
     return resident / Sample(tuple(1.3 * value + 0.005 for value in bare.values))
 
 
-def _fresh(side: Clouds, operation: Operation) -> None:
-    """Make the remote VM unmade again, where the operation makes it."""
-    if not operation.deployed:
-        side.set(side.remotes[0])
+def _fresh(side: Clouds) -> None:
+    """Let the remote VM be as it was before the operation."""
+    side.set(side.remotes[0])
 
 
 def _proxies(side: Clouds) -> dict[str, xmlrpc.client.ServerProxy]:
@@ -228,7 +234,7 @@ def _pyone(side: Clouds, operation: Operation) -> Cost:
 
 def _counted(side: Clouds, resident: Driver, operation: Operation) -> tuple[int, int, int, int]:
     """Return the calls to both sides, bytes and new connections of the operation, once more."""
-    _fresh(side, operation)
+    _fresh(side)
     for url in (side.local, side.remotes[0]):
         side.counted(url)
     _resident(resident, operation)

@@ -11,6 +11,7 @@ from bench.drivers import BIN, driver, environment
 from bench.measure import Cost, Sample, command, cpu, memory_of, pairs, seconds
 from bench.report import Table, ms
 from one2one.mad.scripts.layout import write
+from one2one.opennebula.states import LcmState
 
 IMPORTS = {
     "nothing": "pass",
@@ -61,7 +62,7 @@ def _first_answers(rounds: int) -> Iterator[tuple]:
     with clouds() as side, environment(side) as env, TemporaryDirectory() as directory:
         scripts = Path(directory)
         write(scripts)
-        suspend = answers.message(7, 0, 5, "opennebula-hybrid-7")
+        suspend = answers.message(7, 0, LcmState.SAVE_SUSPEND, "opennebula-hybrid-7")
 
         def resident(name: str, arguments: str) -> Cost:
             with driver(name, arguments, env) as running:
