@@ -75,7 +75,7 @@ def write(tables: list[Table], path: Path) -> None:
     document = path.read_text()
     for table in tables:
         place = re.compile(
-            rf"(<!-- table {re.escape(table.name)} -->\n).*?(<!-- end -->)", re.DOTALL
+            rf"(<!-- table: {re.escape(table.name)} -->\n).*?(<!-- end -->)", re.DOTALL
         )
         if not place.search(document):
             raise SystemExit(f"{path} has no place for the table {table.name}")
