@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from one2one.opennebula.states import State
 from one2one.opennebula.template import Template, from_xml
-from one2one.opennebula.xml import Element, children, content, integer, number, text, whole
+from one2one.opennebula.xml import Element, amount, children, content, integer, text, whole
 
 _NICS = frozenset({"NIC", "NIC_ALIAS"})
 _ADDRESSES = frozenset({"IP", "IP6", "IP6_GLOBAL", "IP6_ULA"})
@@ -56,8 +56,8 @@ class VmSummary(VmRow):
         newest = children(history[-1]) if history is not None and len(history) else {}
         return cls(
             *_row(found),
-            cpu=number(sizes.get("CPU")),
-            memory=int(number(sizes.get("MEMORY"))),
+            cpu=amount(sizes.get("CPU")),
+            memory=int(amount(sizes.get("MEMORY"))),
             host_id=whole(newest.get("HID"), "", -1),
             host_name=content(newest.get("HOSTNAME")),
             addresses=() if template is None else tuple(dict.fromkeys(_addresses(template))),

@@ -108,7 +108,12 @@ def whole(element: Element | None, otherwise: str, default: int | None = None) -
         raise ProtocolError(f"{otherwise}: {value!r}") from None
 
 
-def number(element: Element | None) -> float:
+def number(element: Element, path: str) -> float:
+    """Return the number at *path*, 0 where there is none that is finite and not negative."""
+    return amount(element.find(path))
+
+
+def amount(element: Element | None) -> float:
     """Return the number in *element*, 0 where there is none that is finite and not negative."""
     try:
         found = float(content(element) or 0)
