@@ -3,6 +3,7 @@
 import pytest
 from burst import TEMPLATE, WAYS, Burst, burst
 
+from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import Template, Value
 from one2one.sandbox.cloud import faults
 from one2one.sandbox.cloud.server import Delivery
@@ -150,9 +151,27 @@ def test_a_remote_vm_that_vanished(way: str) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_marks_tell_the_remote_vm_where_oned_lost_its_deploy_id(way: str) -> None:
+    with burst(way=way) as both:
+        vm = both.running()
+        remote_id = both.remote_id(vm)
+        for action, state in (("poweroff", "POWEROFF"), ("resume", "RUNNING")):
+            both.frontend.pools.vm(vm.id).deploy_id = f"one-{vm.id}"
+            vm.act(action)
+            vm.wait(state)
+        assert both.remote_id(vm) == remote_id, "starting it gave oned the deploy id back"
+        both.frontend.pools.vm(vm.id).deploy_id = f"one-{vm.id}"
+        vm.recover("delete")
+        vm.wait("DONE")
+        assert both.cloud.wait_for(remote_id, State(VmState.DONE))
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_deploy_id_that_is_not_ours(way: str) -> None:
     with burst(way=way) as both:
         vm = both.running()
+        both.cloud.act(both.remote_id(vm), "terminate-hard")
+        both.wait_remote(vm, "DONE")
         for deploy_id in ("one-7", "opennebula-hybrid-", "opennebula-hybrid-x"):
             both.frontend.pools.vm(vm.id).deploy_id = deploy_id
             vm.act("suspend")

@@ -161,6 +161,18 @@ def test_a_vm_whose_answer_to_deploy_was_lost_gets_its_deploy_id(generation: str
         assert (found.vm_id, found.deploy_id, found.report) == (vm.id, deploy_id, Report.RUNNING)
 
 
+def test_a_deploy_id_that_oned_made_up_is_replaced() -> None:
+    with scene(stuck_after=0) as on:
+        vm = on.both.running()
+        deploy_id = vm.deploy_id
+        with on.both.frontend.clock.lock:  # as onevm recover --success leaves it
+            on.both.frontend.pools.vm(vm.id).deploy_id = f"one-{vm.id}"
+        on.monitor.refresh()
+        assert on.told() == {}
+        (found,) = on.monitor.found()
+        assert (found.vm_id, found.deploy_id, found.report) == (vm.id, deploy_id, Report.RUNNING)
+
+
 def test_what_was_made_before_a_recreate_is_not_taken_for_its_remote_vm() -> None:
     with scene(stuck_after=0) as on:
         vm = on.both.running()

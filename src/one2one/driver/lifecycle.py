@@ -13,9 +13,9 @@ from one2one.driver.watch import read_states
 from one2one.hybrid import goals
 from one2one.hybrid.goals import Goal
 from one2one.hybrid.mirror import Report, reported
-from one2one.hybrid.naming import deploy_id, remote_id
+from one2one.hybrid.naming import deploy_id, is_deploy_id, remote_id
 from one2one.opennebula.errors import Busy, Refused, Unreachable
-from one2one.opennebula.states import LcmState
+from one2one.opennebula.states import LcmState, VmState
 
 _FIRST_BOOT = (LcmState.BOOT, LcmState.BOOT_FAILURE)
 _AWAY: dict[int, tuple[str, Goal]] = {
@@ -33,7 +33,7 @@ def deploy(context: Context) -> Steps:
     if request.vm.state.lcm_state in _FIRST_BOOT:
         return deploy_id((yield from create(context)))
     yield from _resume(context)
-    return request.vm.deploy_id
+    return deploy_id(_remote_id(context))
 
 
 def restore(context: Context) -> Steps:
@@ -75,7 +75,7 @@ def reset(context: Context) -> Steps:
 def cleanup(context: Context) -> Steps:
     """CLEANUP: destroy whatever was made for the VM, whether its deploy id is known or not."""
     request, settings = context.request, context.remote.settings
-    if request.deploy_id:
+    if is_deploy_id(request.deploy_id):
         yield from destroy(context, _remote_id(context))
     if settings.hybrid_id:
         # The deploy id may be that of an earlier stay; a cancelled DEPLOY may have made another.
@@ -150,4 +150,15 @@ def _once(context: Context, action: str) -> Steps:
 
 
 def _remote_id(context: Context) -> int:
-    return remote_id(context.request.deploy_id or context.request.vm.deploy_id)
+    """Return the remote VM's id, by its marks where oned has no deploy id of ours.
+
+    It has ``one-<VM id>`` after ``onevm recover --success`` of a DEPLOY whose answer was lost.
+    """
+    vm, remote = context.request.vm, context.remote
+    named = context.request.deploy_id or vm.deploy_id
+    if not is_deploy_id(named) and remote.settings.hybrid_id:
+        hybrid_id, asked = remote.settings.hybrid_id, context.asked
+        for found in remote.roster.owned(vm.id, hybrid_id, vm.stime, asked):
+            if found.state.state != VmState.DONE:
+                return found.id
+    return remote_id(named)

@@ -21,6 +21,7 @@ Source of what oned does with a report: ``test_and_trigger`` in ``src/im/Informa
 from dataclasses import dataclass
 from enum import Enum
 
+from one2one.hybrid.naming import is_deploy_id
 from one2one.opennebula.states import FAILURES, RUNNING, LcmState, State, VmState
 
 STUCK_S = 60.0
@@ -168,13 +169,14 @@ def correction(local: Sighting, remote: State, read_at: float, *, stuck: bool) -
 def is_unlinked(local: Sighting, *, stuck: bool) -> bool:
     """Tell whether oned lacks the VM's deploy id, so that only marks can tell its remote VM.
 
-    That is so when the answer to its DEPLOY was lost. A deploy id that a VM has while it starts
+    That is so when the answer to its DEPLOY was lost; ``onevm recover --success`` then gives it
+    one of oned's own. A deploy id that a VM has while it starts
     for the first time is that of an earlier remote VM.
     """
     if not stuck or local.state.state != VmState.ACTIVE:
         return False
     starts = local.state.lcm_state in _FIRST_START
-    return starts or (local.state in (RUNNING, _UNKNOWN) and not local.deploy_id)
+    return starts or (local.state in (RUNNING, _UNKNOWN) and not is_deploy_id(local.deploy_id))
 
 
 def _may_act(local: State, remote: State, *, stuck: bool) -> bool:

@@ -27,6 +27,11 @@ def deploy_id(remote_id: int) -> str:
     return f"opennebula-hybrid-{remote_id}"
 
 
+def is_deploy_id(text: str) -> bool:
+    """Tell whether *text* is a deploy id of ours."""
+    return _DEPLOY_ID.fullmatch(text) is not None
+
+
 def remote_id(deploy_id: str) -> int:
     """Return the remote VM's id; raises Refused when the deploy id is not one of ours."""
     match = _DEPLOY_ID.fullmatch(deploy_id)
