@@ -4,6 +4,7 @@ Source of orders and meanings: ``src/rm/*.cc`` of each release. Every method rai
 ``opennebula.errors``.
 """
 
+import threading
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 
@@ -22,6 +23,11 @@ VISIBLE = -2
 """Pool filter: whatever the calling user may see."""
 NOT_DONE = -1
 """VM state filter: any but DONE."""
+
+
+_ONE_AT_A_TIME = threading.RLock()
+"""Held while a pool is parsed, not while it is waited for. Python runs one thread at a time anyway,
+and so what parsing needs of memory is needed once, not once a host."""
 
 
 class Update(IntEnum):
@@ -265,7 +271,8 @@ class Cloud:
         """Yield each object of a pool, until the next one is asked for."""
         answer = self.client.pieces(method, *arguments)
         try:
-            yield from each(answer, tag)
+            with _ONE_AT_A_TIME:
+                yield from each(answer, tag)
         except ProtocolError as error:
             raise self._located(error, method) from None
 
