@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from burst import DRIVER, IM_DRIVER, TEMPLATE, monitored
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from one2one.driver.local import LocalCloud
 from one2one.driver.reaper import Reaper
@@ -124,18 +124,20 @@ class Storm(RuleBasedStateMachine):
         for host in hosts:
             self.create(host)
 
-    @precondition(lambda self: len(self.living()) < MOST_VMS)
     @rule(host=st.sampled_from((0, 1)))
     def create(self, host: int) -> None:
+        if len(self.living()) >= MOST_VMS:
+            return
         self.note("VM created")
         vm = self.frontend.add_vm(TEMPLATE)
         self.vms.append(vm)
         vm.deploy(self.hosts[host])
 
-    @precondition(lambda self: bool(self.living()))
     @rule(which=st.integers(0, 99), what=st.integers(0, 99), patient=st.booleans())
     def act(self, which: int, what: int, patient: bool) -> None:
         vm = self.chosen(which, patient=patient)
+        if vm is None:
+            return
         with self.frontend.clock.lock:
             state = self.frontend.pools.vm(vm.id).state
             legal = [action for action in ACTIONS if state in OPERATIONS[action]]
@@ -151,15 +153,13 @@ class Storm(RuleBasedStateMachine):
             except Refusal:
                 self.note("refused by oned")
 
-    @precondition(lambda self: any(vm.state == "PENDING" for vm in self.vms))
     @rule(host=st.sampled_from((0, 1)))
     def deploy(self, host: int) -> None:
-        self.note("operation: deploy")
         for vm in self.vms:
             if vm.state == "PENDING":
+                self.note("operation: deploy")
                 vm.deploy(self.hosts[host])
 
-    @precondition(lambda self: bool(self.living()))
     @rule(
         which=st.integers(0, 99),
         way=st.sampled_from((*RECOVERIES, "retry")),
@@ -167,6 +167,8 @@ class Storm(RuleBasedStateMachine):
     )
     def recover(self, which: int, way: str, patient: bool) -> None:
         vm = self.chosen(which, patient=patient)
+        if vm is None:
+            return
         try:
             vm.recover(way)
             self.note(f"recover --{way}")
@@ -178,9 +180,10 @@ class Storm(RuleBasedStateMachine):
         if way == "success":
             self.claimed.add(vm.id)
 
-    @precondition(lambda self: bool(len(self.cloud.vms)))
     @rule(which=st.integers(0, 99), action=st.sampled_from(REMOTE_ACTIONS))
     def act_at_the_remote(self, which: int, action: str) -> None:
+        if not len(self.cloud.vms):
+            return
         self.note("fault: remote user")
         vm = self.cloud.vms[which % len(self.cloud.vms)]
         with contextlib.suppress(Refusal):
@@ -243,9 +246,11 @@ class Storm(RuleBasedStateMachine):
     def living(self) -> list[LocalVm]:
         return [vm for vm in self.vms if vm.state != "DONE"]
 
-    def chosen(self, which: int, *, patient: bool) -> LocalVm:
+    def chosen(self, which: int, *, patient: bool) -> LocalVm | None:
         """Return one of the VMs that live, at rest if that is to be had within half a second."""
         vms = self.living()
+        if not vms:
+            return None
         vm = vms[which % len(vms)]
         if patient:
             self.until(lambda: _at_rest(vm), 0.5)
