@@ -85,7 +85,7 @@ def _answers(resident: Driver, number: int) -> None:
 
 def _beside(*, small: bool) -> list[tuple]:
     """Return what becomes of a good remote's DEPLOYs, alone and beside a slow and a dead one."""
-    many, few = (10, 2) if small else (100, 12)
+    many, few = (10, 1) if small else (100, 12)
     alone = {"good, alone": (0, range(1000, 1000 + many))}
     together = {
         "good, beside them": (0, range(2000, 2000 + many)),
