@@ -48,6 +48,17 @@ def test_a_host_with_a_long_queue_leaves_workers_to_the_others() -> None:
     assert schedule.take() == ("good", 1000)
 
 
+def test_a_host_that_comes_last_gets_a_worker_at_once() -> None:
+    schedule: Schedule[int] = Schedule(15)
+    taken: list[str] = []
+    for number, host in enumerate(("dead", "slow", "good")):
+        for vm_id in range(20):
+            schedule.add(host, 100 * number + vm_id, vm_id)
+        while len(taken) < schedule.most_workers() and (found := schedule.take()):
+            taken.append(found[0])
+    assert (taken.count("dead"), taken.count("slow"), taken.count("good")) == (10, 5, 1)
+
+
 def test_hosts_take_turns() -> None:
     schedule: Schedule[int] = Schedule(6)
     for vm_id in range(10):

@@ -43,7 +43,6 @@ class Runner:
         It must not raise.
         """
         self._advance = advance
-        self._threads = threads
         self._changed = threading.Condition()
         self._schedule: Schedule[Task] = Schedule(threads)
         self._alarm = Alarm()
@@ -76,7 +75,7 @@ class Runner:
         if self._idle:
             self._idle -= 1
             self._changed.notify()
-        elif self._workers < self._threads:
+        elif self._workers < self._schedule.most_workers():
             self._workers += 1
             threading.Thread(target=self._work, name="worker", daemon=True).start()
 

@@ -34,14 +34,14 @@ class Schedule(Generic[Task]):
     def take(self) -> tuple[str, Task] | None:
         """Return a task to run and its host, None when nothing may run now.
 
-        Hosts take turns, and none gets more than its share of the workers, so that some stay
-        free for the others when a remote does not answer.
+        Hosts take turns, those first that have no worker yet, and none gets more than its share
+        of the workers, so that some stay free for the others when a remote does not answer.
         """
         hosts = len(self._ready.keys() | self._running.keys())
         if not hosts:
             return None
         share = max(1, min(self._workers - self._workers // 3, self._workers // hosts))
-        for host in list(self._ready):
+        for host in sorted(self._ready, key=self._running.__contains__):
             if self._running.get(host, 0) >= share:
                 continue
             tasks = self._ready.pop(host)
@@ -51,6 +51,15 @@ class Schedule(Generic[Task]):
             self._running[host] = self._running.get(host, 0) + 1
             return host, task
         return None
+
+    def most_workers(self) -> int:
+        """Return how many workers there may be now.
+
+        Other hosts may hold all of them: then there is one more for each host, so that none
+        waits for the remote of another.
+        """
+        starving = self._ready.keys() - self._running.keys()
+        return self._workers + (len(self._ready.keys() | self._running.keys()) if starving else 0)
 
     def release(self, host: str) -> None:
         """Note that a worker is done with a task of *host*, for now or for good."""
