@@ -72,8 +72,9 @@ AT_REST = (
     "UNKNOWN",
     "DONE",
 )
-GUARD_S = 31
-"""Seconds for which oned distrusts a report about a VM that it has just moved."""
+QUIET_S = 301
+"""Seconds after which monitord asks a restarted IM driver again, and oned, which distrusts for 30
+seconds what is said of a VM that it has just moved, believes it."""
 MOST_VMS = 8
 
 
@@ -283,7 +284,7 @@ class Storm(RuleBasedStateMachine):
         self.must(self.are_at_rest, "operations end")
 
     def agree(self) -> None:
-        self.frontend.clock.jump(GUARD_S)
+        self.frontend.clock.jump(QUIET_S)
         self.must(lambda: all(map(self.agrees, self.vms)), "states agree")
 
     def reap(self) -> None:
@@ -305,8 +306,7 @@ class Storm(RuleBasedStateMachine):
         elif vm.state == "PENDING" or vm.state.endswith("FAILURE"):
             self.hold(len(alive) <= 1, f"VM {vm.id} is {vm.state} and has {alive}")
         else:
-            may_lack = vm.id in self.ended and alive == []
-            may_lack |= vm.id in self.claimed and len(alive) <= 1
+            may_lack = vm.id in self.ended | self.claimed and len(alive) <= 1
             story = f"VM {vm.id} is {vm.state} as {vm.deploy_id!r} and has {alive}"
             self.hold(may_lack or alive == [vm.deploy_id], story)
 
