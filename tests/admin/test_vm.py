@@ -99,7 +99,7 @@ def test_status_watches_until_ctrl_c(newest: Clouds) -> None:
 
 def test_show_tells_marks_and_log(clouds: Clouds) -> None:
     vm = deployed(clouds)
-    log = clouds.front_end.home.var / f"{vm.id}.log"
+    log = clouds.front_end.home.var / "vms" / str(vm.id) / "vm.log"
     log.write_text("\n".join(f"line {number}" for number in range(30)) + "\n")
     both = json.loads(clouds.output("show", str(vm.id), "--json"))
     [remote] = clouds.remote.vms

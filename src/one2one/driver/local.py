@@ -42,6 +42,13 @@ def log_location(environment: Mapping[str, str] = os.environ) -> Path:
     return var_location(environment) if in_one_location else Path("/var/log/one")
 
 
+def vm_log(vm_id: int, environment: Mapping[str, str] = os.environ) -> Path:
+    """Return a VM's own log. Source: ``Nebula::get_vm_log_filename``."""
+    if environment.get("ONE_LOCATION"):
+        return var_location(environment) / "vms" / str(vm_id) / "vm.log"
+    return log_location(environment) / f"{vm_id}.log"
+
+
 class LocalCloud:
     """The front-end's own OpenNebula. Thread-safe."""
 

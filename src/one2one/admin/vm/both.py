@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from one2one.driver.local import LocalCloud, log_location
+from one2one.driver.local import LocalCloud, vm_log
 from one2one.driver.remotes import Remotes
 from one2one.hybrid.naming import HYBRID_ID, marked_id, owner, remote_id
 from one2one.opennebula.errors import OneError, Refused
@@ -103,7 +103,7 @@ def _marks(remote: Vm, vm_id: int, hybrid_id: str) -> Marks:
 
 def _log(vm_id: int, environment: Mapping[str, str]) -> list[str]:
     try:
-        with (log_location(environment) / f"{vm_id}.log").open(errors="replace") as log:
+        with vm_log(vm_id, environment).open(errors="replace") as log:
             return [line.rstrip("\n") for line in deque(log, _LINES)]
     except OSError:
         return []
