@@ -63,7 +63,7 @@ def test_no_host_is_made_for_a_remote_that_does_not_answer(
     arguments = {"--endpoint": newest.remote.endpoint, "--user": newest.remote.user}
     arguments |= dict(zip(options[::2], options[1::2], strict=True))
     words = [word for pair in arguments.items() for word in pair]
-    environment = {"ONE_PASSWORD": newest.remote.password}
+    environment = {"ONE2ONE_PASSWORD": newest.remote.password}
     failure = newest.failure("host", "create", "b", *words, environment=environment)
     assert said in failure
     assert newest.remote.password not in failure

@@ -8,7 +8,7 @@ import click
 
 from one2one.opennebula.errors import ConfigurationError
 
-VARIABLE = "ONE_PASSWORD"
+VARIABLE = "ONE2ONE_PASSWORD"
 
 
 def read_password(user: str, file: Path | None) -> str:
