@@ -34,10 +34,10 @@ def local(
     host_id: int = HOST,
     stime: int = BORN,
     etime: int = 0,
+    sequence: int = -1,
 ) -> VmSummary:
-    return VmSummary(
-        7, "web", state, named, stime, 1, 128, host_id, f"host-{host_id}", (), etime=etime
-    )
+    host = host_id, f"host-{host_id}", ()
+    return VmSummary(7, "web", state, named, stime, 1, 128, *host, sequence, etime)
 
 
 def kind(one: Claim, vm: VmSummary | None, *others: Claim) -> Kind | None:
@@ -68,6 +68,13 @@ def test_a_vm_that_is_not_there_is_lost() -> None:
 def test_a_later_vm_with_the_same_id_is_another() -> None:
     assert kind(claim(5), local(RUNNING, deploy_id(6), stime=BORN + 1)) is Kind.LOST
     assert kind(claim(5), local(DONE, stime=BORN + 1)) is Kind.LOST
+
+
+def test_what_was_made_before_a_recreate_is_left_behind() -> None:
+    for state in (State(VmState.PENDING), State(VmState.HOLD)):
+        assert kind(claim(5, stay=1), local(state, sequence=1)) is Kind.LEFT_BEHIND
+        assert kind(claim(5, stay=0), local(state, sequence=-1)) is None, "its next start finds it"
+        assert kind(claim(5), local(state, deploy_id(5))) is None, "resumed from UNDEPLOYED"
 
 
 def test_what_deploy_or_monitoring_may_take_up_is_left_alone() -> None:

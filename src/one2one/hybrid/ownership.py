@@ -9,6 +9,7 @@ What one remote VM with this host's marks is, by what became of the local VM tha
     is not the one it was made for, but has its id             lost
     is DONE                                                    abandoned
     starts for the first time, or is being cleaned up          its
+    waits for a new start, after a recover --recreate          left behind
     is on another host, with another deploy id                 left behind
     names another remote VM, which carries the same marks      double
     names another remote VM, which does not, or none           its
@@ -44,6 +45,7 @@ _UNSETTLED = (
     LcmState.CLEANUP_RESUBMIT,
     LcmState.CLEANUP_DELETE,
 )
+_WAITING = (VmState.PENDING, VmState.HOLD)
 
 
 class Kind(Enum):
@@ -114,6 +116,9 @@ def orphan(
         return Orphan(claim.remote_id, owner.vm_id, Kind.ABANDONED, reason, local.etime)
     if _is_unsettled(local):
         return None
+    if local.state.state in _WAITING and named is None and owner.stay <= local.sequence:
+        reason = f"local VM {local.id} was recreated, and waits for a new start"
+        return found(Kind.LEFT_BEHIND, reason)
     if local.deploy_id and local.host_id != host_id:
         reason = f"local VM {local.id} is on host {local.host_name} as {local.deploy_id}"
         return found(Kind.LEFT_BEHIND, reason)
