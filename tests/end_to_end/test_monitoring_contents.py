@@ -27,7 +27,7 @@ def test_the_host_and_its_vms_are_told_of_in_full(generation: str, way: str) -> 
         remote = both.cloud.vms[first]
         both.cloud.owner.quotas.limit(CPU=2, MEMORY=1024)
         wait(both, lambda: both.host.capacity == (190, 896 * 1024))
-        wait(both, lambda: both.host.usage["USED_MEMORY"] == "131072")
+        wait(both, lambda: both.host.usage.get("USED_MEMORY") == "131072")
         assert both.host.usage["FREE_CPU"] == "180"
         wait(both, lambda: vm.monitoring.text("CPU") == "12.5")
         address = remote.template.vectors("NIC")[0]["IP"]
