@@ -136,16 +136,15 @@ class Storm(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 99), what=st.integers(0, 99), patient=st.booleans())
     def act(self, which: int, what: int, patient: bool) -> None:
-        vm = self.chosen(which, patient=patient)
-        if vm is None:
-            return
+        if patient:
+            self.until(lambda: bool(self.operable()), 0.5)
         with self.frontend.clock.lock:
-            state = self.frontend.pools.vm(vm.id).state
-            legal = [action for action in ACTIONS if state in OPERATIONS[action]]
-            if not legal:
+            operable = self.operable()
+            if not operable:
                 self.note("no operation possible")
                 return
-            action = legal[what % len(legal)]
+            vm, actions = operable[which % len(operable)]
+            action = actions[what % len(actions)]
             if action.startswith("terminate"):
                 self.ended.add(vm.id)
             try:
@@ -153,6 +152,13 @@ class Storm(RuleBasedStateMachine):
                 self.note(f"operation: {action}")
             except Refusal:
                 self.note("refused by oned")
+
+    def operable(self) -> list[tuple[LocalVm, list[str]]]:
+        """Return the VMs that a user can do something with now, and what."""
+        with self.frontend.clock.lock:
+            states = [(vm, self.frontend.pools.vm(vm.id).state) for vm in self.living()]
+        possible = [(vm, [a for a in ACTIONS if state in OPERATIONS[a]]) for vm, state in states]
+        return [(vm, actions) for vm, actions in possible if actions]
 
     @rule(host=st.sampled_from((0, 1)))
     def deploy(self, host: int) -> None:
@@ -288,8 +294,12 @@ class Storm(RuleBasedStateMachine):
         self.must(lambda: all(map(self.agrees, self.vms)), "states agree")
 
     def reap(self) -> None:
-        """Have the reaper look twice, without a grace period."""
+        """Have the reaper look twice, without a grace period.
+
+        Between two of its looks a remote ends what it is at; here they follow at once.
+        """
         local = LocalCloud(self.frontend.home.environment(self.frontend.endpoint))
+        self.cloud.clock.settle()
         with closing(local.cloud.client), closing(Remotes(local)) as remotes:
             for host in self.hosts:
                 remote = remotes.remote(host.id, host.name)

@@ -12,6 +12,7 @@ from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remote, Remotes
 from one2one.hybrid.ownership import NO_GRACE
 from one2one.opennebula.errors import Unreachable
+from one2one.opennebula.states import LcmState, State, VmState
 from one2one.opennebula.template import Template
 from one2one.sandbox.cloud import faults
 from one2one.sandbox.frontend.handles import LocalVm
@@ -249,6 +250,20 @@ def test_a_remote_that_refuses_is_told_and_asked_again() -> None:
             both.cloud.faults.on(faults.http_error("404 Not Found"), "one.vm.action")
             look.reap()
             assert "could not be destroyed: one.vm.action" in look.lines[0]
+            look.reap()
+            both.wait_remote(vm, "DONE")
+
+
+def test_a_remote_vm_that_is_busy_is_destroyed_when_it_is_not() -> None:
+    with burst() as both:
+        vm = off(both, "suspend")
+        end_long_ago(both, vm)
+        remote = both.cloud.vms[both.remote_id(vm)]
+        with looking(both) as look:
+            remote.state = State(VmState.ACTIVE, LcmState.SAVE_SUSPEND)
+            look.reap()
+            assert "is left alone: it is SAVE_SUSPEND" in look.lines[0]
+            remote.state = STATES["SUSPENDED"]
             look.reap()
             both.wait_remote(vm, "DONE")
 
