@@ -10,8 +10,8 @@ from bench.measure import cpu_of, memory_of
 from bench.report import Table
 
 _CONNECTIONS = 4
-_CALLS = 2
-"""Calls that every DEPLOY makes to the remote by itself; the listing is shared."""
+_CALLS = 1
+"""What every DEPLOY asks the remote by itself; the listing and the template are shared."""
 _NEVER = 1e6
 
 

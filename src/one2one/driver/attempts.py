@@ -16,7 +16,7 @@ from one2one.opennebula.errors import AuthenticationError, OneError
 def start(
     request: Request,
     local: LocalCloud,
-    opened: Callable[[], Remote],
+    opened: Callable[[float], Remote],
     log: Callable[[str], None],
     *,
     asked: float,
@@ -24,9 +24,9 @@ def start(
 ) -> Steps:
     """Carry out the operation that *request* asks for, anew where ``hybrid.retry`` allows it.
 
-    *opened* reads the host and returns the remote that it names now. Where the remote does not
-    know the credentials, the host may have got new ones meanwhile: then these are tried, once.
-    See ``Context`` for the others.
+    *opened* returns the remote that the host names, read at the given time or later. Where the
+    remote does not know the credentials, the host may have got new ones meanwhile: then these are
+    tried, once. See ``Context`` for the others.
     """
     operation = OPERATIONS[request.action]
     begun = time.monotonic()
@@ -34,10 +34,10 @@ def start(
     while True:
         remote = None
         try:
-            remote = opened()
+            remote = opened(asked)
             return (yield from operation(Context(request, asked, local, remote, log)))
         except AuthenticationError:
-            if remote is None or renewed or opened().cloud is remote.cloud:
+            if remote is None or renewed or opened(time.monotonic()).cloud is remote.cloud:
                 raise
             renewed = True
         except OneError as error:

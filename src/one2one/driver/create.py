@@ -56,7 +56,10 @@ def create(context: Context) -> Generator[Wait, State | None, int]:
 
 def _extra_template(context: Context, local: Vm, template_id: int, owner: Owner) -> str:
     """Return what instantiate gets besides the template: the marks and the context."""
-    theirs = context.remote.cloud.vm_template(template_id).template.vector("CONTEXT")
+    remote = context.remote
+    theirs = remote.templates.get(
+        template_id, context.asked, lambda: remote.cloud.vm_template(template_id)
+    ).template.vector("CONTEXT")
     ours = local.template.vector("CONTEXT")
     token = context.local.onegate_token(local)
     if ours.get("FILES_DS"):

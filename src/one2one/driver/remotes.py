@@ -6,12 +6,17 @@ from dataclasses import dataclass, replace
 from one2one.driver.events import Called, Opened, Tell, nobody
 from one2one.driver.local import LocalCloud
 from one2one.driver.roster import Roster
+from one2one.driver.shared import Shared
 from one2one.driver.watch import Watch
 from one2one.hybrid.settings import Settings
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Server
 from one2one.opennebula.errors import OneError
+from one2one.opennebula.records import VmTemplate
+
+_FRESH_S = 1.0
+"""For how long what a host, or a VM template, says is used: longer than a burst needs."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,7 @@ class Remote:
     settings: Settings
     cloud: Cloud
     roster: Roster
+    templates: Shared[int, VmTemplate]
     watch: Watch
     tell: Tell
     """Hears of what is done with it."""
@@ -33,16 +39,22 @@ class Remotes:
         self._tell = tell
         self._local = local
         self._lock = threading.Lock()
+        self._settings: Shared[tuple[int, str], Settings] = Shared(_FRESH_S)
         self._remotes: dict[int, Remote] = {}
         self._breakers: dict[tuple[str, str | None], Breaker] = {}
 
-    def remote(self, host_id: int, host_name: str) -> Remote:
-        """Return the remote that the host names now.
+    def remote(self, host_id: int, host_name: str, asked: float = float("inf")) -> Remote:
+        """Return the remote that the host names now, or named at *asked* or later.
 
-        The host is read anew each time, which costs one local call: new credentials count at
-        once, and no operation can reach a cloud that the host no longer names.
+        The host is read anew, which costs one local call, unless another has just done so since
+        *asked*, by ``time.monotonic()``: new credentials count at once, and no operation reaches
+        a cloud that its host did no longer name when it was asked for.
         """
-        return self.opened(self._local.settings(host_id, host_name))
+        return self.opened(
+            self._settings.get(
+                (host_id, host_name), asked, lambda: self._local.settings(host_id, host_name)
+            )
+        )
 
     def opened(self, settings: Settings) -> Remote:
         """Return the remote that *settings*, just read from its host, name."""
@@ -73,7 +85,7 @@ class Remotes:
 
         cloud.client.on_call = on_call
         self._tell(Opened(settings.host_id, breaker))
-        return Remote(settings, cloud, Roster(cloud), Watch(cloud), self._tell)
+        return Remote(settings, cloud, Roster(cloud), Shared(_FRESH_S), Watch(cloud), self._tell)
 
 
 def server(settings: Settings) -> Server:

@@ -93,8 +93,8 @@ class VmmDriver:
         request = task.request
         local, remotes = self._open_clouds()
 
-        def opened() -> Remote:
-            task.remote = remotes.remote(request.placement.host_id, request.host_name)
+        def opened(asked: float) -> Remote:
+            task.remote = remotes.remote(request.placement.host_id, request.host_name, asked)
             return task.remote
 
         def vm_log(text: str) -> None:

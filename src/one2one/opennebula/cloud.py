@@ -277,9 +277,9 @@ class Cloud:
             raise self._located(error, method) from None
 
     def _xml(self, method: str, *arguments: str | int | bool) -> Element:
-        answer = self.client.call(method, *arguments)
+        answer = self.client.pieces(method, *arguments)
         try:
-            return parse(str(answer))
+            return parse(b"".join(answer))
         except ProtocolError as error:
             raise self._located(error, method) from None
 

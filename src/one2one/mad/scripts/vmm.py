@@ -73,8 +73,8 @@ def run(action: str, argv: list[str], payload: str) -> str:
         local = LocalCloud()
         remotes = Remotes(local)
 
-        def remote() -> Remote:
-            opened.append(remotes.remote(request.placement.host_id, request.host_name))
+        def remote(asked: float) -> Remote:
+            opened.append(remotes.remote(request.placement.host_id, request.host_name, asked))
             return opened[-1]
 
         return _run(start(request, local, remote, lambda _: None, asked=asked), opened)

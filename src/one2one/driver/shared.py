@@ -1,0 +1,67 @@
+"""Readings that serve everybody who asked before they were begun.
+
+A burst of operations asks a cloud the same thing hundreds of times. What each is told was read
+after it had asked, as if it had read it alone, and is not older than the sharing allows.
+"""
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Hashable
+from copy import copy
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from one2one.opennebula.errors import OneError
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+@dataclass
+class _Reading(Generic[Value]):
+    """The newest reading of one thing."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    begun: float = float("-inf")
+    found: Value | OneError | None = None
+    """None until it has been read."""
+
+
+class Shared(Generic[Key, Value]):
+    """The newest readings of several things of one kind. Thread-safe."""
+
+    def __init__(self, max_age: float = float("inf")) -> None:
+        """Let no reading serve for longer than *max_age* seconds."""
+        self._max_age = max_age
+        self._readings: defaultdict[Key, _Reading[Value]] = defaultdict(_Reading)
+
+    def get(
+        self,
+        key: Key,
+        asked: float,
+        read: Callable[[], Value],
+        serves: Callable[[Value], bool] = lambda _: True,
+    ) -> Value:
+        """Return what *read* returns, or returned to another, begun at *asked* or later.
+
+        *asked* is when the question arose, by ``time.monotonic()``; where it is infinite, only a
+        new reading will do. So it is where *serves* says so of an older one. Raises the errors of
+        *read*, and the same one to all whom it was to serve: a burst fails in one timeout.
+        """
+        reading = self._readings[key]
+        with reading.lock:
+            now = time.monotonic()
+            found = reading.found
+            old = reading.begun < max(asked, now - self._max_age)
+            if found is None or old or not (isinstance(found, OneError) or serves(found)):
+                reading.begun = now
+                try:
+                    found = read()
+                except OneError as error:
+                    reading.found = copy(error)
+                    raise
+                reading.found = found
+        if isinstance(found, OneError):
+            raise copy(found)
+        return found

@@ -1,0 +1,64 @@
+"""One reading for all who asked before it was begun."""
+
+import itertools
+import time
+
+import pytest
+
+from one2one.driver.shared import Shared
+from one2one.opennebula.errors import Unreachable
+
+LONG_AGO = 0.0
+NEVER_BEFORE = float("inf")
+
+
+class Cloud:
+    """Something to read, which answers the number of the reading."""
+
+    def __init__(self, *, failing: bool = False) -> None:
+        self.readings = itertools.count(1)
+        self.failing = failing
+
+    def read(self) -> int:
+        number = next(self.readings)
+        if self.failing:
+            raise Unreachable(f"reading {number} failed")
+        return number
+
+
+def test_those_who_asked_before_a_reading_share_it_and_those_after_do_not() -> None:
+    cloud, shared = Cloud(), Shared[str, int]()
+    before = time.monotonic()
+    assert shared.get("host", before, cloud.read) == 1
+    assert shared.get("host", before, cloud.read) == 1
+    assert shared.get("host", time.monotonic(), cloud.read) == 2
+    assert shared.get("host", before, cloud.read) == 2
+    assert shared.get("host", NEVER_BEFORE, cloud.read) == 3
+
+
+def test_each_thing_is_read_by_itself() -> None:
+    cloud, shared = Cloud(), Shared[str, int]()
+    assert shared.get("host", LONG_AGO, cloud.read) == 1
+    assert shared.get("another host", LONG_AGO, cloud.read) == 2
+
+
+def test_what_has_become_too_old_serves_nobody() -> None:
+    cloud, shared = Cloud(), Shared[str, int](max_age=0.0)
+    assert shared.get("host", LONG_AGO, cloud.read) == 1
+    assert shared.get("host", LONG_AGO, cloud.read) == 2
+
+
+def test_what_does_not_serve_is_read_anew() -> None:
+    cloud, shared = Cloud(), Shared[str, int]()
+    assert shared.get("host", LONG_AGO, cloud.read) == 1
+    assert shared.get("host", LONG_AGO, cloud.read, lambda found: found > 1) == 2
+    assert shared.get("host", LONG_AGO, cloud.read, lambda found: found > 1) == 2
+
+
+def test_a_failure_is_shared_too_and_forgotten_by_the_next_who_asks() -> None:
+    cloud, shared = Cloud(failing=True), Shared[str, int]()
+    for _ in range(2):
+        with pytest.raises(Unreachable, match="reading 1 failed"):
+            shared.get("host", LONG_AGO, cloud.read)
+    cloud.failing = False
+    assert shared.get("host", time.monotonic(), cloud.read) == 2
