@@ -83,6 +83,31 @@ def test_half_a_pool_is_an_error(document: str) -> None:
         list(each([document.encode()], "VM"))
 
 
+MARKUP = ["<P>", "</P>", "<VM>", "</VM>", "<VM/>", "<A>", "</A>", "<VM x='1'>", "<![CDATA[", "]]>"]
+MARKUP += ["<!--", "-->", "a", "&lt;", " ", "<VM><ID>1</ID></VM>", "</P", ">"]
+WELL_FORMED = ["<VM><VM/></VM>", "<VM><![CDATA[</VM><VM>]]></VM>", "<A><VM>b</VM></A>"]
+WELL_FORMED += ["<VM><A>1</A></VM>", "<VM><A><VM>2</VM></A>3</VM>", "<![CDATA[<VM></VM>]]>"]
+WELL_FORMED += ["<VM><!--</VM>--></VM>", "<!--</VM>-->", "<VM x='4'/>"]
+
+
+@given(
+    st.one_of(st.lists(st.sampled_from(MARKUP)), st.lists(st.sampled_from(WELL_FORMED))),
+    st.booleans(),
+    st.integers(1, 40),
+)
+def test_a_pool_is_the_same_however_it_is_cut(tokens: list[str], plain: bool, length: int) -> None:
+    document = f"<P>{''.join(tokens)}</P>".encode()
+    document = document if plain else b"<?xml version='1.0'?>" + document
+    pieces = [document[at : at + length] for at in range(0, len(document), length)]
+    try:
+        whole = [etree.tostring(vm, with_tail=False) for vm in parse(document).iterchildren("VM")]
+    except ProtocolError:
+        with pytest.raises(ProtocolError):
+            list(each(pieces, "VM"))
+    else:
+        assert [etree.tostring(vm, with_tail=False) for vm in each(pieces, "VM")] == whole
+
+
 def test_a_pool_with_a_doctype_is_an_error() -> None:
     bomb = '<!DOCTYPE P [<!ENTITY a "aaaa">]><P><VM>&a;</VM></P>'
     with pytest.raises(ProtocolError, match="DOCTYPE"):

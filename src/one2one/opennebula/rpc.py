@@ -93,7 +93,8 @@ def pieces(body: Body) -> Iterator[bytes]:
         or not _TAIL.fullmatch(body, max(end, 0))
         or body.find(b">", head.end(), end) >= 0
     ):
-        return iter([str(result(body)).encode()])
+        text = str(result(body)).encode()
+        return (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
     return _decoded_pieces(body, head.end(), end)
 
 

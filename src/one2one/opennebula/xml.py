@@ -1,6 +1,8 @@
 """Reading XML from outside, which is hostile until shown otherwise."""
 
+import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import cast
 
 from lxml import etree
@@ -10,6 +12,8 @@ from one2one.opennebula.errors import ProtocolError
 Element = etree._Element  # noqa: SLF001 - lxml exports its element type under no other name
 
 _EXCERPT = 60
+_OPENING = re.compile(rb"<([A-Z_]+)>")
+"""The root's start, as OpenNebula writes it: first of all, and without attributes."""
 
 
 def parse(document: str | bytes) -> Element:
@@ -32,9 +36,36 @@ def parse(document: str | bytes) -> Element:
 def each(document: Iterable[bytes], tag: str) -> Iterator[Element]:
     """Yield the children of the root that are called *tag*, each one only until the next.
 
-    For pools, in pieces: their tree as a whole would take ten times their text. Raises
-    ProtocolError as ``parse`` does, though only where the fault is.
+    For pools, in pieces: their tree as a whole would take ten times their text. Each piece is cut
+    behind its last row and parsed by itself, which takes two thirds of the time that one parser
+    takes that is fed with all. That one reads on from where no row ends, or where what looked
+    like its end was none, so that the piece is not well-formed. Raises ProtocolError as ``parse``
+    does, though only where the fault is.
     """
+    pieces = iter(document)
+    rest = next(pieces, b"")
+    head = _OPENING.match(rest)
+    if head is None:
+        yield from _fed(chain([rest], pieces), tag)
+        return
+    opening, end = head[0], b"</%b>" % tag.encode()
+    closing = b"</%b>" % head[1]
+    rest = rest[head.end() :]
+    for piece in pieces:
+        rows, found, rest = (rest + piece).rpartition(end)
+        try:
+            whole = parse(opening + rows + found + closing) if found else None
+        except ProtocolError:
+            whole = None
+        if whole is None:
+            yield from _fed(chain([opening, rows, found, rest], pieces), tag)
+            return
+        yield from whole.iterchildren(tag)
+    yield from parse(opening + rest).iterchildren(tag)
+
+
+def _fed(document: Iterable[bytes], tag: str) -> Iterator[Element]:
+    """Yield the same, from one parser that is fed the pieces as they are."""
     root: Element | None = None
     for element in _ended(document, tag):
         parent = element.getparent()
