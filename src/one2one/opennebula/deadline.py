@@ -56,7 +56,10 @@ class DeadlineSocket:
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        self._sock.settimeout(min(self._silence, left))
+        timeout = min(self._silence, left)
+        if timeout != self._sock.gettimeout():
+            # A system call, at which another thread takes over: not for what is set already.
+            self._sock.settimeout(timeout)
 
 
 class _Reader(io.RawIOBase):
