@@ -155,18 +155,21 @@ class HostMonitor:
     def usages(self) -> list[VmUsage]:
         """Return what each running VM uses; raises the errors of a call."""
         running = {
-            vm_id: row
+            row.id: (vm_id, row)
             for vm_id, row in self._members().items()
             if reported(row.state) is Report.RUNNING
         }
-        records = self._opened().cloud.monitoring_by_id(row.id for row in running.values())
+        used = {
+            remote_id: usage(running[remote_id][1], record)
+            for remote_id, record in self._opened().cloud.monitoring_by_id(running)
+        }
         return [
             VmUsage(
                 vm_id,
                 self._vms.rows[vm_id].deploy_id,
-                usage(row, records.get(row.id, Template())),
+                used.get(remote_id) or usage(row, Template()),
             )
-            for vm_id, row in running.items()
+            for remote_id, (vm_id, row) in running.items()
         ]
 
     def capacity(self) -> HostCapacity:

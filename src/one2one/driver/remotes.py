@@ -16,7 +16,7 @@ from one2one.opennebula.errors import OneError
 from one2one.opennebula.records import VmTemplate
 
 _FRESH_S = 1.0
-"""For how long what a host, or a VM template, says is used: longer than a burst needs."""
+"""For how long a reading of a host serves the operations that were asked for before it."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Remotes:
 
         cloud.client.on_call = on_call
         self._tell(Opened(settings.host_id, breaker))
-        return Remote(settings, cloud, Roster(cloud), Shared(_FRESH_S), Watch(cloud), self._tell)
+        return Remote(settings, cloud, Roster(cloud), Shared(), Watch(cloud), self._tell)
 
 
 def server(settings: Settings) -> Server:

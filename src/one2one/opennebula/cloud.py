@@ -111,26 +111,24 @@ class Cloud:
         """Return the same VMs, whole."""
         return [Vm.read(vm) for vm in self._by_id(vm_ids, extended=True)]
 
-    def monitoring_by_id(self, vm_ids: Iterable[int]) -> dict[int, Template]:
-        """Return the newest monitoring record of each of these VMs that has one.
+    def monitoring_by_id(self, vm_ids: Iterable[int]) -> Iterator[tuple[int, Template]]:
+        """Yield the id and the newest monitoring record of each of these VMs that has one.
 
         Before 5.12 the call for it answers with hours of records; the whole VMs, which have the
         newest in them, are less.
         """
         wanted = set(vm_ids)
         if not wanted:
-            return {}
+            return
         records: Iterator[tuple[int, Element | None]]
         if self._has_infoset:
             pool = self._pool("one.vmpool.monitoring", OWN, 0, tag="MONITORING")
             records = ((integer(record, "ID", -1), record) for record in pool)
         else:
             records = ((integer(vm, "ID"), vm.find("MONITORING")) for vm in self._extended())
-        return {
-            vm_id: from_xml(record)
-            for vm_id, record in records
-            if vm_id in wanted and record is not None
-        }
+        for vm_id, record in records:
+            if vm_id in wanted and record is not None:
+                yield vm_id, from_xml(record)
 
     def vm_template(self, template_id: int) -> VmTemplate:
         """Return a VM template."""
