@@ -19,7 +19,7 @@ from one2one.mad.im_messages import Periods
 from one2one.mad.pull import pull
 from one2one.opennebula.records import VmRow
 from one2one.opennebula.template import Template, parse_text
-from one2one.opennebula.xml import each, parse
+from one2one.opennebula.xml import parse
 from one2one.sandbox.cloud.server import Server
 from one2one.sandbox.cloud.wire import Fault
 from one2one.sandbox.frontend import monitor_line
@@ -140,7 +140,7 @@ def test_a_recorded_life_is_reported_as_it_was_lived(version: str) -> None:
         asked = event["method"] in ("one.vm.info", "one.vmpool.infoset") and event["result"]
         if note in AFTER and asked:
             document = event["result"][1]
-            vms = list(each(document, "VM")) if "_POOL>" in document else [parse(document)]
+            vms = list(parse(document)) if "_POOL>" in document else [parse(document)]
             assert [reported(VmRow.read(vm).state) for vm in vms] == [AFTER[note]], note
             seen.add(note)
     assert len(seen) > 6
