@@ -1,15 +1,16 @@
 """Passwords stay where they belong, and a hostile remote does no harm."""
 
+import subprocess
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 import pytest
 from burst import Burst, burst, monitored
-from seen import Seen
 
 from one2one.sandbox.cloud import faults
 from one2one.sandbox.cloud.cloud import Cloud
 from one2one.sandbox.cloud.wire import write_answer
+from seen import Seen
 
 BOMB = (
     '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa">'
@@ -96,3 +97,16 @@ def test_a_password_that_came_to_light_would_be_noticed() -> None:
     watching.line("somewhere", "LOG I 3 connected as burst:burstpass")
     watching.line("packed", "MONITOR SUCCESS 0 YnVyc3Q6YnVyc3RwYXNz")
     assert watching.leaks() == ["somewhere", "packed", "packed"]
+
+
+def test_a_password_that_any_process_prints_or_is_given_would_be_noticed(seen: Seen) -> None:
+    seen.secret("sesame open", "burst:sesame open")
+    subprocess.run(["/bin/echo", "sesame open"], capture_output=True, check=True)
+    subprocess.run(["/bin/true"], env={"PASSWORD": "sesame open"}, check=True)
+    leaks = seen.leaks()
+    seen.texts.clear()
+    assert leaks == [
+        "title of /bin/echo",
+        "output of ['/bin/echo', 'sesame open']",
+        "environment of /bin/true",
+    ]

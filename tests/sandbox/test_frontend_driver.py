@@ -2,6 +2,7 @@
 
 import json
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from one2one.sandbox.frontend.frontend import FrontEnd
 from one2one.sandbox.frontend.mad import Mad, OnedDoesNotStart
 
 REPORT = """
-import json, os, sys
+import hashlib, json, os, sys
 try:
     os.fstat(2)
     stderr = "open"
@@ -19,7 +20,8 @@ except OSError:
     stderr = "closed"
 os.write(1, b"INIT SUCCESS\\n")
 sys.stdin.readline()
-report = {"argv": sys.argv[1:], "stderr": stderr, "auth": open(os.environ["ONE_AUTH"]).read()}
+auth = hashlib.sha256(open(os.environ["ONE_AUTH"], "rb").read()).hexdigest()
+report = {"argv": sys.argv[1:], "stderr": stderr, "auth": auth}
 report |= {name: os.environ[name] for name in ("ONE_LOCATION", "ONE_XMLRPC")}
 number = sys.stdin.readline().split()[1]
 os.write(1, f"LOG I {number} {json.dumps(report)}\\n".encode())
@@ -42,7 +44,7 @@ def test_driver_gets_one_argument_and_no_stderr(generation: str) -> None:
         assert report == {
             "argv": ["-t 15 -r 0 one"],
             "stderr": "closed",
-            "auth": frontend.session + "\n",
+            "auth": sha256(f"{frontend.session}\n".encode()).hexdigest(),
             "ONE_LOCATION": str(frontend.home.path),
             "ONE_XMLRPC": frontend.endpoint,
         }

@@ -1,13 +1,16 @@
-"""Whatever a driver of these tests says, writes or shows is searched for the passwords."""
+"""Whatever a driver or command of any test says, writes or shows is searched for the passwords."""
 
+import os
 import stat
+import subprocess
 import zlib
 from base64 import b64decode, b64encode
 from binascii import Error
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any, cast
 
 import pytest
 
@@ -18,7 +21,7 @@ from one2one.sandbox.frontend.monitord import Monitord
 
 
 class Seen:
-    """What was seen of the drivers during a test, and what none of it may hold."""
+    """What was seen during a test, and what none of it may hold."""
 
     def __init__(self) -> None:
         self.secrets: set[str] = set()
@@ -47,6 +50,19 @@ class Seen:
             with suppress(OSError):
                 text = Path(f"/proc/{pid}/{name}").read_bytes().decode(errors="replace")
                 self.texts.append((f"{name} of a driver", text))
+
+    def started(self, process: subprocess.Popen[Any], environment: Mapping[str, str]) -> None:
+        """Take the title and the environment of a process, unless a user gave it these."""
+        name, *arguments = map(str, cast(list[object], process.args))
+        if Path(name).name != "one2one":
+            self.texts.append((f"title of {name}", " ".join(arguments)))
+            self.texts.append((f"environment of {name}", "\n".join(environment.values())))
+
+    def printed(self, process: subprocess.Popen[Any], *outputs: Any) -> None:
+        """Take what a process has printed."""
+        for output in filter(None, outputs):
+            text = output if isinstance(output, str) else output.decode(errors="replace")
+            self.texts.append((f"output of {process.args!r}", text))
 
     def frontend(self, frontend: FrontEnd) -> None:
         """Take all that is to be seen of a front-end: logs, errors, files, processes."""
@@ -80,7 +96,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
     """Watch every front-end and cloud of a test, and fail it if a password comes to light."""
     found = Seen()
     start, leave, spawn = Cloud.start, FrontEnd.__exit__, Mad.__init__
-    take = Monitord.take
+    take, process = Monitord.take, subprocess.Popen
+    open_process, communicate = process.__init__, process.communicate
 
     def watched_start(self: Cloud) -> None:
         found.secret(self.password, self.session)
@@ -107,6 +124,17 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
         found.line("a message to monitord", data.decode(errors="replace"))
         take(self, data)
 
+    def watched_open(self: subprocess.Popen[Any], *arguments: Any, **options: Any) -> None:
+        open_process(self, *arguments, **options)
+        found.started(self, options.get("env") or os.environ)
+
+    def watched_communicate(self: subprocess.Popen[Any], *arguments: Any, **options: Any) -> Any:
+        outputs = communicate(self, *arguments, **options)
+        found.printed(self, *outputs)
+        return outputs
+
+    monkeypatch.setattr(process, "__init__", watched_open)
+    monkeypatch.setattr(process, "communicate", watched_communicate)
     monkeypatch.setattr(Cloud, "start", watched_start)
     monkeypatch.setattr(FrontEnd, "__exit__", watched_exit)
     monkeypatch.setattr(Mad, "__init__", watched_init)

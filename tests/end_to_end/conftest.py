@@ -1,5 +1,0 @@
-"""Every test here is searched for passwords that came to light."""
-
-from seen import seen
-
-__all__ = ["seen"]
