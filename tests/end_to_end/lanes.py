@@ -96,7 +96,7 @@ class Lane:
 
     def _execute(self, request: Request) -> bytes:
         body = request.execute()
-        if self.eager or request.method.startswith("one.vmpool.infoset"):
+        if self.eager or request.method.startswith("one.vmpool."):
             self.cloud.clock.settle()
         return body
 
@@ -126,7 +126,10 @@ class Lane:
         """``onevm recover --delete`` or ``--recreate``, to its end."""
         if self.vm.state == "DONE":
             return
-        asks = self.vm.state not in ("PENDING", "CLEANUP_RESUBMIT")
+        silent = {"PENDING", "CLEANUP_RESUBMIT"}
+        if not self.frontend.generation.public_cloud:
+            silent |= {"POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED"}
+        asks = self.vm.state not in silent
         self.mark = len(self.frontend.log)
         self.vm.recover(way)
         assert not asks or self.answered("CLEANUP")
@@ -178,7 +181,7 @@ class Lanes:
 
 
 @contextmanager
-def lanes(generation: str = "6.10") -> Iterator[Lanes]:
+def lanes(generation: str) -> Iterator[Lanes]:
     """Give a front-end with its driver, and its lanes."""
     with ExitStack() as stack:
         frontend = stack.enter_context(FrontEnd(generation, driver=[DRIVER]))

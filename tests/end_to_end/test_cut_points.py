@@ -245,10 +245,10 @@ def prepare(lane: Lane, name: str) -> None:
     lane.operation, lane.eager = chain[-1], False
 
 
-def cut(name: str, calls: list[Call], index: int) -> int:
+def cut(name: str, calls: list[Call], index: int, generation: str) -> int:
     """Cut a call in every way; return how many VMs that was done to."""
     count = 0
-    with lanes() as both:
+    with lanes(generation) as both:
         for kind, (_, moves) in KINDS.items():
             for first in range(0, len(moves), OPERATIONS[name].at_once):
                 some = moves[first : first + OPERATIONS[name].at_once]
@@ -313,13 +313,15 @@ def end(lane: Lane) -> None:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_one_remote_vm_whatever_is_cut(
-    name: str, record_property: Callable[[str, object], None]
+    name: str, pytestconfig: pytest.Config, record_property: Callable[[str, object], None]
 ) -> None:
-    with lanes() as both:
+    generation = pytestconfig.getoption("generation")
+    with lanes(generation) as both:
         calls = calls_of(both, name)
     assert calls[0] == Call("one.host.info", remote=False)
     assert any(call.remote for call in calls)
+    indexes = range(len(calls))
     with ThreadPoolExecutor(len(calls)) as pool:
-        counts = list(pool.map(lambda index: cut(name, calls, index), range(len(calls))))
+        counts = list(pool.map(lambda index: cut(name, calls, index, generation), indexes))
     record_property("cut points", len(calls) * len(KINDS))
     record_property("cases", sum(counts))

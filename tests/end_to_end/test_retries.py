@@ -1,8 +1,11 @@
 """A remote that is away for a while: what is tried again, what is not, and what is waited for."""
 
+from functools import partial
+
 import pytest
 from burst import Burst, burst
 
+from one2one.opennebula.breaker import FAILURES
 from one2one.opennebula.states import LcmState, State, VmState
 from one2one.opennebula.template import Template
 from one2one.sandbox.cloud import faults
@@ -54,6 +57,35 @@ def test_a_reboot_without_an_answer_is_not_repeated() -> None:
         both.cloud.faults.on(faults.http_error("503 Service Unavailable"), "one.vm.action")
         vm.act("reboot")
         both.frontend.wait_for_log(f"REBOOT SUCCESS {vm.id}")
+
+
+@pytest.mark.parametrize("side", ["local", "remote"])
+def test_a_vm_is_not_unknown_because_nobody_could_say_how_it_is(side: str) -> None:
+    """5.10 asks after each action that failed, and makes the VM UNKNOWN if that fails too."""
+    with burst("5.10") as both:
+        vm = both.running()
+        away = {"local": both.frontend.faults, "remote": both.cloud.faults}[side]
+        away.on(faults.drop_before, times=None)
+        for number in range(1, 4):
+            vm.act("suspend")
+            assert both.frontend.pools.wait_for(partial(polled, both, number), 30)
+            assert vm.state == "RUNNING"
+
+
+def polled(both: Burst, times: int) -> bool:
+    return sum("POLL SUCCESS 0 STATE=-" in line for line in both.frontend.log) == times
+
+
+def test_an_oned_that_was_away_is_asked_again_at_once() -> None:
+    with burst() as both:
+        vm = both.running()
+        rule = both.frontend.faults.on(faults.drop_before, times=None)
+        for _ in range(2 * FAILURES):
+            vm.act("suspend")
+            vm.wait("RUNNING")
+        both.frontend.faults.rules.remove(rule)
+        vm.act("suspend")
+        vm.wait("SUSPENDED")
 
 
 def test_an_accepted_action_is_waited_for_while_the_remote_is_away() -> None:

@@ -4,13 +4,13 @@ import random
 import time
 from collections.abc import Callable
 
-from one2one.driver.lifecycle import OPERATIONS
+from one2one.driver.lifecycle import OPERATIONS, UNANSWERED
 from one2one.driver.local import LocalCloud
 from one2one.driver.operation import Context, Pause, Steps
 from one2one.driver.remotes import Remote
 from one2one.hybrid.request import Request
 from one2one.hybrid.retry import LIMIT_S, back_off, is_repeatable
-from one2one.opennebula.errors import AuthenticationError, OneError
+from one2one.opennebula.errors import AuthenticationError, Busy, OneError, Unreachable
 
 
 def start(
@@ -45,6 +45,9 @@ def start(
             pause = back_off(attempt, random.random())  # noqa: S311 - not a secret
             late = time.monotonic() + pause > begun + LIMIT_S
             if attempt > retries or late or not is_repeatable(request.action, error):
+                if request.action in UNANSWERED and isinstance(error, Unreachable | Busy):
+                    log(f"The state of {request.deploy_id} could not be read: {error}")
+                    return UNANSWERED[request.action]
                 raise
             log(f"Attempt {attempt} of {retries + 1} failed: {error}")
             yield Pause(pause)

@@ -14,7 +14,7 @@ from one2one.hybrid import goals
 from one2one.hybrid.goals import Goal
 from one2one.hybrid.mirror import Report, reported
 from one2one.hybrid.naming import deploy_id, is_deploy_id, remote_id
-from one2one.opennebula.errors import Busy, Refused, Unreachable
+from one2one.opennebula.errors import Refused
 from one2one.opennebula.states import LcmState, VmState
 
 _FIRST_BOOT = (LcmState.BOOT, LcmState.BOOT_FAILURE)
@@ -89,13 +89,7 @@ def poll(context: Context) -> Steps:
     """POLL: tell the remote VM's state. 5.6 to 5.10 ask after each action that failed."""
     remote_id = _remote_id(context)
     yield from ()
-    try:
-        state = read_states(context.remote.cloud, [remote_id])[remote_id]
-    except (Unreachable, Busy) as error:
-        # FAILURE would make the VM UNKNOWN at once; monitoring is more patient.
-        context.log(f"The state of remote VM {remote_id} could not be read: {error}")
-        return f"STATE={Report.SILENCE.letter}"
-    return f"STATE={reported(state).letter}"
+    return f"STATE={reported(read_states(context.remote.cloud, [remote_id])[remote_id]).letter}"
 
 
 Operation = Callable[[Context], Steps]
@@ -111,6 +105,10 @@ OPERATIONS: dict[str, Operation] = {
     "CLEANUP": cleanup,
     "POLL": poll,
 }
+
+UNANSWERED = {"POLL": f"STATE={Report.SILENCE.letter}"}
+"""What to answer where a cloud does not: FAILURE would make the VM UNKNOWN at once, and monitoring
+is more patient."""
 
 
 def unsupported(operation: str) -> Refused:

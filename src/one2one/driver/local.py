@@ -6,6 +6,7 @@ localhost.
 """
 
 import fcntl
+import math
 import os
 import uuid
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import IO
 from one2one.hybrid.naming import HYBRID_ID
 from one2one.hybrid.onegate import onegate_token
 from one2one.hybrid.settings import Settings, read_settings
+from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Server
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Refused
@@ -58,7 +60,9 @@ class LocalCloud:
         endpoint = environment.get("ONE_XMLRPC") or _first_line("one_endpoint", environment)
         session = _session(environment)
         self._version: tuple[int, int] | None = None
-        self.cloud = Cloud(Server(endpoint or _DEFAULT_ENDPOINT), session)
+        # To spare a cloud helps those that wait for another one; here there is no other.
+        never = Breaker(failures=math.inf)
+        self.cloud = Cloud(Server(endpoint or _DEFAULT_ENDPOINT), session, never)
 
     def settings(self, host_id: int, host_name: str) -> Settings:
         """Return what the host says now about its remote cloud, its password in clear.

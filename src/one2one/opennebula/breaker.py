@@ -19,7 +19,9 @@ REST_S = 2.0
 class Breaker:
     """What became of the calls to one cloud. Thread-safe; the time is always given."""
 
-    def __init__(self) -> None:
+    def __init__(self, failures: float = FAILURES) -> None:
+        """Spare a cloud after so many failures in a row; infinite means never."""
+        self._most = failures
         self._lock = threading.Lock()
         self._failures = 0
         self._rests_until = 0.0
@@ -31,7 +33,7 @@ class Breaker:
         Raises Unreachable while the cloud is left alone: the call was not sent.
         """
         with self._lock:
-            if self._failures < FAILURES:
+            if self._failures < self._most:
                 return False
             if now < self._rests_until:
                 raise Unreachable(self._last.cause, remedy=self._last.remedy)
@@ -41,7 +43,7 @@ class Breaker:
     def rests(self, now: float) -> bool:
         """Tell whether calls fail at once, for now."""
         with self._lock:
-            return self._failures >= FAILURES and now < self._rests_until
+            return self._failures >= self._most and now < self._rests_until
 
     def failed(self, error: Unreachable, now: float) -> None:
         """Note a call without an answer."""
