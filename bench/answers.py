@@ -11,13 +11,14 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import escape
 
 _DATA = Path(__file__).parent.parent / "tests" / "data"
 HYBRID_ID = "11111111-2222-3333-4444-555555555555"
 
 
-def _lines(name: str) -> Iterator[dict]:
+def _lines(name: str) -> Iterator[dict[str, Any]]:
     with gzip.open(_DATA / f"{name}-6.10.jsonl.gz", "rt", encoding="utf-8") as lines:
         yield from map(json.loads, lines)
 
@@ -25,7 +26,7 @@ def _lines(name: str) -> Iterator[dict]:
 @cache
 def recorded(side: str, method: str, note: str = "") -> str:
     """Return the first answer of *side* (``api`` for the remote, ``local``) to *method*."""
-    return next(
+    answer: str = next(
         call["result"][1]
         for call in _lines(side)
         if call["method"] == method
@@ -34,6 +35,7 @@ def recorded(side: str, method: str, note: str = "") -> str:
         and call["result"][0] is True
         and str(call["result"][1]) not in ("", "0")
     )
+    return answer
 
 
 @cache
@@ -41,14 +43,14 @@ def _row(side: str, kind: str) -> list[str]:
     """Return a recorded row, cut where the ids, the states and the host stand."""
     if kind == "record":
         document = recorded("api", "one.vmpool.monitoring")
-        row = re.search("<MONITORING>.*?</MONITORING>", document, re.DOTALL)[0]
+        row: str = re.findall("<MONITORING>.*?</MONITORING>", document, re.DOTALL)[0]
         row = re.sub(r"(<ID><!\[CDATA\[)\d+", r"\1\0id\0", row)
         return row.split("\0")
     if kind == "extended":
         document = recorded(side, "one.vm.info", "RUNNING")
     else:
         document = recorded(side, "one.vmpool.infoset")
-    row = re.search("<VM>.*</VM>", document, re.DOTALL)[0]
+    row = re.findall("<VM>.*</VM>", document, re.DOTALL)[0]
     row = re.sub(r"(<VM><ID>)\d+", r"\1\0id\0", row, count=1)
     row = re.sub(r"(<NAME>)(remote-opennebula-|hybrid-template-)\d+", r"\1\2\0name\0", row, count=1)
     row = re.sub(r"(<STATE>)\d+(</STATE><LCM_STATE>)\d+", r"\1\0state\0\2\0lcm\0", row, count=1)
@@ -88,7 +90,7 @@ def message(
 ) -> str:
     """Return what oned writes to a VMM driver about a VM, in base64."""
     line = next(line for line in _lines("vmm") if line.get("line", "").startswith("DEPLOY "))
-    document = line["payload"]
+    document: str = line["payload"]
     document = document.replace("<VM><ID>2</ID>", f"<VM><ID>{vm_id}</ID>")
     document = document.replace(
         "<LCM_STATE>2</LCM_STATE>", f"<LCM_STATE>{lcm_state}</LCM_STATE>", 1
@@ -104,7 +106,7 @@ def message(
 def start_monitor(host_id: int, port: int, periods: dict[str, int]) -> str:
     """Return what onemonitord writes to begin the monitoring of a host, uncompressed."""
     line = next(line for line in _lines("im") if line.get("line", "").startswith("START_MONITOR -"))
-    document = line["payload"].replace("<HOST><ID>0</ID>", f"<HOST><ID>{host_id}</ID>")
+    document: str = line["payload"].replace("<HOST><ID>0</ID>", f"<HOST><ID>{host_id}</ID>")
     document = document.replace("<![CDATA[4124]]>", f"<![CDATA[{port}]]>")
     for name, seconds in periods.items():
         document = re.sub(

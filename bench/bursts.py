@@ -2,17 +2,36 @@
 
 import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from bench import answers
 from bench.clouds import clouds
 from bench.drivers import Driver, driver, environment
 from bench.measure import cpu_of, memory_of
-from bench.report import Table
+from bench.report import Row, Table
 
 _CONNECTIONS = 4
 _CALLS = 1
 """What every DEPLOY asks the remote by itself; the listing and the template are shared."""
 _NEVER = 1e6
+
+
+class Burst(NamedTuple):
+    """What a burst took: a row of its table."""
+
+    delay: str
+    """Milliseconds."""
+    number: int
+    seconds: float
+    limit: float
+    ratio: float
+    busy: str
+    calls: float
+    connections: int
+    cpu: float
+    """Milliseconds for each DEPLOY."""
+    memory: float
+    """MB."""
 
 
 def run(*, small: bool) -> Iterator[Table]:
@@ -41,7 +60,7 @@ def run(*, small: bool) -> Iterator[Table]:
     )
 
 
-def burst(number: int, delay: float, threads: int) -> tuple:
+def burst(number: int, delay: float, threads: int) -> Burst:
     """Deploy *number* VMs at once; the limit is what the remote itself needs for the calls."""
     with (
         clouds((delay,)) as side,
@@ -58,7 +77,7 @@ def burst(number: int, delay: float, threads: int) -> tuple:
         counted = side.counted(side.remotes[0])
         limit = number * _CALLS * delay / _CONNECTIONS
         busy = counted["busy"] / (_CONNECTIONS * counted["window"])
-        return (
+        return Burst(
             f"{delay * 1000:.0f}",
             number,
             taken,
@@ -83,7 +102,7 @@ def _answers(resident: Driver, number: int) -> None:
             raise RuntimeError(answer)
 
 
-def _beside(*, small: bool) -> list[tuple]:
+def _beside(*, small: bool) -> list[Row]:
     """Return what becomes of a good remote's DEPLOYs, alone and beside a slow and a dead one."""
     many, few = (10, 1) if small else (100, 12)
     alone = {"good, alone": (0, range(1000, 1000 + many))}
@@ -100,7 +119,7 @@ def _beside(*, small: bool) -> list[tuple]:
         return _served(resident, alone) + _served(resident, together)
 
 
-def _served(resident: Driver, bursts: dict[str, tuple[int, range]]) -> list[tuple]:
+def _served(resident: Driver, bursts: dict[str, tuple[int, range]]) -> list[Row]:
     begun = time.monotonic()
     for host, vm_ids in sorted(bursts.values(), key=lambda burst: -burst[0]):
         _deploy(resident, vm_ids, host)
@@ -108,7 +127,7 @@ def _served(resident: Driver, bursts: dict[str, tuple[int, range]]) -> list[tupl
     for _ in range(sum(len(vm_ids) for _, vm_ids in bursts.values())):
         _, result, vm_id, *_ = resident.answer().split()
         answered[int(vm_id)] = time.monotonic() - begun, result == "SUCCESS"
-    rows = []
+    rows: list[Row] = []
     for name, (_, vm_ids) in bursts.items():
         times = [answered[vm_id][0] for vm_id in vm_ids]
         succeeded = sum(answered[vm_id][1] for vm_id in vm_ids)

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any, TypedDict
 
 from bench import answers
 
@@ -72,6 +73,7 @@ class Port:
                 body = await reader.readexactly(length)
                 begun = time.monotonic()
                 arguments, method = xmlrpc.client.loads(body)
+                assert method
                 if method.startswith("bench."):
                     answer = self.control(method, *arguments)
                 else:
@@ -97,7 +99,7 @@ class Port:
         self.count.update(calls=1, bytes=received + sent)
         self.methods[method] += 1
 
-    def control(self, method: str, *arguments: str) -> bytes:
+    def control(self, method: str, *arguments: Any) -> bytes:
         if method == "bench.set":
             for name, value in json.loads(arguments[0]).items():
                 setattr(self if hasattr(self, name) else self.world, name, value)
@@ -114,7 +116,7 @@ class Port:
         self.reset()
         return answers.answer(json.dumps(counted))
 
-    def answer(self, method: str, arguments: tuple) -> bytes:
+    def answer(self, method: str, arguments: tuple[Any, ...]) -> bytes:
         if method.startswith("one.vmpool."):
             return self.pool(method, *arguments)
         match method, *arguments:
@@ -140,7 +142,7 @@ class Port:
             case _:
                 return answers.answer(answers.recorded("api", method))
 
-    def pool(self, method: str, *arguments: object) -> bytes:
+    def pool(self, method: str, *arguments: Any) -> bytes:
         match method, *arguments:
             case "one.vmpool.infoset", ids, extended:
                 if not self.world.infoset:
@@ -205,6 +207,19 @@ async def _main(delays: list[float]) -> None:
     raise SystemExit
 
 
+class Counted(TypedDict):
+    """What a port was asked since it was last told to count anew."""
+
+    calls: int
+    bytes: int
+    connections: int
+    busy: float
+    """Seconds, of all connections together."""
+    window: float
+    """Seconds from the first call to the last answer."""
+    methods: dict[str, int]
+
+
 @dataclass(frozen=True)
 class Clouds:
     """The clouds, from the benchmark's side."""
@@ -215,18 +230,19 @@ class Clouds:
     monitord: int
     """A port that takes what drivers report."""
 
-    def set(self, url: str, **values: object) -> dict:
+    def set(self, url: str, **values: object) -> None:
         """Change a port, or what all have in common, and forget all VMs but those of hosts."""
-        return json.loads(_control(url, "bench.set", json.dumps(values)))
+        _control(url, "bench.set", json.dumps(values))
 
-    def counted(self, url: str) -> dict:
+    def counted(self, url: str) -> Counted:
         """Return what a port has counted, and begin anew."""
-        return json.loads(_control(url, "bench.counted"))
+        return _control(url, "bench.counted")
 
 
-def _control(url: str, method: str, *arguments: str) -> str:
+def _control(url: str, method: str, *arguments: str) -> Counted:
     with xmlrpc.client.ServerProxy(url) as proxy:
-        return getattr(proxy, method)(*arguments)[1]
+        counted: Counted = json.loads(getattr(proxy, method)(*arguments)[1])
+    return counted
 
 
 @contextlib.contextmanager
@@ -236,6 +252,7 @@ def clouds(delays: tuple[float, ...] = (0.0,)) -> Iterator[Clouds]:
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
+        assert process.stdout
         try:
             local, *remotes, monitord = json.loads(process.stdout.readline())
             urls = [f"http://127.0.0.1:{number}/RPC2" for number in (local, *remotes)]

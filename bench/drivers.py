@@ -35,21 +35,24 @@ class Driver:
 
     def __init__(self, name: str, arguments: str, environment: dict[str, str]) -> None:
         self._begun = time.monotonic()
-        self._process = subprocess.Popen(
+        process = self._process = subprocess.Popen(
             [BIN / name, arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
             env={**os.environ, **environment},
         )
+        assert process.stdin
+        assert process.stdout
+        self._stdin, self._stdout = process.stdin, process.stdout
         self._unread = b""
-        self.pid = self._process.pid
+        self.pid = process.pid
         self.write("INIT")
         self.answer()
         self.start_seconds = time.monotonic() - self._begun
 
     def write(self, *lines: str) -> None:
-        self._process.stdin.write("".join(f"{line}\n" for line in lines).encode())
+        self._stdin.write("".join(f"{line}\n" for line in lines).encode())
 
     def answer(self, timeout: float = 120) -> str:
         """Return the next line that is no LOG."""
@@ -62,17 +65,17 @@ class Driver:
                     return line.decode()
                 continue
             left = deadline - time.monotonic()
-            if left < 0 or not select.select([self._process.stdout], [], [], left)[0]:
+            if left < 0 or not select.select([self._stdout], [], [], left)[0]:
                 raise TimeoutError("the driver did not answer")
-            data = self._process.stdout.read(1 << 16)
+            data = self._stdout.read(1 << 16)
             if not data:
                 raise EOFError("the driver ended")
             self._unread += data
 
     def close(self) -> None:
-        self._process.stdin.close()
+        self._stdin.close()
         self._process.wait(10)
-        self._process.stdout.close()
+        self._stdout.close()
 
 
 @contextlib.contextmanager

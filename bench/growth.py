@@ -14,7 +14,7 @@ from bench import answers, bursts, monitoring
 from bench.clouds import clouds
 from bench.drivers import driver, environment
 from bench.measure import Cost, cpu, cpu_of, in_child, memory_of
-from bench.report import Table
+from bench.report import Row, Table
 
 _PERIODS = {"BEACON_HOST": 2, "STATE_VM": 2, "MONITOR_VM": 2, "MONITOR_HOST": 2, "SYSTEM_HOST": 600}
 
@@ -26,13 +26,13 @@ def run(*, small: bool) -> Iterator[Table]:
 
 def _row(
     what: str, figure: str, few: tuple[str, float, float], many: tuple[str, float, float]
-) -> tuple:
+) -> Row:
     """Return a row; few and many are a name, its number and the value there."""
     exponent = math.log(many[2] / few[2]) / math.log(many[1] / few[1])
     return what, figure, few[0], few[2], many[0], many[2], exponent
 
 
-def _vms(*, small: bool) -> Iterator[tuple]:
+def _vms(*, small: bool) -> Iterator[Row]:
     few, many = (10, 100) if small else (1000, 10_000)
     with clouds() as side, environment(side) as env:
         os.environ.update(env)
@@ -52,7 +52,7 @@ def _vms(*, small: bool) -> Iterator[tuple]:
                 )
 
 
-def _hosts(*, small: bool) -> Iterator[tuple]:
+def _hosts(*, small: bool) -> Iterator[Row]:
     vms, seconds = (10, 3) if small else (1000, 20)
     found = {hosts: _monitored(hosts, vms, seconds) for hosts in (1, 10)}
     for at, figure in enumerate(("CPU a round of all, ms", "memory, MB")):
@@ -87,8 +87,12 @@ def _monitored(hosts: int, vms: int, seconds: float) -> tuple[float, float]:
         return 1000 * spent / max(1, rounds), memory_of(im.pid)
 
 
-def _threads(*, small: bool) -> Iterator[tuple]:
+def _threads(*, small: bool) -> Iterator[Row]:
     number = 20 if small else 500
     few, many = (bursts.burst(number, 0.005, threads) for threads in (5, 50))
-    for figure, at in (("seconds", 2), ("CPU each, ms", 8), ("memory, MB", 9)):
-        yield _row(f"{number} DEPLOYs", figure, ("-t 5", 5, few[at]), ("-t 50", 50, many[at]))
+    for figure, a, b in (
+        ("seconds", few.seconds, many.seconds),
+        ("CPU each, ms", few.cpu, many.cpu),
+        ("memory, MB", few.memory, many.memory),
+    ):
+        yield _row(f"{number} DEPLOYs", figure, ("-t 5", 5, a), ("-t 50", 50, b))

@@ -8,10 +8,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median, quantiles
+from typing import Any, TypeVar
+
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,22 @@ def cost(function: Callable[[], object]) -> Cost:
     return Cost(time.monotonic() - begun, time.process_time() - cpu)
 
 
-def pairs(functions: dict[str, Callable[[], Cost]], rounds: int) -> dict[str, list[Cost]]:
-    """Run each of *functions* once, unmeasured, then all of them in turn, *rounds* times."""
+def pairs(
+    functions: Mapping[Name, Callable[[], Cost]],
+    rounds: int,
+    before: Callable[[], object] = lambda: None,
+) -> dict[Name, list[Cost]]:
+    """Run each of *functions* once, unmeasured, then all of them in turn, *rounds* times.
+
+    Each time *before* is run first, unmeasured too.
+    """
     for function in functions.values():
+        before()
         function()
-    taken: dict[str, list[Cost]] = {name: [] for name in functions}
+    taken: dict[Name, list[Cost]] = {name: [] for name in functions}
     for _ in range(rounds):
         for name, function in functions.items():
+            before()
             taken[name].append(function())
     return taken
 
@@ -107,7 +119,7 @@ def cpu_of(pid: int) -> float:
 def memory_of(pid: int | str, which: str = "VmHWM") -> float:
     """Return a process's peak of memory in MB, or what it has now (``VmRSS``)."""
     status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(rf"{which}:\s+(\d+)", status)[1]) / 1024
+    return int(re.findall(rf"{which}:\s+(\d+)", status)[0]) / 1024
 
 
 def forget_peak() -> float:
@@ -116,8 +128,8 @@ def forget_peak() -> float:
     return memory_of("self", "VmRSS")
 
 
-def in_child(function: Callable[..., object], *arguments: object) -> object:
-    """Return what *function* of a bench module returns in a fresh interpreter."""
+def in_child(function: Callable[..., object], *arguments: object) -> Any:
+    """Return what *function* of a bench module returns in a fresh interpreter, as JSON has it."""
     name = f"{function.__module__}:{function.__qualname__}"
     run = [sys.executable, "-m", "bench.measure", name, json.dumps(arguments)]
     done = subprocess.run(run, capture_output=True, text=True, check=False)

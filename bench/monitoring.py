@@ -20,17 +20,17 @@ from lxml import etree
 from bench.clouds import Clouds, clouds
 from bench.drivers import environment
 from bench.measure import Cost, Sample, cost, cpu, forget_peak, in_child, memory_of, pairs, seconds
-from bench.report import Table, ms
+from bench.report import Row, Table, ms
 
 _SIZES = (10, 1000, 10_000)
 _ROUNDS = {10: 9, 1000: 7, 10_000: 3}
 _EVERYTHING = (-3, -1, -1, -1)
-Call = tuple[str, str, tuple]
+Call = tuple[str, str, tuple[str | int, ...]]
 
 
 def _calls(kind: str, ids: str) -> list[Call]:
     """Return side, method and arguments of the calls that make a round."""
-    return {
+    calls: dict[str, list[Call]] = {
         "status": [
             ("remote", "one.vmpool.infoset", (ids, False)),
             ("local", "one.vmpool.infoset", (ids, False)),
@@ -39,7 +39,8 @@ def _calls(kind: str, ids: str) -> list[Call]:
         "usage, 5.x": [("remote", "one.vmpool.infoextended", _EVERYTHING)],
         "capacity": [("remote", "one.user.info", (-1,)), ("remote", "one.group.info", (-1,))],
         "account": [("remote", "one.vmpool.info", _EVERYTHING)],
-    }[kind]
+    }
+    return calls[kind]
 
 
 KINDS = ("status", "usage", "usage, 5.x", "capacity", "account")
@@ -103,7 +104,7 @@ def _pyone_too(kind: str, size: int) -> bool:
     return size < 10_000 or kind == "account"
 
 
-def _times(kind: str, size: int, taken: dict[str, list[Cost]]) -> tuple:
+def _times(kind: str, size: int, taken: dict[str, list[Cost]]) -> Row:
     ways = {way: seconds(costs) for way, costs in taken.items()}
     pyone = (
         [ms(ways["pyone"]), ways["pyone"] / ways["one2one again"]] if "pyone" in ways else ["–"] * 2
@@ -119,7 +120,9 @@ def _times(kind: str, size: int, taken: dict[str, list[Cost]]) -> tuple:
     )
 
 
-def _costs(kind: str, size: int, side: Clouds, taken: dict[str, list[Cost]], urls: dict) -> tuple:
+def _costs(
+    kind: str, size: int, side: Clouds, taken: dict[str, list[Cost]], urls: dict[str, str]
+) -> Row:
     ours = in_child(peak, kind, size, urls, "one2one")
     pyone = in_child(peak, kind, size, urls, "pyone") if _pyone_too(kind, size) else "–"
     for url in urls.values():
@@ -136,7 +139,9 @@ def _costs(kind: str, size: int, side: Clouds, taken: dict[str, list[Cost]], url
 # What follows runs in an interpreter of its own.
 
 
-def measure(kind: str, size: int, urls: dict[str, str], rounds: int, ways: list[str]) -> dict:
+def measure(
+    kind: str, size: int, urls: dict[str, str], rounds: int, ways: list[str]
+) -> dict[str, list[Cost]]:
     """Take the costs of several ways in turn."""
     return pairs({way: partial(cost, _way(kind, size, urls, way)) for way in ways}, rounds)
 
@@ -173,7 +178,7 @@ def _way(kind: str, size: int, urls: dict[str, str], way: str) -> Callable[[], o
             if way == "bytes":
                 continue
             parser = etree.XMLParser(huge_tree=True)
-            text = etree.fromstring(answer, parser).findtext(".//string")
+            text = etree.fromstring(answer, parser).findtext(".//string", "")
             if way == "lxml":
                 etree.fromstring(text.encode(), parser)
 

@@ -6,6 +6,7 @@ import time
 import xmlrpc.client
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,10 +22,12 @@ _HOST = 0
 _VM = 7
 _TEXT = "<TEMPLATE><CONTEXT><GREETING>hello world</GREETING></CONTEXT></TEMPLATE>"
 
-HOST = ("local", "one.host.info", _HOST, True)
+Call = tuple[str, str, *tuple[str | int, ...]]
+"""Side, method and arguments."""
+HOST: Call = ("local", "one.host.info", _HOST, True)
 
 
-def _action(name: str) -> tuple[tuple, ...]:
+def _action(name: str) -> tuple[Call, ...]:
     return (
         HOST,
         ("remote", "one.vm.action", name, _VM),
@@ -40,7 +43,7 @@ class Operation:
     action: str
     lcm_state: int
     script: str
-    bare: tuple[tuple, ...]
+    bare: tuple[Call, ...]
     deployed: bool = True
 
 
@@ -93,19 +96,21 @@ def run(*, small: bool) -> Iterator[Table]:
         proxies = _proxies(side)
         with driver("one_vmm_one2one", "-t 15 -r 0 one", env) as resident:
             for operation in OPERATIONS[:2] if small else OPERATIONS:
-                ways = {
-                    "bare": lambda o=operation: _fresh(side) or cost(lambda: _bare(proxies, o)),
-                    "resident": lambda o=operation: _fresh(side) or _resident(resident, o),
-                }
-                taken = pairs(ways, rounds)
+                taken = pairs(
+                    {
+                        "bare": partial(cost, partial(_bare, proxies, operation)),
+                        "resident": partial(_resident, resident, operation),
+                    },
+                    rounds,
+                    before=partial(_fresh, side),
+                )
                 processes = pairs(
                     {
-                        "script": lambda o=operation: (
-                            _fresh(side) or _script(Path(scripts), o, env)
-                        ),
-                        "pyone": lambda o=operation: _fresh(side) or _pyone(side, o),
+                        "script": partial(_script, Path(scripts), operation, env),
+                        "pyone": partial(_pyone, side, operation),
                     },
                     1 if small else 5,
+                    before=partial(_fresh, side),
                 )
                 bare, resident_s = seconds(taken["bare"]), seconds(taken["resident"])
                 beyond = Sample(

@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from bench.measure import Sample
 
 Cell = str | int | float | Sample
+Row = tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Table:
 
     name: str
     columns: tuple[str, ...]
-    rows: list[tuple[Cell, ...]]
+    rows: Sequence[Row]
 
     def __str__(self) -> str:
         """Return it in Markdown, its columns lined up."""
@@ -74,12 +76,9 @@ def write(tables: list[Table], path: Path) -> None:
     """Put each table between its two comments in the document; what stands around stays."""
     document = path.read_text()
     for table in tables:
-        place = re.compile(
-            rf"(<!-- table: {re.escape(table.name)} -->\n).*?(<!-- end -->)", re.DOTALL
-        )
-        if not place.search(document):
+        before, begin, rest = document.partition(f"<!-- table: {table.name} -->\n")
+        _, end, after = rest.partition("<!-- end -->")
+        if not end:
             raise SystemExit(f"{path} has no place for the table {table.name}")
-        document = place.sub(
-            lambda found, text=str(table): f"{found[1]}\n{text}\n\n{found[2]}", document
-        )
+        document = f"{before}{begin}\n{table}\n\n{end}{after}"
     path.write_text(document)

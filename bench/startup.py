@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,7 +10,7 @@ from bench import answers
 from bench.clouds import clouds
 from bench.drivers import BIN, driver, environment
 from bench.measure import Cost, Sample, command, cpu, memory_of, pairs, seconds
-from bench.report import Table, ms
+from bench.report import Row, Table, ms
 from one2one.mad.scripts.layout import write
 from one2one.opennebula.states import LcmState
 
@@ -27,8 +28,7 @@ IMPORTS = {
 def run(*, small: bool) -> Iterator[Table]:
     rounds = 1 if small else 11
     imports = {
-        name: lambda text=text: command([sys.executable, "-I", "-c", text])
-        for name, text in IMPORTS.items()
+        name: partial(command, [sys.executable, "-I", "-c", text]) for name, text in IMPORTS.items()
     }
     taken = pairs(imports, rounds)
     nothing = taken.pop("nothing")
@@ -58,7 +58,7 @@ def _beyond(one: Sample, other: Sample) -> Sample:
     return Sample(tuple(a - b for a, b in zip(one.values, other.values, strict=True)))
 
 
-def _first_answers(rounds: int) -> Iterator[tuple]:
+def _first_answers(rounds: int) -> Iterator[Row]:
     with clouds() as side, environment(side) as env, TemporaryDirectory() as directory:
         scripts = Path(directory)
         write(scripts)
