@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "end_to_end"))
 from burst import GENERATIONS
 from storm import Storm
 
-_RUNS_AT_ONCE = 20
+_RUNS_AT_ONCE = 5
 _STEPS_A_RUN = 50
 
 
