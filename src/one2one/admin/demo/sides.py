@@ -13,10 +13,12 @@ from one2one.hybrid.naming import HYBRID_ID, owner
 from one2one.mad.scripts import layout
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Server
+from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.states import State, VmState
 from one2one.sandbox.cloud.cloud import Cloud as SandboxCloud
 from one2one.sandbox.frontend.frontend import FrontEnd
 from one2one.sandbox.frontend.handles import LocalHost, LocalVm
+from one2one.sandbox.frontend.mad import OnedDoesNotStart
 from one2one.sandbox.frontend.monitoring import Settings
 
 HYBRID_ID_PREFIX = "one2one-trial-"
@@ -82,7 +84,8 @@ def opened(
 ) -> Iterator[Sides]:
     """Give both sides; without an *account* the remote is simulated, of the same release.
 
-    The host is monitored if *monitoring* says how often; *attributes* are more of it.
+    The host is monitored if *monitoring* says how often; *attributes* are more of it. Raises
+    ConfigurationError where a driver does not start, and the errors of a call.
     """
     with ExitStack() as stack:
         sandbox = None
@@ -97,15 +100,20 @@ def opened(
         remotes = Path(stack.enter_context(TemporaryDirectory(prefix="one2one-")))
         if scripts:
             layout.write(remotes)
-        frontend = stack.enter_context(
-            FrontEnd(
-                generation,
-                driver=None if scripts else [_executable("one_vmm_one2one")],
-                im_driver=[_executable("one_im_one2one")] if monitoring else None,
-                remotes=remotes,
-                settings=monitoring,
-            )
+        frontend = FrontEnd(
+            generation,
+            driver=None if scripts else [_executable("one_vmm_one2one")],
+            im_driver=[_executable("one_im_one2one")] if monitoring else None,
+            remotes=remotes,
+            settings=monitoring,
         )
+        try:
+            stack.enter_context(frontend)
+        except OnedDoesNotStart as error:
+            raise ConfigurationError(
+                f"the driver {error.executable} does not start",
+                remedy=f"Install one2one again, or see why with: echo INIT | {error.executable}",
+            ) from None
         hybrid_id = f"{HYBRID_ID_PREFIX}{secrets.token_hex(8)}"
         of_the_host = {
             "ONE_ENDPOINT": account.endpoint,

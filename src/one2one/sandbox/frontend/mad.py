@@ -28,6 +28,10 @@ _PATIENCE = 30.0
 class OnedDoesNotStart(Exception):
     """Raised when a driver's first handshake fails: the real oned would not start either."""
 
+    def __init__(self, executable: str, problem: str) -> None:
+        self.executable = executable
+        super().__init__(f"{executable}: {problem}")
+
 
 class Mad:
     """A driver process, restarted whenever it dies."""
@@ -41,6 +45,7 @@ class Mad:
         log: Callable[[str, str], None],
     ) -> None:
         """Run *argv*; *receive* gets each line, *log* a severity and what oned would write."""
+        self._executable = argv[0]
         self._argv = [*_CLOSED_STDERR, *argv]
         self._environment = environment
         self._generation = generation
@@ -126,7 +131,7 @@ class Mad:
             problem = f"Driver initialization failed ({error})"
         if problem:
             self._reap(grace=0)
-            raise OnedDoesNotStart(problem)
+            raise OnedDoesNotStart(self._executable, problem)
         with self._ready:
             self._stdin = stdin
             self.starts += 1
