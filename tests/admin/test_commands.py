@@ -115,6 +115,7 @@ def test_every_format_tells_the_same(burst1: Clouds, command: Named) -> None:
         ("template sync burst1 0 --prune", "leave the IDS out"),
         ("templates", "No such command 'templates'"),
         ("status --colour", "No such option"),
+        ("sandbox --listen 192.0.2.1:9", "cannot serve on 192.0.2.1:9"),
     ],
 )
 def test_what_was_typed_wrongly_is_one_line(burst1: Clouds, command: str, said: str) -> None:

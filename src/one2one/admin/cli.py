@@ -83,6 +83,8 @@ def main() -> NoReturn:
         sys.exit(FAILED)
     except click.UsageError as error:
         sys.exit(_misused(error))
+    except click.ClickException as error:
+        sys.exit(_fail(error.format_message()))
     except (click.Abort, KeyboardInterrupt):
         sys.exit(_fail("interrupted"))
     except OneError as error:
