@@ -13,7 +13,7 @@ from one2one.opennebula.states import RUNNING, State, VmState
 from one2one.opennebula.template import Value
 from one2one.sandbox.cloud import faults
 from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.frontend.frontend import FrontEnd
+from one2one.sandbox.frontend.frontend import ARGUMENTS, IM_ARGUMENTS, FrontEnd
 from one2one.sandbox.frontend.handles import LocalHost, LocalVm
 from one2one.sandbox.frontend.monitoring import Settings
 
@@ -91,7 +91,8 @@ def burst(
     *,
     profile: str | None = None,
     delay: float = 0.0,
-    arguments: str = "-t 15 -r 0 one",
+    arguments: str = ARGUMENTS,
+    im_arguments: str = IM_ARGUMENTS,
     monitoring: Settings | None = None,
     **attributes: Value,
 ) -> Iterator[Burst]:
@@ -113,6 +114,7 @@ def burst(
                 im_driver=im_driver,
                 remotes=remotes,
                 arguments=arguments,
+                im_arguments=im_arguments,
                 settings=monitoring,
             ) as frontend,
         ):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 
-from burst import DRIVER, TEMPLATE
+from burst import DRIVER, TEMPLATE, of_the_host
 
 from one2one.driver.local import LocalCloud
 from one2one.driver.reaper import Reaper
@@ -188,14 +188,8 @@ def lanes(generation: str) -> Iterator[Lanes]:
         both = Lanes(frontend, [])
         for number in range(LANES):
             cloud = stack.enter_context(Cloud(generation, clock=Clock(virtual=True)))
-            host = frontend.add_host(
-                f"burst{number}",
-                ONE_ENDPOINT=cloud.endpoint,
-                ONE_USER=cloud.user,
-                ONE_PASSWORD=cloud.password,
-                ONE_SHUTDOWN_TIMEOUT="20",
-                ONE_HYBRID_ID=f"hybrid-{number}",
-            )
+            attributes = of_the_host(cloud) | {"ONE_HYBRID_ID": f"hybrid-{number}"}
+            host = frontend.add_host(f"burst{number}", **attributes)
             lane = Lane(frontend, cloud, host, frontend.add_vm(TEMPLATE))
             cloud.faults.on(_remote(lane), times=None)
             both.lanes.append(lane)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from typing import ClassVar
 
-from burst import DRIVER, IM_DRIVER, TEMPLATE, monitored
+from burst import DRIVER, IM_DRIVER, TEMPLATE, monitored, of_the_host
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -97,17 +97,9 @@ class Storm(RuleBasedStateMachine):
                 settings=monitored(self.generation),
             )
         )
-        self.hosts = [
-            self.frontend.add_host(
-                name,
-                ONE_ENDPOINT=self.cloud.endpoint,
-                ONE_USER=self.cloud.user,
-                ONE_PASSWORD=self.cloud.password,
-                ONE_TIMEOUT="1",
-                ONE_SHUTDOWN_TIMEOUT="3",
-            )
-            for name in ("burst1", "burst2")
-        ]
+        patience = {"ONE_TIMEOUT": "1", "ONE_SHUTDOWN_TIMEOUT": "3"}
+        attributes = of_the_host(self.cloud) | patience
+        self.hosts = [self.frontend.add_host(name, **attributes) for name in ("burst1", "burst2")]
         self.vms: list[LocalVm] = []
         self.ended: set[int] = set()
         """VMs whose remote VM somebody wanted to end."""

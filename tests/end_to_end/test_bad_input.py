@@ -1,7 +1,7 @@
 """Whatever is wrong, the user gets one clear line, the remote keeps nothing, the driver goes on."""
 
 import pytest
-from burst import TEMPLATE, WAYS, Burst, burst
+from burst import TEMPLATE, WAYS, Burst, burst, of_the_host
 
 from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import Template, Value
@@ -73,13 +73,7 @@ def refused(both: Burst, words: str, remedy: str, **template: Value) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_wrong_host_attribute(way: str) -> None:
     with burst(way=way) as both:
-        good: dict[str, Value] = {
-            "ONE_USER": both.cloud.user,
-            "ONE_PASSWORD": both.cloud.password,
-            "ONE_ENDPOINT": both.cloud.endpoint,
-            "ONE_TIMEOUT": "",
-            "ONE_CA_FILE": "",
-        }
+        good = of_the_host(both.cloud) | {"ONE_TIMEOUT": "", "ONE_CA_FILE": ""}
         plain: dict[str, Value] = {"ONE_ENDPOINT": both.cloud.endpoint.replace("http:", "https:")}
         cases = [*HOST_CASES, (plain, "closed instead of answering in TLS", "Use http://")]
         for attributes, words, remedy in cases:

@@ -4,14 +4,11 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from burst import DRIVER, TEMPLATE, burst
+from burst import burst
 
 from one2one.opennebula.breaker import FAILURES
 from one2one.sandbox.cloud import faults
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.frontend.frontend import FrontEnd
 from one2one.sandbox.frontend.monitoring import Settings
 
 QUEUED = 60
@@ -121,26 +118,13 @@ def test_hosts_of_one_dead_remote_find_it_dead_together() -> None:
 
 def test_monitoring_notices_at_once_that_the_remote_is_back() -> None:
     failed = threading.Semaphore(0)
-    monitor = [str(Path(DRIVER).with_name("one_im_one2one"))]
-    periods = Settings(beacon_host=1, state_vm=1)
-    with (
-        Cloud("6.10") as cloud,
-        FrontEnd("6.10", driver=[DRIVER], im_driver=monitor, settings=periods) as frontend,
-    ):
-        host = frontend.add_host(
-            "burst1",
-            ONE_ENDPOINT=cloud.endpoint,
-            ONE_USER=cloud.user,
-            ONE_PASSWORD=cloud.password,
-        )
-        host.wait("MONITORED")
-        vm = frontend.add_vm(TEMPLATE)
-        vm.deploy(host)
-        vm.wait("RUNNING")
-        cloud.faults.on(faults.run(failed.release, faults.drop_before), times=None)
+    with burst(monitoring=Settings(beacon_host=1, state_vm=1)) as both:
+        both.host.wait("MONITORED")
+        vm = both.running()
+        both.cloud.faults.on(faults.run(failed.release, faults.drop_before), times=None)
         for _ in range(FAILURES):
             assert failed.acquire(timeout=30)
-        cloud.act(int(vm.deploy_id.removeprefix("opennebula-hybrid-")), "poweroff")
-        cloud.faults.clear()
+        both.cloud.act(both.remote_id(vm), "poweroff")
+        both.cloud.faults.clear()
         vm.wait("POWEROFF")
-        assert host.state == "MONITORED"
+        assert both.host.state == "MONITORED"

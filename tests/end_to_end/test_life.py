@@ -4,7 +4,7 @@ from collections.abc import Callable
 from itertools import permutations
 
 import pytest
-from burst import GENERATIONS, WAYS, Burst, burst
+from burst import GENERATIONS, WAYS, Burst, burst, of_the_host
 
 from one2one.opennebula.template import to_xml
 from one2one.sandbox.frontend.handles import LocalVm
@@ -112,12 +112,7 @@ def test_what_a_remote_vm_cannot_do_is_refused_at_once(generation: str) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_vm_left_on_another_host_is_not_looked_for_here(way: str) -> None:
     with burst(way=way) as both:
-        other = both.frontend.add_host(
-            "burst2",
-            ONE_ENDPOINT=both.cloud.endpoint,
-            ONE_USER=both.cloud.user,
-            ONE_PASSWORD=both.cloud.password,
-        )
+        other = both.frontend.add_host("burst2", **of_the_host(both.cloud))
         vm = both.running()
         vm.act("undeploy")
         vm.wait("UNDEPLOYED")

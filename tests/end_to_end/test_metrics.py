@@ -4,7 +4,6 @@ import json
 import re
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,16 +14,12 @@ from urllib.request import urlopen
 import promql_parser
 import pytest
 import yaml
-from burst import DRIVER, TEMPLATE
+from burst import DRIVER, TEMPLATE, Burst, burst
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.frontend.frontend import FrontEnd
-from one2one.sandbox.frontend.handles import LocalHost, LocalVm
 from one2one.sandbox.frontend.monitoring import Settings
 
-IM_DRIVER = str(Path(sys.executable).with_name("one_im_one2one"))
 CONTRIB = Path(__file__).parents[2] / "contrib"
 QUICK = Settings(interval=1, timer=1, beacon_host=1, state_vm=1, monitor_host=1, monitor_vm=1)
 
@@ -36,12 +31,9 @@ def free_port() -> int:
 
 
 @dataclass(frozen=True)
-class Metered:
+class Metered(Burst):
     """Both sides, and the ports of both drivers."""
 
-    cloud: Cloud
-    frontend: FrontEnd
-    host: LocalHost
     vmm_port: int
     im_port: int
 
@@ -71,40 +63,23 @@ class Metered:
         """Power a VM off at the remote, and wait until its local VM has followed."""
         vm = self.running()
         before = self.value(self.im_port, "state_lag_seconds_count")
-        self.cloud.act(int(vm.deploy_id.rpartition("-")[2]), "poweroff-hard")
+        self.cloud.act(self.remote_id(vm), "poweroff-hard")
         vm.wait("POWEROFF")
         self.wait_value(before + 1, self.im_port, "state_lag_seconds_count")
         self.wait_value(0, self.im_port, "vms_out_of_step")
-
-    def running(self) -> LocalVm:
-        vm = self.frontend.add_vm(TEMPLATE)
-        vm.deploy(self.host)
-        vm.wait("RUNNING")
-        return vm
 
 
 @contextmanager
 def metered(generation: str = "6.10") -> Iterator[Metered]:
     vmm_port, im_port = free_port(), free_port()
-    with (
-        Cloud(generation) as cloud,
-        FrontEnd(
-            generation,
-            driver=[DRIVER],
-            im_driver=[IM_DRIVER],
-            arguments=f"-t 15 -r 0 --metrics 127.0.0.1:{vmm_port} one",
-            im_arguments=f"--metrics 127.0.0.1:{im_port} one",
-            settings=QUICK,
-        ) as frontend,
-    ):
-        host = frontend.add_host(
-            "burst1",
-            ONE_ENDPOINT=cloud.endpoint,
-            ONE_USER=cloud.user,
-            ONE_PASSWORD=cloud.password,
-            ONE_CAPACITY={"CPU": "400", "MEMORY": "2048"},
-        )
-        yield Metered(cloud, frontend, host, vmm_port, im_port)
+    with burst(
+        generation,
+        arguments=f"-t 15 -r 0 --metrics 127.0.0.1:{vmm_port} one",
+        im_arguments=f"--metrics 127.0.0.1:{im_port} one",
+        monitoring=QUICK,
+        ONE_CAPACITY={"CPU": "400", "MEMORY": "2048"},
+    ) as both:
+        yield Metered(both.cloud, both.frontend, both.host, vmm_port, im_port)
 
 
 @pytest.fixture(scope="module")
@@ -175,27 +150,11 @@ def test_the_oldest_monitoring_is_counted_too() -> None:
     [("--metrics nonsense", "--metrics is ADDRESS:PORT"), ("--metrics 192.0.2.1:9", "Going on")],
 )
 def test_what_does_not_work_is_one_line_and_the_drivers_go_on(option: str, said: str) -> None:
-    with (
-        Cloud("6.10") as cloud,
-        FrontEnd(
-            "6.10",
-            driver=[DRIVER],
-            im_driver=[IM_DRIVER],
-            arguments=f"{option} one",
-            im_arguments=f"{option} one",
-        ) as frontend,
-    ):
-        host = frontend.add_host(
-            "burst1",
-            ONE_ENDPOINT=cloud.endpoint,
-            ONE_USER=cloud.user,
-            ONE_PASSWORD=cloud.password,
-        )
-        host.wait("MONITORED")
-        vm = frontend.add_vm(TEMPLATE)
-        vm.deploy(host)
-        vm.wait("RUNNING")
-        frontend.wait_for_log(said)
+    arguments = f"{option} one"
+    with burst(arguments=arguments, im_arguments=arguments, monitoring=Settings()) as both:
+        both.host.wait("MONITORED")
+        both.running()
+        both.frontend.wait_for_log(said)
 
 
 def test_without_the_library_the_driver_says_what_to_install(tmp_path: Path) -> None:
