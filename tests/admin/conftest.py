@@ -10,13 +10,20 @@ from typing import Any
 import pytest
 from command import one2one
 
+from one2one.opennebula.states import RUNNING
 from one2one.opennebula.template import Value
 from one2one.sandbox.cloud.cloud import Cloud
 from one2one.sandbox.frontend.frontend import FrontEnd
-from one2one.sandbox.frontend.handles import LocalHost
+from one2one.sandbox.frontend.handles import LocalHost, LocalVm
 
 GENERATIONS = ("5.10", "6.10", "7.2")
 DRIVER = str(Path(sys.executable).with_name("one_vmm_one2one"))
+HYBRID: dict[str, Value] = {
+    "CPU": "0.1",
+    "MEMORY": "128",
+    "PUBLIC_CLOUD": {"TYPE": "opennebula", "TEMPLATE_ID": "0"},
+    "SCHED_REQUIREMENTS": 'HYPERVISOR="opennebula"',
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,19 @@ class Clouds:
             "ONE_PASSWORD": self.remote.password,
         }
         return self.front_end.add_host(name, **settings | attributes)
+
+    def running(self, host: LocalHost | None = None) -> LocalVm:
+        """Return a new VM called web that runs, on both sides; on a new host unless on *host*."""
+        vm = self.front_end.add_vm(HYBRID, name="web")
+        vm.deploy(host or self.add_host())
+        vm.wait("RUNNING")
+        assert self.remote.wait_for(remote_id(vm), RUNNING)  # until then PENDING counts as running
+        return vm
+
+
+def remote_id(vm: LocalVm) -> int:
+    """Return the id of a local VM's remote VM."""
+    return int(vm.deploy_id.removeprefix("opennebula-hybrid-"))
 
 
 @pytest.fixture(params=GENERATIONS)

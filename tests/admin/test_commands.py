@@ -10,7 +10,7 @@ import pytest
 import yaml
 from command import one2one
 from conftest import DRIVER, Clouds
-from test_doctor import HYBRID, unpack_files
+from test_doctor import unpack_files
 
 from one2one.admin.cli import commands
 from one2one.sandbox.cloud.cloud import Cloud
@@ -71,10 +71,7 @@ LISTS: list[Named] = [
 def burst(clouds: Clouds) -> None:
     """Install everything, and have a VM run."""
     unpack_files(clouds, clouds.front_end.generation.profile.name)
-    host = clouds.add_host()
-    vm = clouds.front_end.add_vm(HYBRID)
-    vm.deploy(host)
-    vm.wait("RUNNING")
+    clouds.running()
 
 
 def test_every_list_has_something_to_tell(clouds: Clouds) -> None:

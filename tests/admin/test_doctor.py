@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from certificates import certificate
-from conftest import DRIVER, GENERATIONS, Clouds
+from conftest import DRIVER, GENERATIONS, HYBRID, Clouds
 from stock import FrontEnd as Files
 from stock import unpack
 
-from one2one.opennebula.states import RUNNING, State, VmState
-from one2one.opennebula.template import Template, Value
+from one2one.opennebula.states import State, VmState
+from one2one.opennebula.template import Template
 from one2one.sandbox.cloud.cloud import Cloud
 from one2one.sandbox.cloud.faults import garbage
 from one2one.sandbox.cloud.server import Request
@@ -23,13 +23,6 @@ from one2one.sandbox.frontend.frontend import FrontEnd
 
 Answers = dict[tuple[str, str], tuple[str, str]]
 """(subject, check) → (result, what was found)."""
-
-HYBRID: dict[str, Value] = {
-    "CPU": "0.1",
-    "MEMORY": "128",
-    "PUBLIC_CLOUD": {"TYPE": "opennebula", "TEMPLATE_ID": "0"},
-    "SCHED_REQUIREMENTS": 'HYPERVISOR="opennebula"',
-}
 
 
 def unpack_files(clouds: Clouds, series: str) -> Files:
@@ -59,9 +52,7 @@ def test_a_sound_installation_has_no_failure(clouds: Clouds) -> None:
     series = clouds.front_end.generation.profile.version.rpartition(".")[0]
     files = unpack_files(clouds, series)
     clouds.add_host("burst1", ONE_CAPACITY={"CPU": "400", "MEMORY": "4096"})
-    vm = clouds.front_end.add_vm(HYBRID)
-    vm.deploy(clouds.add_host("burst2"))
-    vm.wait("RUNNING")
+    clouds.running(clouds.add_host("burst2"))
     with ExitStack() as stack:
         for name in ("one_vmm_one2one", "one_im_one2one"):
             command = [files.lib / "mads" / name]
@@ -331,20 +322,15 @@ def test_doubtful_templates_are_told(newest: Clouds) -> None:
 
 
 def test_a_remote_vm_that_is_gone_is_told(clouds: Clouds) -> None:
-    vm = clouds.front_end.add_vm(HYBRID)
-    vm.deploy(clouds.add_host("burst1"))
-    vm.wait("RUNNING")
+    clouds.running()
     [remote] = clouds.remote.vms
-    assert clouds.remote.wait_for(remote.id, RUNNING)
     clouds.remote.act(remote.id, "terminate-hard")
     assert clouds.remote.wait_for(remote.id, State(VmState.DONE))
     assert answer(clouds, "deploy ids")[0] == "failure"
 
 
 def test_what_has_lost_its_local_vm_is_told(clouds: Clouds) -> None:
-    vm = clouds.front_end.add_vm(HYBRID)
-    vm.deploy(clouds.add_host("burst1"))
-    vm.wait("RUNNING")
+    clouds.running()
     [remote] = clouds.remote.vms
     marks = "\n".join(
         f'{name} = "{value}"'

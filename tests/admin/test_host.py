@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from command import ONE2ONE
-from conftest import Clouds
+from conftest import HYBRID, Clouds
 
 from one2one.sandbox.cloud.faults import garbage
 
@@ -35,9 +35,7 @@ def create(clouds: Clouds, tmp_path: Path, *options: str) -> str:
 def test_a_created_host_runs_vms(clouds: Clouds, tmp_path: Path) -> None:
     said = create(clouds, tmp_path)
     assert "may use 3 templates" in said
-    vm = clouds.front_end.add_vm(
-        {"CPU": "1", "MEMORY": "128", "PUBLIC_CLOUD": {"TYPE": "opennebula", "TEMPLATE_ID": "0"}}
-    )
+    vm = clouds.front_end.add_vm(HYBRID)
     host_id = int(said.splitlines()[-1].removeprefix("ID: "))
     clouds.front_end.call("one.vm.deploy", vm.id, host_id)
     vm.wait("RUNNING")

@@ -4,35 +4,17 @@ import pty
 from typing import Any
 
 import pytest
-from conftest import Clouds
+from conftest import Clouds, remote_id
 
 from one2one.opennebula.states import RUNNING, State, VmState
-from one2one.opennebula.template import Value
 from one2one.sandbox.cloud import faults
 from one2one.sandbox.frontend.handles import LocalHost, LocalVm
 
-HYBRID: dict[str, Value] = {
-    "CPU": "0.1",
-    "MEMORY": "128",
-    "PUBLIC_CLOUD": {"TYPE": "opennebula", "TEMPLATE_ID": "0"},
-}
 DONE = State(VmState.DONE)
 
 
-def deployed(clouds: Clouds, host: LocalHost) -> LocalVm:
-    vm = clouds.front_end.add_vm(HYBRID)
-    vm.deploy(host)
-    vm.wait("RUNNING")
-    assert clouds.remote.wait_for(remote_id(vm), RUNNING)
-    return vm
-
-
-def remote_id(vm: LocalVm) -> int:
-    return int(vm.deploy_id.removeprefix("opennebula-hybrid-"))
-
-
 def abandoned(clouds: Clouds, host: LocalHost) -> LocalVm:
-    vm = deployed(clouds, host)
+    vm = clouds.running(host)
     vm.act("poweroff-hard")
     vm.wait("POWEROFF")
     vm.act("terminate-hard")
@@ -74,7 +56,7 @@ def test_a_dry_run_tells_and_does_nothing(clouds: Clouds) -> None:
 
 def test_what_nobody_owns_is_destroyed_at_once(clouds: Clouds) -> None:
     host = clouds.add_host()
-    kept, vm, lost = deployed(clouds, host), abandoned(clouds, host), deployed(clouds, host)
+    kept, vm, lost = clouds.running(host), abandoned(clouds, host), clouds.running(host)
     going = remote_id(vm), remote_id(lost)
     forget(clouds, lost)
     rows = listed(clouds, "--yes", "--host", "burst1")
@@ -89,7 +71,7 @@ def test_what_nobody_owns_is_destroyed_at_once(clouds: Clouds) -> None:
 
 
 def test_two_remote_vms_of_one_local_vm(newest: Clouds) -> None:
-    vm = deployed(newest, newest.add_host())
+    vm = newest.running()
     twin = newest.remote.instantiate(0, "twin")
     twin.user_template = newest.remote.vms[remote_id(vm)].user_template
     assert newest.remote.wait_for(twin.id, RUNNING)
@@ -101,7 +83,7 @@ def test_two_remote_vms_of_one_local_vm(newest: Clouds) -> None:
 
 def test_what_was_left_on_a_host_that_its_vm_left(newest: Clouds) -> None:
     host, other = newest.add_host("burst1"), newest.add_host("burst2")
-    vm = deployed(newest, host)
+    vm = newest.running(host)
     first = remote_id(vm)
     newest.remote.faults.on(faults.http_error("404 Not Found"), "one.vm.*", times=None)
     vm.recover("recreate")
@@ -118,7 +100,7 @@ def test_what_was_left_on_a_host_that_its_vm_left(newest: Clouds) -> None:
 
 def test_a_restored_database_is_recognised_until_somebody_says_otherwise(newest: Clouds) -> None:
     host = newest.add_host()
-    vms = [deployed(newest, host) for _ in range(5)]
+    vms = [newest.running(host) for _ in range(5)]
     forget(newest, *vms[1:])
     outcomes = {row["outcome"] for row in listed(newest, "--yes")}
     assert outcomes == {"is left alone: many at once"}
@@ -167,7 +149,7 @@ def test_a_host_that_was_deleted_leaves_vms_that_can_be_named(newest: Clouds) ->
 
 def test_an_id_of_another_host_is_refused(newest: Clouds) -> None:
     host, _ = newest.add_host("burst1"), newest.add_host("burst2")
-    deployed(newest, host)
+    newest.running(host)
     hybrid_id = host.template.text("ONE_HYBRID_ID")
     done = newest.run("reap", "--host", "burst2", "--hybrid-id", hybrid_id)
     assert done.returncode == 255

@@ -7,25 +7,7 @@ from typing import Any
 from command import ONE2ONE
 from conftest import Clouds
 
-from one2one.opennebula.states import RUNNING, State, VmState
-from one2one.opennebula.template import Value
-from one2one.sandbox.frontend.handles import LocalVm
-
-HYBRID: dict[str, Value] = {
-    "CPU": "1",
-    "MEMORY": "128",
-    "PUBLIC_CLOUD": {"TYPE": "opennebula", "TEMPLATE_ID": "0"},
-}
-
-
-def deployed(clouds: Clouds) -> LocalVm:
-    host = clouds.add_host("burst1")
-    vm = clouds.front_end.add_vm(HYBRID, name="web")
-    vm.deploy(host)
-    vm.wait("RUNNING")
-    [remote] = clouds.remote.vms
-    assert clouds.remote.wait_for(remote.id, RUNNING)  # until then PENDING counts as running
-    return vm
+from one2one.opennebula.states import State, VmState
 
 
 def listed(clouds: Clouds) -> list[dict[str, Any]]:
@@ -35,7 +17,7 @@ def listed(clouds: Clouds) -> list[dict[str, Any]]:
 
 
 def test_status_shows_both_sides(clouds: Clouds) -> None:
-    vm = deployed(clouds)
+    vm = clouds.running()
     [pair] = listed(clouds)
     [remote] = clouds.remote.vms
     assert (pair["id"], pair["name"], pair["state"]) == (vm.id, "web", "RUNNING")
@@ -46,7 +28,7 @@ def test_status_shows_both_sides(clouds: Clouds) -> None:
 
 
 def test_status_says_that_the_states_differ(clouds: Clouds) -> None:
-    deployed(clouds)
+    clouds.running()
     [remote] = clouds.remote.vms
     clouds.remote.act(remote.id, "poweroff-hard")
     assert clouds.remote.wait_for(remote.id, State(VmState.POWEROFF))
@@ -56,7 +38,7 @@ def test_status_says_that_the_states_differ(clouds: Clouds) -> None:
 
 
 def test_status_says_that_the_remote_vm_is_gone(clouds: Clouds) -> None:
-    deployed(clouds)
+    clouds.running()
     [remote] = clouds.remote.vms
     clouds.remote.act(remote.id, "terminate-hard")
     assert clouds.remote.wait_for(remote.id, State(VmState.DONE))
@@ -65,7 +47,7 @@ def test_status_says_that_the_remote_vm_is_gone(clouds: Clouds) -> None:
 
 
 def test_status_of_a_powered_off_pair_is_fine(clouds: Clouds) -> None:
-    vm = deployed(clouds)
+    vm = clouds.running()
     vm.act("poweroff-hard")
     vm.wait("POWEROFF")
     [pair] = listed(clouds)
@@ -73,7 +55,7 @@ def test_status_of_a_powered_off_pair_is_fine(clouds: Clouds) -> None:
 
 
 def test_status_without_the_remote_shows_the_local_side(newest: Clouds) -> None:
-    deployed(newest)
+    newest.running()
     newest.remote.server.stop()
     [pair] = listed(newest)
     assert pair["state"] == "RUNNING"
@@ -82,7 +64,7 @@ def test_status_without_the_remote_shows_the_local_side(newest: Clouds) -> None:
 
 
 def test_status_watches_until_ctrl_c(newest: Clouds) -> None:
-    deployed(newest)
+    newest.running()
     front_end = newest.front_end
     with subprocess.Popen(
         [ONE2ONE, "status", "--watch", "--csv", "--no-header"],
@@ -98,7 +80,7 @@ def test_status_watches_until_ctrl_c(newest: Clouds) -> None:
 
 
 def test_show_tells_marks_and_log(clouds: Clouds) -> None:
-    vm = deployed(clouds)
+    vm = clouds.running()
     log = clouds.front_end.home.var / "vms" / str(vm.id) / "vm.log"
     log.write_text("\n".join(f"line {number}" for number in range(30)) + "\n")
     both = json.loads(clouds.output("show", str(vm.id), "--json"))
@@ -111,7 +93,7 @@ def test_show_tells_marks_and_log(clouds: Clouds) -> None:
 
 
 def test_show_without_the_remote_says_why(newest: Clouds) -> None:
-    vm = deployed(newest)
+    vm = newest.running()
     newest.remote.server.stop()
     assert "Connection refused" in newest.output("show", str(vm.id))
 
