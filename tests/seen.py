@@ -9,7 +9,6 @@ from binascii import Error
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, cast
 
 import pytest
@@ -103,15 +102,10 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
         found.secret(self.password, self.session)
         start(self)
 
-    def watched_exit(
-        self: FrontEnd,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def watched_exit(self: FrontEnd, *error: object) -> None:
         found.secret(self.session.partition(":")[2], self.session)
         found.frontend(self)
-        leave(self, kind, error, traceback)
+        leave(self, *error)
 
     def watched_init(self: Mad, argv, environment, generation, receive, log) -> None:  # type: ignore[no-untyped-def]
         def heard(line: str) -> None:

@@ -6,10 +6,10 @@ import uuid
 from dataclasses import dataclass
 from itertools import chain
 
-from one2one.opennebula.template import Template, Vector
+from one2one.opennebula.template import Template
 from one2one.sandbox.cloud.accounts import User
 from one2one.sandbox.cloud.context import build_context
-from one2one.sandbox.cloud.devices import NotOwned, Storehouse, next_id
+from one2one.sandbox.cloud.devices import RULES, NotOwned, Storehouse, next_id
 from one2one.sandbox.cloud.lifecycle import HOLD, PENDING
 from one2one.sandbox.cloud.merging import without
 from one2one.sandbox.cloud.objects import Vm
@@ -28,16 +28,6 @@ _REBUILT = (*_CAPACITY, "NAME", "VMID", "DISK", "NIC", "CONTEXT", "SUBMIT_ON_HOL
 
 NOT_STORABLE = "Error transforming the VM to XML."
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\\]\\]>")
-
-_RULES: tuple[Vector, ...] = tuple(
-    {
-        "PROTOCOL": "ALL",
-        "RULE_TYPE": direction,
-        "SECURITY_GROUP_ID": "0",
-        "SECURITY_GROUP_NAME": "default",
-    }
-    for direction in ("OUTBOUND", "INBOUND")
-)
 
 
 @dataclass(frozen=True)
@@ -156,5 +146,5 @@ def _add_devices(vm: Vm, wanted: Template, storehouse: Storehouse, profile: Prof
             f"Set {kind.upper()}_UNAME or {kind.upper()}_UID of owner in {section}."
         ) from None
     if template.vectors("NIC"):
-        for rule in _RULES:
+        for rule in RULES:
             template.add("SECURITY_GROUP_RULE", rule)

@@ -9,6 +9,16 @@ from one2one.sandbox.cloud.profile import Profile
 
 NETWORK, IMAGE = "public", "ttylinux"
 """The network and the image that a sandbox has."""
+RULES: tuple[Vector, ...] = tuple(
+    {
+        "PROTOCOL": "ALL",
+        "RULE_TYPE": direction,
+        "SECURITY_GROUP_ID": "0",
+        "SECURITY_GROUP_NAME": "default",
+    }
+    for direction in ("OUTBOUND", "INBOUND")
+)
+"""What the security group of every NIC allows."""
 
 
 class NotOwned(Exception):

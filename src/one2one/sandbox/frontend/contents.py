@@ -8,7 +8,7 @@ import uuid
 
 from one2one.opennebula.template import Template, Vector
 from one2one.sandbox.cloud.context import replace_context
-from one2one.sandbox.cloud.devices import Storehouse, next_id
+from one2one.sandbox.cloud.devices import RULES, Storehouse, next_id
 from one2one.sandbox.cloud.merging import without
 from one2one.sandbox.cloud.objects import Vm
 from one2one.sandbox.frontend.generation import Generation
@@ -36,15 +36,6 @@ _SEALED = "PASSWORD"
 _FROM_NIC = ("IP", "MAC")
 _PLAIN_DISK = ("DEV_PREFIX", "DISK_ID", "TARGET")
 """What oned adds to a disk that no datastore is to hold."""
-_RULES: tuple[Vector, ...] = tuple(
-    {
-        "PROTOCOL": "ALL",
-        "RULE_TYPE": direction,
-        "SECURITY_GROUP_ID": "0",
-        "SECURITY_GROUP_NAME": "default",
-    }
-    for direction in ("OUTBOUND", "INBOUND")
-)
 
 
 class Contents:
@@ -103,7 +94,7 @@ class Contents:
         number = next_id(vm.template.vectors("NIC"), "NIC_ID")
         nic = self._storehouse.nic(asked, vm.id, number)
         vm.template.add("NIC", nic | asked | {"ATTACH": "YES"})
-        for rule in _RULES:
+        for rule in RULES:
             vm.template.add("SECURITY_GROUP_RULE", rule)
 
     def refresh_network(self, vm: Vm) -> None:
