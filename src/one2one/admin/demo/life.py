@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from one2one.admin.demo.sides import Sides
+from one2one.hybrid import naming
 from one2one.opennebula.errors import OneError
 from one2one.sandbox.cloud.refusal import Refusal
 from one2one.sandbox.frontend.handles import LocalVm
@@ -50,8 +51,7 @@ class Progress:
     @property
     def remote_id(self) -> int | None:
         """The remote VM's id, None before there is one."""
-        number = self.vm.deploy_id.removeprefix("opennebula-hybrid-")
-        return int(number) if number else None
+        return naming.remote_id(self.vm.deploy_id) if self.vm.deploy_id else None
 
     @property
     def ended(self) -> bool:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from one2one.admin.verify.relay import Loss
 from one2one.admin.verify.result import Result, failed, passed
-from one2one.admin.verify.trial import Trial, remote_id
+from one2one.admin.verify.trial import Trial
 from one2one.driver.local import LocalCloud
 from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes
+from one2one.hybrid.naming import remote_id
 from one2one.hybrid.ownership import NO_GRACE
 from one2one.sandbox.frontend.handles import LocalVm
 from one2one.sandbox.frontend.mad import Mad
@@ -41,7 +42,7 @@ def reaping(trial: Trial) -> Iterator[Result]:
         if problem:
             yield failed(check, problem, _FORGOTTEN)
             return
-        gone = remote_id(vm)
+        gone = remote_id(vm.deploy_id)
     local = LocalCloud(frontend.home.environment(frontend.endpoint))
     remotes = Remotes(local)
     try:
@@ -76,8 +77,8 @@ def _verdict(trial: Trial, check: str, vm: LocalVm, problem: str) -> Result:
     made = trial.made_for(vm)
     if not problem and not trial.relay.lost.is_set():
         problem = "nothing was lost: the call that makes a VM was not seen"
-    if not problem and made != [remote_id(vm)]:
-        problem = f"there are the remote VMs {made}, and {remote_id(vm)} is known"
+    if not problem and made != [remote_id(vm.deploy_id)]:
+        problem = f"there are the remote VMs {made}, and {remote_id(vm.deploy_id)} is known"
     if problem:
         return failed(check, problem, _DOUBLED)
     return passed(check, f"one VM, {made[0]}, after another attempt")

@@ -10,7 +10,7 @@ from one2one.admin.demo.sides import Account, Sides, opened
 from one2one.admin.verify.ending import end_all, interruptible
 from one2one.admin.verify.relay import Relay
 from one2one.admin.verify.result import Result, failed, passed, skipped
-from one2one.hybrid.naming import owner
+from one2one.hybrid.naming import owner, remote_id
 from one2one.opennebula.states import State, VmState
 from one2one.sandbox.cloud.refusal import Refusal
 from one2one.sandbox.frontend.handles import LocalVm
@@ -89,7 +89,7 @@ class Trial:
             return problem
         if operation not in ("deploy", "recover-retry") and vm.deploy_id != before:
             return f"{before} became {vm.deploy_id}"
-        return self.wait_remote(remote_id(vm), state)
+        return self.wait_remote(remote_id(vm.deploy_id), state)
 
     def wait_remote(self, vm_id: int, state: str) -> str:
         """Wait until a remote VM is in *state*; return why it is not, else nothing."""
@@ -157,8 +157,3 @@ def _ended(trial: Trial, looks: int) -> list[int] | None:
         return end_all(remote, trial.sides.left_behind, trial.patience, looks=looks)
     finally:
         remote.client.close()
-
-
-def remote_id(vm: LocalVm) -> int:
-    """Return the id of the remote VM that a local one names."""
-    return int(vm.deploy_id.removeprefix("opennebula-hybrid-"))
