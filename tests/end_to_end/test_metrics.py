@@ -128,6 +128,18 @@ def test_the_host_and_its_vms_are_shown_as_monitoring_reads_them(met: Metered) -
     met.wait_value(alive + 1, met.im_port, "vms", state="RUNNING")
 
 
+def test_a_remote_vm_that_is_reaped_is_counted_once() -> None:
+    with metered() as both:
+        vm, _ = both.running(), both.running()
+        vm.act("poweroff-hard")
+        vm.wait("POWEROFF")
+        both.end_long_ago(vm)
+        both.wait_remote(vm, "DONE")
+        both.wait_value(1, both.im_port, "orphans_reaped_total")
+        both.rounds(1)
+        assert both.value(both.im_port, "orphans_reaped_total") == 1
+
+
 def test_an_outage_is_shown_and_a_deleted_host_is_not() -> None:
     with metered() as both:
         both.wait_value(1, both.im_port, "remote_up")

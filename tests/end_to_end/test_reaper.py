@@ -32,14 +32,6 @@ def off(both: Burst, action: str) -> LocalVm:
     return vm
 
 
-def end_long_ago(both: Burst, *vms: LocalVm) -> None:
-    """Terminate VMs whose driver is not told of it, and let it have been ten minutes ago."""
-    for vm in vms:
-        vm.act("terminate-hard")
-        vm.wait("DONE")
-        both.frontend.pools.vm(vm.id).etime -= 600
-
-
 def has_log(both: Burst, way: str, text: str) -> Callable[[], bool]:
     own = both.frontend.home.var / "one2one.log"
 
@@ -59,7 +51,7 @@ def test_what_was_terminated_while_it_was_off_is_destroyed(generation: str, way:
         stays, ended = both.running(), off(both, "poweroff-hard")
         remote_id = both.remote_id(ended)
         assert len(both.alive()) == 2
-        end_long_ago(both, ended)
+        both.end_long_ago(ended)
         both.wait_remote(ended, "DONE")
         why = f"is destroyed (abandoned: local VM {ended.id} is DONE)"
         told = has_log(both, way, f"remote VM {remote_id} at {both.cloud.endpoint} {why}")
@@ -70,7 +62,7 @@ def test_what_was_terminated_while_it_was_off_is_destroyed(generation: str, way:
 def test_no_way_to_be_off_is_forgotten() -> None:
     with burst("6.10", monitoring=monitored("6.10")) as both:
         vms = [off(both, action) for action in OFF]
-        end_long_ago(both, *vms)
+        both.end_long_ago(*vms)
         for vm in vms:
             both.wait_remote(vm, "DONE")
 
@@ -116,7 +108,7 @@ def test_hosts_and_front_ends_on_one_account_leave_each_others_vms_alone() -> No
         mine = off(one, "poweroff-hard")
         assert mine.id == theirs[1].id, "the same number, in two clouds"
         by_hand = one.cloud.instantiate(0, f"remote-opennebula-{mine.id}").id
-        end_long_ago(one, mine)
+        one.end_long_ago(mine)
         one.wait_remote(mine, "DONE")
         kept = {stranger.remote_id(vm) for vm in theirs} | {one.remote_id(next_door), by_hand}
         assert set(one.alive()) == kept
@@ -172,7 +164,7 @@ def test_a_host_that_was_created_again(generation: str) -> None:
     with burst(generation) as both:
         ended, undeployed = off(both, "poweroff-hard"), off(both, "undeploy-hard")
         attributes = dict(both.host.template)
-        end_long_ago(both, ended)
+        both.end_long_ago(ended)
         both.frontend.call("one.host.delete", both.host.id)
         account = of_the_host(both.cloud)
         new = Burst(both.cloud, both.frontend, both.frontend.add_host("burst1", **account))
@@ -189,7 +181,7 @@ def test_a_host_that_was_created_again(generation: str) -> None:
 
 def test_without_an_answer_of_the_local_cloud_nothing_is_done() -> None:
     with burst() as both:
-        end_long_ago(both, off(both, "poweroff-hard"))
+        both.end_long_ago(off(both, "poweroff-hard"))
         with looking(both) as look:
             both.frontend.server.stop()
             with pytest.raises(Unreachable):
@@ -202,7 +194,7 @@ def test_without_an_answer_of_the_local_cloud_nothing_is_done() -> None:
 def test_a_remote_that_answers_half_is_asked_again() -> None:
     with burst() as both:
         vm = off(both, "poweroff-hard")
-        end_long_ago(both, vm)
+        both.end_long_ago(vm)
         with looking(both) as look:
             both.cloud.faults.on(faults.truncate, "one.vmpool.infoset")
             with pytest.raises(Unreachable):
@@ -215,7 +207,7 @@ def test_a_remote_that_answers_half_is_asked_again() -> None:
 def test_a_vm_that_was_marked_anew_after_the_look_is_spared() -> None:
     with burst() as both:
         vm = off(both, "poweroff-hard")
-        end_long_ago(both, vm)
+        both.end_long_ago(vm)
         with looking(both) as look:
             decision = look.reaper.look(look.remote, look.remote.cloud.summaries())
             remote = both.cloud.vms[both.remote_id(vm)]
@@ -245,7 +237,7 @@ def test_a_vm_that_oned_takes_up_again_after_the_look_is_spared() -> None:
 def test_a_remote_that_refuses_is_told_and_asked_again() -> None:
     with burst() as both:
         vm = off(both, "poweroff-hard")
-        end_long_ago(both, vm)
+        both.end_long_ago(vm)
         with looking(both) as look:
             both.cloud.faults.on(faults.http_error("404 Not Found"), "one.vm.action")
             look.reap()
@@ -257,7 +249,7 @@ def test_a_remote_that_refuses_is_told_and_asked_again() -> None:
 def test_a_remote_vm_that_is_busy_is_destroyed_when_it_is_not() -> None:
     with burst() as both:
         vm = off(both, "suspend")
-        end_long_ago(both, vm)
+        both.end_long_ago(vm)
         remote = both.cloud.vms[both.remote_id(vm)]
         with looking(both) as look:
             remote.state = State(VmState.ACTIVE, LcmState.SAVE_SUSPEND)
