@@ -103,6 +103,13 @@ def test_operations_are_counted_by_action_and_answer(met: Metered) -> None:
     met.wait_value(failed + 1, met.vmm_port, "operations_total", action="DEPLOY", result="FAILURE")
 
 
+def test_an_action_that_is_refused_at_once_is_counted_as_a_failure(met: Metered) -> None:
+    vm = met.running()
+    vm.attach_nic(NETWORK_ID="0")
+    vm.wait_for_log("ATTACHNIC is not supported")
+    met.wait_value(1, met.vmm_port, "operations_total", action="ATTACHNIC", result="FAILURE")
+
+
 def test_calls_are_counted_by_result_and_timed(met: Metered) -> None:
     made = {"call": "one.template.instantiate"}
     before = met.value(met.vmm_port, "calls_total", **made, result="ok")

@@ -61,6 +61,9 @@ class VmmDriver:
         with contextlib.suppress(OneError):  # an unreadable message cannot say more
             info = f"{messages.subject(line.action, line.payload)} {info}".strip()
         self._answer(line.action, line.vm_id, success=False, info=info)
+        with contextlib.suppress(OneError):  # nor tell its host
+            host_id = messages.request(line.action, line.payload).placement.host_id
+            self._tell(Operated(host_id, line.action, 0.0, success=False))
 
     def _queue(self, line: Line) -> None:
         try:
