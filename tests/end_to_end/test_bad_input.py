@@ -1,5 +1,7 @@
 """Whatever is wrong, the user gets one clear line, the remote keeps nothing, the driver goes on."""
 
+from base64 import b64encode
+
 import pytest
 from burst import TEMPLATE, WAYS, Burst, burst, of_the_host
 
@@ -210,8 +212,11 @@ def test_a_deploy_id_of_somebody_else_is_left_alone() -> None:
 
 
 def test_lines_that_oned_never_sends() -> None:
+    nowhere = b64encode(b"<T><HOST>burst1</HOST><VM><ID>1</ID><STATE>3</STATE></VM></T>").decode()
     with burst() as both:
         for line in ["", "garbage", "DEPLOY  x y", "REBOOT  1 !!", "DEPLOY  1 PHg+PC94Pg=="]:
             both.frontend.driver.send(f"{line}\n")
         both.frontend.wait_for_log("no VM id in it")
+        both.frontend.driver.send(f"REBOOT  1 {nowhere}")
+        both.frontend.wait_for_log("REBOOT FAILURE 1 oned sent VM 1 without a history record")
         both.running(**TEMPLATE)

@@ -61,7 +61,8 @@ def test_what_oned_writes_is_what_is_read(
     payload = b64encode(
         f"<VMM_DRIVER_ACTION_DATA><HOST>{escape(host)}</HOST><DEPLOY_ID/>"
         f"<VM><ID>{vm_id}</ID><NAME>{escape(name)}</NAME><STATE>3</STATE>"
-        f"<LCM_STATE>{lcm}</LCM_STATE></VM></VMM_DRIVER_ACTION_DATA>".encode()
+        f"<LCM_STATE>{lcm}</LCM_STATE><HISTORY_RECORDS><HISTORY><SEQ>0</SEQ><HID>0</HID></HISTORY>"
+        "</HISTORY_RECORDS></VM></VMM_DRIVER_ACTION_DATA>".encode()
     ).decode()
     line = messages.parse_line(f"{action}{space}{vm_id} {payload}")
     assert (line.action, line.vm_id) == (action, vm_id)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from one2one.driver.operation import Pause, Wait
 from one2one.hybrid.request import Request
 from one2one.mad.runner import Runner, Task
-from one2one.opennebula.records import Vm
+from one2one.opennebula.records import Placement, Vm
 from one2one.opennebula.states import RUNNING
 
 CANCEL = None
@@ -23,7 +23,8 @@ steps = st.tuples(
 
 
 def task(vm_id: int, host: str) -> Task:
-    vm = Vm(id=vm_id, name="", state=RUNNING, deploy_id="", stime=0)
+    history = (Placement(0, host, 0),)
+    vm = Vm(id=vm_id, name="", state=RUNNING, deploy_id="", stime=0, history=history)
     return Task(Request("REBOOT", vm, host, ""))
 
 

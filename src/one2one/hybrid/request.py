@@ -8,7 +8,7 @@ from one2one.opennebula.records import Placement, Vm
 
 @dataclass(frozen=True)
 class Request:
-    """One action for one VM."""
+    """One action for one VM; raises ProtocolError when oned sent no history record of it."""
 
     action: str
     """As in the driver protocol: DEPLOY, SHUTDOWN, …"""
@@ -18,9 +18,12 @@ class Request:
     deploy_id: str
     """Empty when no deploy id is known."""
 
-    @property
-    def placement(self) -> Placement:
-        """Where the VM is now; raises ProtocolError when oned sent no history record."""
+    def __post_init__(self) -> None:
+        """Check it."""
         if not self.vm.history:
             raise ProtocolError(f"oned sent VM {self.vm.id} without a history record", remedy="")
+
+    @property
+    def placement(self) -> Placement:
+        """Where the VM is now."""
         return self.vm.history[-1]

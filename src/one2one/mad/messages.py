@@ -58,7 +58,7 @@ def parse_line(line: str) -> Line:
 def request(action: str, payload: str) -> Request:
     """Return the request in a driver message, base64 of ``<VMM_DRIVER_ACTION_DATA>``.
 
-    Raises ProtocolError when it is not that, or lacks the host or the VM.
+    Raises ProtocolError when it is not that, or lacks the host, the VM or its history record.
     """
     root = parse(decode(payload))
     vm = root.find("VM")
