@@ -76,6 +76,7 @@ QUIET_S = 301
 """Seconds after which monitord asks a restarted IM driver again, and oned, which distrusts for 30
 seconds what is said of a VM that it has just moved, believes it."""
 MOST_VMS = 8
+_MOST_LOOKS = 20
 
 
 class Storm(RuleBasedStateMachine):
@@ -261,9 +262,9 @@ class Storm(RuleBasedStateMachine):
             self.heal()
             self.repair()
             self.agree()
-            self.reap()
-            for vm in self.vms:
-                self.count(vm)
+            self.reap(lambda: not any(map(self.complaint, self.vms)))
+            for story in map(self.complaint, self.vms):
+                self.hold(not story, story)
             self.end()
 
     def heal(self) -> None:
@@ -285,32 +286,39 @@ class Storm(RuleBasedStateMachine):
         self.frontend.clock.jump(QUIET_S)
         self.must(lambda: all(map(self.agrees, self.vms)), "states agree")
 
-    def reap(self) -> None:
-        """Have the reaper look twice, without a grace period.
+    def reap(self, satisfied: Callable[[], bool]) -> None:
+        """Have the reaper look, without a grace period, some times, and no more once *satisfied*.
 
-        Between two of its looks a remote ends what it is at; here they follow at once.
+        In life it looks every two minutes. What the remote is at with a VM, and what a driver was
+        asking for when the VM ended, has its end in between.
         """
         local = LocalCloud(self.frontend.home.environment(self.frontend.endpoint))
-        self.cloud.clock.settle()
         with closing(local.cloud.client), closing(Remotes(local)) as remotes:
-            for host in self.hosts:
-                remote = remotes.remote(host.id, host.name)
-                reaper = Reaper(host.id, local, lambda _: None, grace=NO_GRACE, en_masse=True)
-                for _ in range(2):
+            found = [remotes.remote(host.id, host.name) for host in self.hosts]
+            reapers = [
+                Reaper(host.id, local, lambda _: None, grace=NO_GRACE, en_masse=True)
+                for host in self.hosts
+            ]
+            for look in range(_MOST_LOOKS):
+                self.until(lambda: False, 0.5 if look > 1 else 0)
+                self.cloud.clock.settle()
+                for remote, reaper in zip(found, reapers, strict=True):
                     reaper.reap(remote, remote.cloud.summaries())
-        self.cloud.clock.settle()
+                self.cloud.clock.settle()
+                if look and satisfied():
+                    return
 
-    def count(self, vm: LocalVm) -> None:
-        """A living VM has one remote VM, which its deploy id names, unless somebody ended it."""
+    def complaint(self, vm: LocalVm) -> str:
+        """Say what is wrong: a VM lives with the one remote VM that its deploy id names."""
         alive = [f"opennebula-hybrid-{remote.id}" for remote in self.alive(vm)]
         if vm.state == "DONE":
-            self.hold(alive == [], f"VM {vm.id} is DONE and has {alive}")
+            right = alive == []
         elif vm.state == "PENDING" or vm.state.endswith("FAILURE"):
-            self.hold(len(alive) <= 1, f"VM {vm.id} is {vm.state} and has {alive}")
+            right = len(alive) <= 1
         else:
             may_lack = vm.id in self.ended | self.claimed and len(alive) <= 1
-            story = f"VM {vm.id} is {vm.state} as {vm.deploy_id!r} and has {alive}"
-            self.hold(may_lack or alive == [vm.deploy_id], story)
+            right = may_lack or alive == [vm.deploy_id]
+        return "" if right else f"VM {vm.id} is {vm.state} as {vm.deploy_id!r} and has {alive}"
 
     def end(self) -> None:
         """End all VMs, by force where they resist; no remote VM may survive."""
@@ -321,10 +329,7 @@ class Storm(RuleBasedStateMachine):
         for vm in self.vms:
             vm.recover("delete")
         self.must(lambda: all(vm.state == "DONE" for vm in self.vms), "VMs end")
-        self.reap()
-        if any(self.alive(vm) for vm in self.vms):
-            self.until(lambda: False, 1.0)
-            self.reap()
+        self.reap(lambda: not any(map(self.alive, self.vms)))
         left = [remote.id for vm in self.vms for remote in self.alive(vm)]
         self.hold(not left, f"remote VMs {left} are left")
 
