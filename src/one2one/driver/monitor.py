@@ -155,21 +155,22 @@ class HostMonitor:
     def usages(self) -> list[VmUsage]:
         """Return what each running VM uses; raises the errors of a call."""
         running = {
-            row.id: (vm_id, row)
+            vm_id: row
             for vm_id, row in self._members().items()
             if reported(row.state) is Report.RUNNING
         }
+        rows = {row.id: row for row in running.values()}
         used = {
-            remote_id: usage(running[remote_id][1], record)
-            for remote_id, record in self._opened().cloud.monitoring_by_id(running)
+            remote_id: usage(rows[remote_id], record)
+            for remote_id, record in self._opened().cloud.monitoring_by_id(rows)
         }
         return [
             VmUsage(
                 vm_id,
                 self._vms.rows[vm_id].deploy_id,
-                used.get(remote_id) or usage(row, Template()),
+                used.get(row.id) or usage(row, Template()),
             )
-            for remote_id, (vm_id, row) in running.items()
+            for vm_id, row in running.items()
         ]
 
     def capacity(self) -> HostCapacity:

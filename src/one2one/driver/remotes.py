@@ -48,7 +48,7 @@ class Remotes:
 
         The host is read anew, which costs one local call, unless another has just done so since
         *asked*, by ``time.monotonic()``: new credentials count at once, and no operation reaches
-        a cloud that its host did no longer name when it was asked for.
+        a cloud that its host no longer named when it was asked for.
         """
         return self.opened(
             self._settings.get(

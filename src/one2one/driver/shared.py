@@ -55,13 +55,12 @@ class Shared(Generic[Key, Value]):
             found = reading.found
             old = reading.begun < max(asked, now - self._max_age)
             if found is None or old or not (isinstance(found, OneError) or serves(found)):
-                reading.begun = now
                 try:
                     found = read()
                 except OneError as error:
-                    reading.found = copy(error)
+                    reading.begun, reading.found = now, copy(error)
                     raise
-                reading.found = found
+                reading.begun, reading.found = now, found
         if isinstance(found, OneError):
             raise copy(found)
         return found
