@@ -6,7 +6,6 @@ localhost.
 """
 
 import fcntl
-import math
 import os
 import uuid
 from collections.abc import Mapping
@@ -17,7 +16,6 @@ from typing import IO
 from one2one.hybrid.naming import HYBRID_ID
 from one2one.hybrid.onegate import onegate_token
 from one2one.hybrid.settings import Settings, read_settings
-from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Server
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Refused
@@ -60,9 +58,7 @@ class LocalCloud:
         endpoint = environment.get("ONE_XMLRPC") or _first_line("one_endpoint", environment)
         session = _session(environment)
         self._version: tuple[int, int] | None = None
-        # To spare a cloud helps those that wait for another one; here there is no other.
-        never = Breaker(failures=math.inf)
-        self.cloud = Cloud(Server(endpoint or _DEFAULT_ENDPOINT), session, never)
+        self.cloud = Cloud(Server(endpoint or _DEFAULT_ENDPOINT), session)
 
     def settings(self, host_id: int, host_name: str) -> Settings:
         """Return what the host says now about its remote cloud, its password in clear.

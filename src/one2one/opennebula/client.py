@@ -1,5 +1,6 @@
 """The XML-RPC client: calls on a bounded number of kept connections, with typed errors."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -31,7 +32,8 @@ class Client:
     def __init__(self, server: Server, session: str, breaker: Breaker | None = None) -> None:
         """Take *session*, ``user:password`` or ``user:token``; nothing is connected yet.
 
-        *breaker* is that of others who call the same cloud.
+        *breaker* is that of all who call the same cloud; without one it is never spared a call,
+        which only helps those that wait for another cloud.
         """
         url = urlsplit(server.endpoint)
         if url.scheme not in ("http", "https") or not url.hostname or url.username:
@@ -43,7 +45,7 @@ class Client:
         self.server = server
         self._session = session
         self._tls = tls_context(server)
-        self._breaker = breaker or Breaker()
+        self._breaker = breaker or Breaker(failures=math.inf)
         self._free = threading.Semaphore(server.max_connections)
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
