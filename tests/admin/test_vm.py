@@ -67,7 +67,8 @@ def test_status_watches_until_ctrl_c(newest: Clouds) -> None:
     newest.running()
     front_end = newest.front_end
     with subprocess.Popen(
-        [ONE2ONE, "status", "--watch", "--csv", "--no-header"],
+        # A shell that starts the tests in the background lets them ignore Ctrl-C.
+        ["env", "--default-signal=INT", ONE2ONE, "status", "--watch", "--csv", "--no-header"],
         env=front_end.home.environment(front_end.endpoint),
         stdout=subprocess.PIPE,
         text=True,
