@@ -10,15 +10,12 @@ import itertools
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "end_to_end"))
-
-from burst import GENERATIONS
-from storm import Storm
+from tests.end_to_end.burst import GENERATIONS
+from tests.end_to_end.storm import Storm
 
 _RUNS_AT_ONCE = 5
 _STEPS_A_RUN = 50

@@ -1,22 +1,17 @@
 """Whatever a driver or command of any test says, writes or shows is searched for the passwords."""
 
-import os
 import stat
 import subprocess
 import zlib
 from base64 import b64decode, b64encode
 from binascii import Error
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-import pytest
-
-from one2one.sandbox.cloud.cloud import Cloud
 from one2one.sandbox.frontend.frontend import FrontEnd
 from one2one.sandbox.frontend.mad import Mad
-from one2one.sandbox.frontend.monitord import Monitord
 
 
 class Seen:
@@ -88,51 +83,3 @@ class Seen:
         return [
             where for where, text in self.texts if any(secret in text for secret in self.secrets)
         ]
-
-
-@pytest.fixture(autouse=True)
-def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
-    """Watch every front-end and cloud of a test, and fail it if a password comes to light."""
-    found = Seen()
-    start, leave, spawn = Cloud.start, FrontEnd.__exit__, Mad.__init__
-    take, process = Monitord.take, subprocess.Popen
-    open_process, communicate = process.__init__, process.communicate
-
-    def watched_start(self: Cloud) -> None:
-        found.secret(self.password, self.session)
-        start(self)
-
-    def watched_exit(self: FrontEnd, *error: object) -> None:
-        found.secret(self.session.partition(":")[2], self.session)
-        found.frontend(self)
-        leave(self, *error)
-
-    def watched_init(self: Mad, argv, environment, generation, receive, log) -> None:  # type: ignore[no-untyped-def]
-        def heard(line: str) -> None:
-            found.line("a driver's line", line)
-            receive(line)
-
-        spawn(self, argv, environment, generation, heard, log)
-
-    def watched_take(self: Monitord, data: bytes) -> None:
-        found.line("a message to monitord", data.decode(errors="replace"))
-        take(self, data)
-
-    def watched_open(self: subprocess.Popen[Any], *arguments: Any, **options: Any) -> None:
-        open_process(self, *arguments, **options)
-        found.started(self, options.get("env") or os.environ)
-
-    def watched_communicate(self: subprocess.Popen[Any], *arguments: Any, **options: Any) -> Any:
-        outputs = communicate(self, *arguments, **options)
-        found.printed(self, *outputs)
-        return outputs
-
-    monkeypatch.setattr(process, "__init__", watched_open)
-    monkeypatch.setattr(process, "communicate", watched_communicate)
-    monkeypatch.setattr(Cloud, "start", watched_start)
-    monkeypatch.setattr(FrontEnd, "__exit__", watched_exit)
-    monkeypatch.setattr(Mad, "__init__", watched_init)
-    monkeypatch.setattr(Monitord, "take", watched_take)
-    yield found
-    assert found.leaks() == []
-    assert found.open_to_others == []

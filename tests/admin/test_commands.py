@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import click
 import pytest
 import yaml
-from command import one2one
-from conftest import DRIVER, Clouds
-from test_doctor import unpack_files
 
 from one2one.admin.cli import commands
 from one2one.sandbox.cloud.cloud import Cloud
 from one2one.sandbox.frontend.frontend import FrontEnd
+from tests.admin.clouds import DRIVER, Clouds
+from tests.admin.command import one2one
+from tests.admin.test_doctor import unpack_files
 
 Named = tuple[str, ...]
 

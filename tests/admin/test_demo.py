@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from command import ONE2ONE
 
 from one2one.admin.demo.command import demo
+from tests.admin.command import ONE2ONE
 
 DRIVERS = ("one_vmm_one2one", "one_im_one2one")
 

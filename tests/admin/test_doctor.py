@@ -8,10 +8,6 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from certificates import certificate
-from conftest import DRIVER, GENERATIONS, HYBRID, Clouds
-from stock import FrontEnd as Files
-from stock import unpack
 
 from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import Template
@@ -20,6 +16,10 @@ from one2one.sandbox.cloud.faults import garbage
 from one2one.sandbox.cloud.server import Request
 from one2one.sandbox.cloud.wire import http_answer
 from one2one.sandbox.frontend.frontend import FrontEnd
+from tests.admin.certificates import certificate
+from tests.admin.clouds import DRIVER, GENERATIONS, HYBRID, Clouds
+from tests.admin.stock import FrontEnd as Files
+from tests.admin.stock import unpack
 
 Answers = dict[tuple[str, str], tuple[str, str]]
 """(subject, check) → (result, what was found)."""

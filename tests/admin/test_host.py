@@ -9,10 +9,10 @@ import termios
 from pathlib import Path
 
 import pytest
-from command import ONE2ONE
-from conftest import HYBRID, Clouds
 
 from one2one.sandbox.cloud.faults import garbage
+from tests.admin.clouds import HYBRID, Clouds
+from tests.admin.command import ONE2ONE
 
 
 def create(clouds: Clouds, tmp_path: Path, *options: str) -> str:

@@ -7,8 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command import ONE2ONE, one2one
-from stock import (
+
+from one2one.admin.install.entries import Mode
+from one2one.admin.install.files import apply
+from one2one.admin.install.layout import find_layout
+from one2one.admin.install.plan import make_plan
+from one2one.opennebula.template import Vector, parse_text
+from tests.admin.command import ONE2ONE, one2one
+from tests.admin.stock import (
     RUBY_IM_MAD,
     RUBY_VM_MAD,
     SERIES,
@@ -17,12 +23,6 @@ from stock import (
     self_contained,
     unpack,
 )
-
-from one2one.admin.install.entries import Mode
-from one2one.admin.install.files import apply
-from one2one.admin.install.layout import find_layout
-from one2one.admin.install.plan import make_plan
-from one2one.opennebula.template import Vector, parse_text
 
 MODES = ("--resident", "--scripts")
 

@@ -8,13 +8,13 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from stock import FrontEnd, packaged
 
 from one2one.admin.install.configuration import mads
 from one2one.admin.install.entries import Mode
 from one2one.admin.install.files import apply
 from one2one.admin.install.layout import find_layout
 from one2one.admin.install.plan import make_plan
+from tests.admin.stock import FrontEnd, packaged
 
 CUT_OFF = Path(__file__).with_name("cut_off.py")
 Tree = dict[str, tuple[int, bytes | str]]

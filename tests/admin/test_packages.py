@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from stock import packaged
+
+from tests.admin.stock import packaged
 
 PROJECT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg is Debian's")

@@ -4,11 +4,11 @@ import pty
 from typing import Any
 
 import pytest
-from conftest import Clouds, remote_id
 
 from one2one.opennebula.states import RUNNING, State, VmState
 from one2one.sandbox.cloud import faults
 from one2one.sandbox.frontend.handles import LocalHost, LocalVm
+from tests.admin.clouds import Clouds, remote_id
 
 DONE = State(VmState.DONE)
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from certificates import certificate
-from command import ONE2ONE, one2one
 
 from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import Template
 from one2one.sandbox.cloud import faults
 from one2one.sandbox.cloud.cloud import Cloud
 from one2one.sandbox.cloud.machine import IGNORES_ACPI
+from tests.admin.certificates import certificate
+from tests.admin.command import ONE2ONE, one2one
 
 DONE = State(VmState.DONE)
 Results = dict[str, tuple[str, str]]

@@ -4,10 +4,9 @@ import signal
 import subprocess
 from typing import Any
 
-from command import ONE2ONE
-from conftest import Clouds
-
 from one2one.opennebula.states import State, VmState
+from tests.admin.clouds import Clouds
+from tests.admin.command import ONE2ONE
 
 
 def listed(clouds: Clouds) -> list[dict[str, Any]]:

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from world import GENERATIONS, World, processes, world
 
 from one2one.driver.lifecycle import OPERATIONS
 from one2one.hybrid.naming import deploy_id, marked_id, remote_id
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import RUNNING
 from one2one.opennebula.xml import parse
+from tests.contract.world import GENERATIONS, World, processes, world
 
 DRIVER = str(Path(sys.executable).with_name("one_vmm_one2one"))
 

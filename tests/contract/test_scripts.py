@@ -3,10 +3,10 @@
 import subprocess
 
 import pytest
-from world import GENERATIONS, Call, World, script_calls, world
 
 from one2one.hybrid.naming import remote_id
 from one2one.opennebula.states import RUNNING
+from tests.contract.world import GENERATIONS, Call, World, script_calls, world
 
 ACTIONS = ("cancel", "deploy", "reboot", "reset", "restore", "save", "shutdown")
 """The scripts that do something; the others are for what no remote VM can do."""

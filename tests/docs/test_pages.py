@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 import pytest
-from pages import PAGES, ROOT, anchors, commands, links, name
 
 from one2one.admin.cli import commands as one2one
 from one2one.hybrid import attributes_page
+from tests.docs.pages import PAGES, ROOT, anchors, commands, links, name
 
 _SHELL = ("|", ">", "<", ";", "&&", "#")
 

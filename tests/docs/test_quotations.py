@@ -5,7 +5,8 @@ import re
 from functools import cache
 
 import pytest
-from pages import PAGES, ROOT, blocks, name
+
+from tests.docs.pages import PAGES, ROOT, blocks, name
 
 _MESSAGES = [page for page in PAGES if any(blocks(page, "text"))]
 _SHORTEST = 4

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 
-from burst import DRIVER, TEMPLATE, of_the_host
-
 from one2one.driver.local import LocalCloud
 from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes
@@ -25,6 +23,7 @@ from one2one.sandbox.cloud.server import Request, Server, deliver
 from one2one.sandbox.frontend.frontend import FrontEnd
 from one2one.sandbox.frontend.handles import LocalHost, LocalVm
 from one2one.sandbox.frontend.mad import Mad
+from tests.end_to_end.burst import DRIVER, TEMPLATE, of_the_host
 
 STEADY = ("PENDING", "RUNNING", "POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED", "DONE")
 LANES = 4

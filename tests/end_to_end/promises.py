@@ -11,8 +11,6 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from typing import ClassVar
 
-from burst import DRIVER, IM_DRIVER, monitored, of_the_host
-
 from one2one.driver.local import LocalCloud
 from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes
@@ -25,6 +23,7 @@ from one2one.sandbox.cloud.objects import Vm as RemoteVm
 from one2one.sandbox.cloud.refusal import Refusal
 from one2one.sandbox.frontend.frontend import FrontEnd
 from one2one.sandbox.frontend.handles import LocalVm
+from tests.end_to_end.burst import DRIVER, IM_DRIVER, monitored, of_the_host
 
 AT_REST = (
     "PENDING",

@@ -6,10 +6,8 @@ The drivers are real processes. What must hold after each run is in ``promises``
 import contextlib
 from collections.abc import Mapping
 
-from burst import TEMPLATE
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-from promises import Sides, at_rest
 
 from one2one.sandbox.cloud import faults
 from one2one.sandbox.cloud.refusal import Refusal
@@ -17,6 +15,8 @@ from one2one.sandbox.cloud.server import Delivery
 from one2one.sandbox.frontend.handles import LocalVm
 from one2one.sandbox.frontend.mad import Mad
 from one2one.sandbox.frontend.operations import OPERATIONS
+from tests.end_to_end.burst import TEMPLATE
+from tests.end_to_end.promises import Sides, at_rest
 
 EFFECTS: Mapping[str, Delivery] = {
     "drop before": faults.drop_before,

@@ -3,12 +3,12 @@
 from base64 import b64encode
 
 import pytest
-from burst import TEMPLATE, WAYS, Burst, burst, of_the_host
 
 from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import Template, Value
 from one2one.sandbox.cloud import faults
 from one2one.sandbox.cloud.server import Delivery
+from tests.end_to_end.burst import TEMPLATE, WAYS, Burst, burst, of_the_host
 
 HOST_CASES: list[tuple[dict[str, Value], str, str]] = [
     ({"ONE_USER": ""}, "host burst1 has no ONE_USER", "onehost update burst1"),

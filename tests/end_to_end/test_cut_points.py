@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from burst import TEMPLATE
-from lanes import STEADY, Call, Lane, Lanes, Operation, lanes
 
 from one2one.sandbox.cloud import faults
 from one2one.sandbox.cloud.server import Delivery, Drop, Request
+from tests.end_to_end.burst import TEMPLATE
+from tests.end_to_end.lanes import STEADY, Call, Lane, Lanes, Operation, lanes
 
 
 def deploy(lane: Lane) -> None:

@@ -5,11 +5,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from burst import burst
-
 from one2one.opennebula.breaker import FAILURES
 from one2one.sandbox.cloud import faults
 from one2one.sandbox.frontend.monitoring import Settings
+from tests.end_to_end.burst import burst
 
 QUEUED = 60
 

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from itertools import permutations
 
 import pytest
-from burst import GENERATIONS, WAYS, Burst, burst, of_the_host
 
 from one2one.opennebula.template import to_xml
 from one2one.sandbox.frontend.handles import LocalVm
+from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, of_the_host
 
 LIFE = [
     ("suspend", "SUSPENDED", "SUSPENDED"),

@@ -5,10 +5,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from burst import burst
-
 from one2one.opennebula.template import Template
 from one2one.sandbox.cloud.server import Request, deliver
+from tests.end_to_end.burst import burst
 
 MANY = 40
 

@@ -14,11 +14,11 @@ from urllib.request import urlopen
 import promql_parser
 import pytest
 import yaml
-from burst import DRIVER, TEMPLATE, Burst, burst
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from one2one.sandbox.frontend.monitoring import Settings
+from tests.end_to_end.burst import DRIVER, TEMPLATE, Burst, burst
 
 CONTRIB = Path(__file__).parents[2] / "contrib"
 QUICK = Settings(interval=1, timer=1, beacon_host=1, state_vm=1, monitor_host=1, monitor_vm=1)

@@ -1,11 +1,11 @@
 """The local cloud shows what the remote cloud says: by a real driver, on every generation."""
 
 import pytest
-from burst import GENERATIONS, WAYS, Burst, burst, monitored
 
 from one2one.hybrid.mirror import BY_LCM_STATE, BY_STATE, Report
 from one2one.opennebula.states import LcmState, State, VmState
 from one2one.sandbox.frontend.handles import LocalVm
+from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitored
 
 GUARD_S = 31
 """Seconds for which oned distrusts a report about a VM that it has just moved."""

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from burst import Burst, burst
-from ear import Ear
 
 from one2one.mad.im_messages import Configuration, Periods
 from one2one.mad.monitord import Monitord
 from one2one.mad.scripts.layout import write
+from tests.end_to_end.burst import Burst, burst
+from tests.end_to_end.ear import Ear
 
 
 class Client:

@@ -3,12 +3,12 @@
 from base64 import b64decode
 
 import pytest
-from burst import GENERATIONS, WAYS, Burst, burst, monitored, of_the_host
 
 from one2one.opennebula.template import parse_text
 from one2one.sandbox.cloud import faults
 from one2one.sandbox.cloud.wire import write_answer
 from one2one.sandbox.frontend.handles import LocalVm
+from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitored, of_the_host
 
 COMBINATIONS = [("5.10", "resident"), ("6.10", "scripts"), ("7.2", "resident"), ("5.10", "scripts")]
 FOREIGN = 'Import me "1", [a=b]\nand 漢'

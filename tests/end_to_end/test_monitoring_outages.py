@@ -5,10 +5,10 @@ import signal
 from pathlib import Path
 
 import pytest
-from burst import GENERATIONS, WAYS, Burst, burst, monitored
 
 from one2one.sandbox.cloud import faults
 from one2one.sandbox.frontend.mad import Mad
+from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitored
 
 UP = ("MONITORED", "MONITORING_MONITORED")
 QUICK = "1"

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from burst import IM_DRIVER, Burst, burst
 from cryptography.hazmat.primitives.asymmetric import rsa
-from ear import Ear
 
 from one2one.sandbox.cloud import faults
 from one2one.sandbox.frontend import monitor_line
 from one2one.sandbox.frontend.monitor_line import MonitorLine
+from tests.end_to_end.burst import IM_DRIVER, Burst, burst
+from tests.end_to_end.ear import Ear
 
 
 class Driver:

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from burst import GENERATIONS, Burst, burst
 
 from one2one.driver.local import LocalCloud
 from one2one.driver.monitor import HostMonitor
@@ -17,6 +16,7 @@ from one2one.opennebula.states import LcmState, State, VmState
 from one2one.sandbox.cloud import faults
 from one2one.sandbox.cloud.server import Server
 from one2one.sandbox.frontend.handles import LocalVm
+from tests.end_to_end.burst import GENERATIONS, Burst, burst
 
 
 @dataclass

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from burst import DRIVER
 
 from one2one.sandbox.frontend.home import Home
+from tests.end_to_end.burst import DRIVER
 
 Process = subprocess.Popen[bytes]
 MESSAGE = (

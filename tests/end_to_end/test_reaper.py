@@ -5,7 +5,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
-from burst import GENERATIONS, STATES, TEMPLATE, WAYS, Burst, burst, monitored, of_the_host
 
 from one2one.driver.local import LocalCloud
 from one2one.driver.reaper import Reaper
@@ -16,6 +15,16 @@ from one2one.opennebula.states import LcmState, State, VmState
 from one2one.opennebula.template import Template
 from one2one.sandbox.cloud import faults
 from one2one.sandbox.frontend.handles import LocalVm
+from tests.end_to_end.burst import (
+    GENERATIONS,
+    STATES,
+    TEMPLATE,
+    WAYS,
+    Burst,
+    burst,
+    monitored,
+    of_the_host,
+)
 
 OFF = {
     "poweroff-hard": "POWEROFF",

@@ -1,10 +1,11 @@
 """A short storm on each generation; ``python -m bench.soak`` lets one rage for as long as asked."""
 
 import pytest
-from burst import GENERATIONS
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from storm import Storm
+
+from tests.end_to_end.burst import GENERATIONS
+from tests.end_to_end.storm import Storm
 
 SETTINGS = settings(
     max_examples=2,

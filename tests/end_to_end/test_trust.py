@@ -5,12 +5,12 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import pytest
-from burst import Burst, burst, monitored
 
 from one2one.sandbox.cloud import faults
 from one2one.sandbox.cloud.cloud import Cloud
 from one2one.sandbox.cloud.wire import write_answer
-from seen import Seen
+from tests.end_to_end.burst import Burst, burst, monitored
+from tests.seen import Seen
 
 BOMB = (
     '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa">'

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from frontends import TEMPLATE
-
 from one2one.opennebula.states import LcmState
 from one2one.opennebula.xml import Element, integer
 from one2one.sandbox.frontend.frontend import FrontEnd
 from one2one.sandbox.frontend.handles import LocalHost, LocalVm
+from tests.sandbox.frontends import TEMPLATE
 
 DATA = Path(__file__).parent.parent / "data"
 BY_STATE = {

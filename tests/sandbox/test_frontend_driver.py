@@ -6,10 +6,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from frontends import GENERATIONS, TEMPLATE, Directed, running
 
 from one2one.sandbox.frontend.frontend import FrontEnd
 from one2one.sandbox.frontend.mad import Mad, OnedDoesNotStart
+from tests.sandbox.frontends import GENERATIONS, TEMPLATE, Directed, running
 
 REPORT = """
 import hashlib, json, os, sys

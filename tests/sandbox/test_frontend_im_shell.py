@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from frontends import Directed
 
 from one2one.opennebula.xml import parse
 from one2one.sandbox.frontend.frontend import FrontEnd
+from tests.sandbox.frontends import Directed
 
 SYSTEM = "HYPERVISOR=opennebula\nTOTALCPU=5000\nTOTALMEMORY=67108864\n"
 MESSAGES = f"""<MONITOR_MESSAGES><SYSTEM_HOST>{b64encode(SYSTEM.encode()).decode()}</SYSTEM_HOST>

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from frontend_recordings import DATA, Operator, recorded
-from frontends import GENERATIONS
 
 from one2one.opennebula.xml import Element, parse
 from one2one.sandbox.frontend.frontend import FrontEnd
+from tests.sandbox.frontend_recordings import DATA, Operator, recorded
+from tests.sandbox.frontends import GENERATIONS
 
 TIMES = ("STIME", "ETIME", "PSTIME", "PETIME", "RSTIME", "RETIME", "ESTIME", "EETIME", "LAST_POLL")
 BY_CHANCE = ("UUID", "TIME", "REQUEST_ID")

@@ -16,8 +16,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from frontend_recordings import DATA
-from frontends import TEMPLATE, Directed
 
 from one2one.opennebula.template import Value
 from one2one.opennebula.xml import Element, parse
@@ -26,6 +24,8 @@ from one2one.sandbox.frontend.frontend import FrontEnd
 from one2one.sandbox.frontend.handles import LocalHost, LocalVm
 from one2one.sandbox.frontend.monitord import Monitord
 from one2one.sandbox.frontend.monitoring import Settings
+from tests.sandbox.frontend_recordings import DATA
+from tests.sandbox.frontends import TEMPLATE, Directed
 
 GENERATIONS = ("6.10", "7.2")
 SYSTEM = (

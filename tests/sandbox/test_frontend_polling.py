@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from frontends import TEMPLATE, Directed
 
 from one2one.sandbox.cloud.clock import Clock
 from one2one.sandbox.frontend.frontend import FrontEnd
 from one2one.sandbox.frontend.handles import LocalHost, LocalVm
 from one2one.sandbox.frontend.monitoring import Settings
+from tests.sandbox.frontends import TEMPLATE, Directed
 
 HOST = """HYPERVISOR=opennebula
 PUBLIC_CLOUD=YES

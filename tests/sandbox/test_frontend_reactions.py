@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from frontends import GENERATIONS, TEMPLATE, Directed, running
 
 from one2one.sandbox.cloud.refusal import Refusal
 from one2one.sandbox.frontend.frontend import FrontEnd
 from one2one.sandbox.frontend.handles import LocalVm
+from tests.sandbox.frontends import GENERATIONS, TEMPLATE, Directed, running
 
 ATTACHING: list[Callable[[LocalVm], object]] = [
     lambda vm: vm.attach_disk(TYPE="fs", FORMAT="raw", SIZE="10"),

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from frontend_recordings import DATA
-from frontends import GENERATIONS, TEMPLATE, Directed
 
 from one2one.opennebula.xml import Element, parse
 from one2one.sandbox.cloud.refusal import Refusal
 from one2one.sandbox.cloud.wire import Fault
 from one2one.sandbox.frontend.frontend import FrontEnd
 from one2one.sandbox.frontend.handles import LocalHost, LocalVm
+from tests.sandbox.frontend_recordings import DATA
+from tests.sandbox.frontends import GENERATIONS, TEMPLATE, Directed
 
 VOLATILE = (
     *("STIME", "ETIME", "PSTIME", "PETIME", "RSTIME", "REGTIME", "TIMESTAMP", "LAST_MON_TIME"),

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from frontend_recordings import DATA, Operator, recorded
-from frontends import GENERATIONS, TEMPLATE
 
 from one2one.opennebula.xml import parse
 from one2one.sandbox.frontend.frontend import FrontEnd
 from one2one.sandbox.frontend.generation import GENERATIONS as BY_NAME
 from one2one.sandbox.frontend.handles import LocalVm
 from one2one.sandbox.frontend.script import judge
+from tests.sandbox.frontend_recordings import DATA, Operator, recorded
+from tests.sandbox.frontends import GENERATIONS, TEMPLATE
 
 SCRIPTS = (
     *("attach_disk", "attach_nic", "cancel", "deploy", "detach_disk", "detach_nic", "migrate"),
