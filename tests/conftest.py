@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.frontend.frontend import FrontEnd
-from one2one.sandbox.frontend.mad import Mad
-from one2one.sandbox.frontend.monitord import Monitord
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.im.monitord import Monitord
+from opennebula_sandbox.frontend.mad import Mad
 from tests.seen import Seen
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.

@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-from one2one.sandbox.frontend.frontend import FrontEnd
-from one2one.sandbox.frontend.mad import Mad
+from opennebula_sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.mad import Mad
 
 
 class Seen:

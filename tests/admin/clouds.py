@@ -8,9 +8,9 @@ from typing import Any
 
 from one2one.opennebula.states import RUNNING
 from one2one.opennebula.template import Value
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.frontend.frontend import FrontEnd
-from one2one.sandbox.frontend.handles import LocalHost, LocalVm
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
 from tests.admin.command import one2one
 
 GENERATIONS = ("5.10", "6.10", "7.2")

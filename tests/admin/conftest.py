@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.frontend.frontend import FrontEnd
 from tests.admin.clouds import DRIVER, GENERATIONS, Clouds
 
 

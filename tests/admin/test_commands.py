@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from one2one.admin.cli import commands
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.frontend.frontend import FrontEnd
 from tests.admin.clouds import DRIVER, Clouds
 from tests.admin.command import one2one
 from tests.admin.test_doctor import unpack_files

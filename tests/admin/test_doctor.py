@@ -11,11 +11,11 @@ import pytest
 
 from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import Template
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.cloud.faults import garbage
-from one2one.sandbox.cloud.server import Request
-from one2one.sandbox.cloud.wire import http_answer
-from one2one.sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.faults import garbage
+from opennebula_sandbox.cloud.wire.server import Request
+from opennebula_sandbox.cloud.wire.xmlrpc import http_answer
+from opennebula_sandbox.frontend.frontend import FrontEnd
 from tests.admin.certificates import certificate
 from tests.admin.clouds import DRIVER, GENERATIONS, HYBRID, Clouds
 from tests.admin.stock import FrontEnd as Files

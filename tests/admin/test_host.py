@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from one2one.sandbox.cloud.faults import garbage
+from opennebula_sandbox.cloud.faults import garbage
 from tests.admin.clouds import HYBRID, Clouds
 from tests.admin.command import ONE2ONE
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from one2one.opennebula.states import RUNNING, State, VmState
-from one2one.sandbox.cloud import faults
-from one2one.sandbox.frontend.handles import LocalHost, LocalVm
+from opennebula_sandbox.cloud import faults
+from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
 from tests.admin.clouds import Clouds, remote_id
 
 DONE = State(VmState.DONE)

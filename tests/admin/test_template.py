@@ -10,7 +10,7 @@ from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Server
 from one2one.opennebula.records import VmTemplate
 from one2one.opennebula.template import Template
-from one2one.sandbox.cloud.faults import garbage
+from opennebula_sandbox.cloud.faults import garbage
 from tests.admin.clouds import Clouds
 from tests.admin.command import ONE2ONE
 

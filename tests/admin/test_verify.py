@@ -11,9 +11,9 @@ import pytest
 
 from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import Template
-from one2one.sandbox.cloud import faults
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.cloud.machine import IGNORES_ACPI
+from opennebula_sandbox.cloud import faults
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.vm.machine import IGNORES_ACPI
 from tests.admin.certificates import certificate
 from tests.admin.command import ONE2ONE, one2one
 

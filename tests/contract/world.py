@@ -17,10 +17,10 @@ from one2one.opennebula.records import Vm
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
 from one2one.opennebula.template import Template, to_xml
 from one2one.opennebula.xml import Element, parse
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.cloud.objects import History
-from one2one.sandbox.cloud.objects import Vm as LocalVm
-from one2one.sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.objects import History
+from opennebula_sandbox.cloud.objects import Vm as LocalVm
+from opennebula_sandbox.frontend.frontend import FrontEnd
 
 DATA = Path(__file__).parent.parent / "data"
 GENERATIONS = ("5.10", "6.10", "7.2")

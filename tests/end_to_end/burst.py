@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 from one2one.mad.scripts.layout import write
 from one2one.opennebula.states import RUNNING, State, VmState
 from one2one.opennebula.template import Value
-from one2one.sandbox.cloud import faults
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.frontend.frontend import ARGUMENTS, IM_ARGUMENTS, FrontEnd
-from one2one.sandbox.frontend.handles import LocalHost, LocalVm
-from one2one.sandbox.frontend.monitoring import Settings
+from opennebula_sandbox.cloud import faults
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.frontend.frontend import ARGUMENTS, IM_ARGUMENTS, FrontEnd
+from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
+from opennebula_sandbox.frontend.im.monitoring import Settings
 
 GENERATIONS = ("5.10", "6.10", "7.2")
 WAYS = ("resident", "scripts")

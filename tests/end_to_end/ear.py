@@ -7,12 +7,12 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from one2one.sandbox.cloud.objects import Host
-from one2one.sandbox.frontend import monitor_config, monitor_line
-from one2one.sandbox.frontend.generation import GENERATIONS
-from one2one.sandbox.frontend.listener import Listener
-from one2one.sandbox.frontend.monitor_line import MonitorLine
-from one2one.sandbox.frontend.monitoring import Settings
+from opennebula_sandbox.cloud.objects import Host
+from opennebula_sandbox.frontend.generation import GENERATIONS
+from opennebula_sandbox.frontend.im import monitor_config, monitor_line
+from opennebula_sandbox.frontend.im.listener import Listener
+from opennebula_sandbox.frontend.im.monitor_line import MonitorLine
+from opennebula_sandbox.frontend.im.monitoring import Settings
 
 OFTEN = Settings(beacon_host=0.3, system_host=0.3, monitor_host=0.3, state_vm=0.3, monitor_vm=0.3)
 

@@ -17,12 +17,12 @@ from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes
 from one2one.hybrid.ownership import NO_GRACE
 from one2one.opennebula.states import VmState
-from one2one.sandbox.cloud.clock import Clock
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.cloud.server import Request, Server, deliver
-from one2one.sandbox.frontend.frontend import FrontEnd
-from one2one.sandbox.frontend.handles import LocalHost, LocalVm
-from one2one.sandbox.frontend.mad import Mad
+from opennebula_sandbox.cloud.clock import Clock
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.wire.server import Request, Server, deliver
+from opennebula_sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
+from opennebula_sandbox.frontend.mad import Mad
 from tests.end_to_end.burst import DRIVER, TEMPLATE, of_the_host
 
 STEADY = ("PENDING", "RUNNING", "POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED", "DONE")

@@ -18,11 +18,11 @@ from one2one.hybrid.mirror import Report, reported
 from one2one.hybrid.naming import remote_id
 from one2one.hybrid.ownership import NO_GRACE
 from one2one.opennebula.states import VmState
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.cloud.objects import Vm as RemoteVm
-from one2one.sandbox.cloud.refusal import Refusal
-from one2one.sandbox.frontend.frontend import FrontEnd
-from one2one.sandbox.frontend.handles import LocalVm
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.objects import Vm as RemoteVm
+from opennebula_sandbox.cloud.refusal import Refusal
+from opennebula_sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.handles import LocalVm
 from tests.end_to_end.burst import DRIVER, IM_DRIVER, monitored, of_the_host
 
 AT_REST = (

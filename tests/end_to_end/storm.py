@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from one2one.sandbox.cloud import faults
-from one2one.sandbox.cloud.refusal import Refusal
-from one2one.sandbox.cloud.server import Delivery
-from one2one.sandbox.frontend.handles import LocalVm
-from one2one.sandbox.frontend.mad import Mad
-from one2one.sandbox.frontend.operations import OPERATIONS
+from opennebula_sandbox.cloud import faults
+from opennebula_sandbox.cloud.refusal import Refusal
+from opennebula_sandbox.cloud.wire.server import Delivery
+from opennebula_sandbox.frontend.handles import LocalVm
+from opennebula_sandbox.frontend.mad import Mad
+from opennebula_sandbox.frontend.oned.operations import OPERATIONS
 from tests.end_to_end.burst import TEMPLATE
 from tests.end_to_end.promises import Sides, at_rest
 

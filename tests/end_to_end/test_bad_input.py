@@ -6,8 +6,8 @@ import pytest
 
 from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import Template, Value
-from one2one.sandbox.cloud import faults
-from one2one.sandbox.cloud.server import Delivery
+from opennebula_sandbox.cloud import faults
+from opennebula_sandbox.cloud.wire.server import Delivery
 from tests.end_to_end.burst import TEMPLATE, WAYS, Burst, burst, of_the_host
 
 HOST_CASES: list[tuple[dict[str, Value], str, str]] = [

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import pytest
 
-from one2one.sandbox.cloud import faults
-from one2one.sandbox.cloud.server import Delivery, Drop, Request
+from opennebula_sandbox.cloud import faults
+from opennebula_sandbox.cloud.wire.server import Delivery, Drop, Request
 from tests.end_to_end.burst import TEMPLATE
 from tests.end_to_end.lanes import STEADY, Call, Lane, Lanes, Operation, lanes
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from one2one.opennebula.breaker import FAILURES
-from one2one.sandbox.cloud import faults
-from one2one.sandbox.frontend.monitoring import Settings
+from opennebula_sandbox.cloud import faults
+from opennebula_sandbox.frontend.im.monitoring import Settings
 from tests.end_to_end.burst import burst
 
 QUEUED = 60

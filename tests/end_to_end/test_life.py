@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 
 from one2one.opennebula.template import to_xml
-from one2one.sandbox.frontend.handles import LocalVm
+from opennebula_sandbox.frontend.handles import LocalVm
 from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, of_the_host
 
 LIFE = [

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from one2one.opennebula.template import Template
-from one2one.sandbox.cloud.server import Request, deliver
+from opennebula_sandbox.cloud.wire.server import Request, deliver
 from tests.end_to_end.burst import burst
 
 MANY = 40

@@ -17,7 +17,7 @@ import yaml
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from one2one.sandbox.frontend.monitoring import Settings
+from opennebula_sandbox.frontend.im.monitoring import Settings
 from tests.end_to_end.burst import DRIVER, TEMPLATE, Burst, burst
 
 CONTRIB = Path(__file__).parents[2] / "contrib"

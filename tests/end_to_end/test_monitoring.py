@@ -4,7 +4,7 @@ import pytest
 
 from one2one.hybrid.mirror import BY_LCM_STATE, BY_STATE, Report
 from one2one.opennebula.states import LcmState, State, VmState
-from one2one.sandbox.frontend.handles import LocalVm
+from opennebula_sandbox.frontend.handles import LocalVm
 from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitored
 
 GUARD_S = 31

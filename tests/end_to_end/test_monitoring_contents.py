@@ -5,9 +5,9 @@ from base64 import b64decode
 import pytest
 
 from one2one.opennebula.template import parse_text
-from one2one.sandbox.cloud import faults
-from one2one.sandbox.cloud.wire import write_answer
-from one2one.sandbox.frontend.handles import LocalVm
+from opennebula_sandbox.cloud import faults
+from opennebula_sandbox.cloud.wire.xmlrpc import write_answer
+from opennebula_sandbox.frontend.handles import LocalVm
 from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitored, of_the_host
 
 COMBINATIONS = [("5.10", "resident"), ("6.10", "scripts"), ("7.2", "resident"), ("5.10", "scripts")]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from one2one.sandbox.cloud import faults
-from one2one.sandbox.frontend.mad import Mad
+from opennebula_sandbox.cloud import faults
+from opennebula_sandbox.frontend.mad import Mad
 from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitored
 
 UP = ("MONITORED", "MONITORING_MONITORED")

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from one2one.sandbox.cloud import faults
-from one2one.sandbox.frontend import monitor_line
-from one2one.sandbox.frontend.monitor_line import MonitorLine
+from opennebula_sandbox.cloud import faults
+from opennebula_sandbox.frontend.im import monitor_line
+from opennebula_sandbox.frontend.im.monitor_line import MonitorLine
 from tests.end_to_end.burst import IM_DRIVER, Burst, burst
 from tests.end_to_end.ear import Ear
 

@@ -13,9 +13,9 @@ from one2one.driver.remotes import Remotes
 from one2one.hybrid.mirror import Report
 from one2one.opennebula.errors import ConfigurationError, NotFound, ProtocolError, Unreachable
 from one2one.opennebula.states import LcmState, State, VmState
-from one2one.sandbox.cloud import faults
-from one2one.sandbox.cloud.server import Server
-from one2one.sandbox.frontend.handles import LocalVm
+from opennebula_sandbox.cloud import faults
+from opennebula_sandbox.cloud.wire.server import Server
+from opennebula_sandbox.frontend.handles import LocalVm
 from tests.end_to_end.burst import GENERATIONS, Burst, burst
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from one2one.sandbox.frontend.home import Home
+from opennebula_sandbox.frontend.home import Home
 from tests.end_to_end.burst import DRIVER
 
 Process = subprocess.Popen[bytes]

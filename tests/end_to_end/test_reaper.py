@@ -13,8 +13,8 @@ from one2one.hybrid.ownership import NO_GRACE
 from one2one.opennebula.errors import Unreachable
 from one2one.opennebula.states import LcmState, State, VmState
 from one2one.opennebula.template import Template
-from one2one.sandbox.cloud import faults
-from one2one.sandbox.frontend.handles import LocalVm
+from opennebula_sandbox.cloud import faults
+from opennebula_sandbox.frontend.handles import LocalVm
 from tests.end_to_end.burst import (
     GENERATIONS,
     STATES,

@@ -6,9 +6,9 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from one2one.sandbox.cloud import faults
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.cloud.wire import write_answer
+from opennebula_sandbox.cloud import faults
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.wire.xmlrpc import write_answer
 from tests.end_to_end.burst import Burst, burst, monitored
 from tests.seen import Seen
 

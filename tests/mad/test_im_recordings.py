@@ -20,9 +20,9 @@ from one2one.mad.pull import pull
 from one2one.opennebula.records import VmRow
 from one2one.opennebula.template import Template, parse_text
 from one2one.opennebula.xml import parse
-from one2one.sandbox.cloud.server import Server
-from one2one.sandbox.cloud.wire import Fault
-from one2one.sandbox.frontend import monitor_line
+from opennebula_sandbox.cloud.wire.server import Server
+from opennebula_sandbox.cloud.wire.xmlrpc import Fault
+from opennebula_sandbox.frontend.im import monitor_line
 
 DATA = Path(__file__).parent.parent / "data"
 VERSIONS = ("5.10", "6.10", "7.2")

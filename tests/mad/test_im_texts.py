@@ -11,7 +11,7 @@ from one2one.hybrid.capacity import HostCapacity
 from one2one.hybrid.foreign import Wild
 from one2one.hybrid.mirror import Report
 from one2one.mad import im_messages, im_texts
-from one2one.sandbox.cloud.grammar import parse
+from opennebula_sandbox.cloud.wire.grammar import parse
 
 CAPACITY = HostCapacity(5000, 64 << 20, 12_000, 1 << 40)
 storable = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"])).map(

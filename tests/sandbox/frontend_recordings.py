@@ -8,8 +8,8 @@ from typing import Any
 
 from one2one.opennebula.states import LcmState
 from one2one.opennebula.xml import Element, integer
-from one2one.sandbox.frontend.frontend import FrontEnd
-from one2one.sandbox.frontend.handles import LocalHost, LocalVm
+from opennebula_sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
 from tests.sandbox.frontends import TEMPLATE
 
 DATA = Path(__file__).parent.parent / "data"

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from one2one.opennebula.template import Value
-from one2one.sandbox.frontend.frontend import FrontEnd
-from one2one.sandbox.frontend.handles import LocalVm
+from opennebula_sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.handles import LocalVm
 
 GENERATIONS = ("5.10", "6.10", "7.2")
 TEMPLATE: dict[str, Value] = {

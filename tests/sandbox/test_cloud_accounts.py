@@ -3,10 +3,10 @@
 import pytest
 from lxml import etree
 
-from one2one.sandbox.cloud import api
-from one2one.sandbox.cloud.clock import Clock
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.cloud.wire import Fault, Value
+from opennebula_sandbox.cloud.api.calls import call
+from opennebula_sandbox.cloud.clock import Clock
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.wire.xmlrpc import Fault, Value
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def cloud() -> Cloud:
 
 
 def answer(cloud: Cloud, session: str, method: str, *arguments: Value) -> list[Value]:
-    return list(api.call(cloud.oned, method, (session, *arguments)))
+    return list(call(cloud.oned, method, (session, *arguments)))
 
 
 def admin(cloud: Cloud, method: str, *arguments: Value) -> list[Value]:
@@ -116,4 +116,4 @@ def test_wrong_types_are_faults(
     with pytest.raises(Fault, match=words):
         answer(cloud, cloud.session, method, *arguments)
     with pytest.raises(Fault, match="Not enough parameters"):
-        api.call(cloud.oned, method, ())
+        call(cloud.oned, method, ())

@@ -4,10 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from one2one.sandbox.cloud import api
-from one2one.sandbox.cloud.clock import Clock
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.cloud.profile import PROFILES
+from opennebula_sandbox.cloud.api.calls import METHODS, call
+from opennebula_sandbox.cloud.clock import Clock
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.profile import PROFILES
 
 TEXTS = (
     *("", "x", "0,1", "terminate", "poweroff-hard", "resume", "burst", "SANDBOX_FAILS=BOOT"),
@@ -35,8 +35,8 @@ ARGUMENT = {
 
 @st.composite
 def calls(draw: st.DrawFn) -> tuple[str, str, tuple[object, ...]]:
-    name = draw(st.sampled_from(sorted(api.METHODS)))
-    method = api.METHODS[name]
+    name = draw(st.sampled_from(sorted(METHODS)))
+    method = METHODS[name]
     optional = method.optional[: draw(st.integers(0, len(method.optional)))]
     arguments = tuple(draw(ARGUMENT[kind]) for kind in (*method.required, *optional))
     return draw(st.sampled_from(["burst:burstpass", "oneadmin:admin"])), name, arguments
@@ -55,7 +55,7 @@ def test_every_call_is_answered(
     for session, method, arguments in sequence:
         if method == "one.vmpool.infoset" and release == "5.10":
             continue
-        ok, result, code, *_ = api.call(cloud.oned, method, (session, *arguments))
+        ok, result, code, *_ = call(cloud.oned, method, (session, *arguments))
         assert isinstance(ok, bool)
         assert (code == 0) == ok
         text = result.decode() if isinstance(result, bytes) else str(result)

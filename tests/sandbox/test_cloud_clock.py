@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from one2one.sandbox.cloud.clock import Clock
+from opennebula_sandbox.cloud.clock import Clock
 
 
 def test_virtual_time_passes_only_when_told() -> None:

@@ -10,14 +10,14 @@ import xmlrpc.client
 import pytest
 from click.testing import CliRunner
 
-from one2one.sandbox.command import sandbox
+from opennebula_sandbox.command import sandbox
 
 
 @pytest.mark.parametrize(("number", "release"), [(signal.SIGINT, "5.10"), (signal.SIGTERM, "7.2")])
 def test_serves_what_it_prints_until_it_is_interrupted(
     number: signal.Signals, release: str
 ) -> None:
-    code = "from one2one.sandbox.command import sandbox; sandbox()"
+    code = "from opennebula_sandbox.command import sandbox; sandbox()"
     options = ["--listen", "127.0.0.1:0", "--version", release, "--templates", "4"]
     process = subprocess.Popen(
         [sys.executable, "-c", code, *options],

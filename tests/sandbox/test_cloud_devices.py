@@ -3,11 +3,11 @@
 import pytest
 
 from one2one.opennebula.template import Vector
-from one2one.sandbox.cloud.clock import Clock
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.cloud.objects import Vm
-from one2one.sandbox.cloud.profile import PROFILES
-from one2one.sandbox.cloud.refusal import Code, Refusal
+from opennebula_sandbox.cloud.clock import Clock
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.objects import Vm
+from opennebula_sandbox.cloud.profile import PROFILES
+from opennebula_sandbox.cloud.refusal import Code, Refusal
 
 
 @pytest.fixture(params=list(PROFILES))

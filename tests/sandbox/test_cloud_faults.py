@@ -11,9 +11,9 @@ import pytest
 from one2one.opennebula.client import Client
 from one2one.opennebula.connection import Server
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Unreachable
-from one2one.sandbox.cloud import faults
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.cloud.server import Delivery
+from opennebula_sandbox.cloud import faults
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.wire.server import Delivery
 
 INSTANTIATE = "one.template.instantiate"
 

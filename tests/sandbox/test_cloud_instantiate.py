@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from one2one.opennebula.states import RUNNING
 from one2one.opennebula.template import Template, Vector, to_xml
-from one2one.sandbox.cloud.clock import Clock
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.cloud.objects import OWN, Vm
-from one2one.sandbox.cloud.profile import PROFILES
-from one2one.sandbox.cloud.refusal import Code, Refusal
+from opennebula_sandbox.cloud.clock import Clock
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.objects import OWN, Vm
+from opennebula_sandbox.cloud.profile import PROFILES
+from opennebula_sandbox.cloud.refusal import Code, Refusal
 
 
 def cloud(release: str = "6.10") -> Cloud:

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
-from one2one.sandbox.cloud.clock import Clock
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.cloud.profile import PROFILES
-from one2one.sandbox.cloud.refusal import Code, Refusal
+from opennebula_sandbox.cloud.clock import Clock
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.profile import PROFILES
+from opennebula_sandbox.cloud.refusal import Code, Refusal
 
 DAY = 86_400
 

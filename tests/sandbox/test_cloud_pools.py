@@ -4,12 +4,12 @@ import pytest
 from lxml import etree
 
 from one2one.opennebula.states import RUNNING
-from one2one.sandbox.cloud import api
-from one2one.sandbox.cloud.clock import Clock
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.cloud.profile import PROFILES
-from one2one.sandbox.cloud.refusal import Refusal
-from one2one.sandbox.cloud.wire import Fault, Value
+from opennebula_sandbox.cloud.api.calls import call
+from opennebula_sandbox.cloud.clock import Clock
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.profile import PROFILES
+from opennebula_sandbox.cloud.refusal import Refusal
+from opennebula_sandbox.cloud.wire.xmlrpc import Fault, Value
 
 
 def cloud(release: str = "6.10", vms: int = 0) -> Cloud:
@@ -59,7 +59,7 @@ def test_filters_show_what_may_be_used() -> None:
     simulated.accounts.add("other", "secret")
     simulated.accounts.add("stranger", "secret", "elsewhere")
     for name in ("other", "stranger"):
-        created = api.call(
+        created = call(
             simulated.oned, "one.template.instantiate", (f"{name}:secret", 0, "x", False, "")
         )
         assert created[0]
@@ -67,7 +67,7 @@ def test_filters_show_what_may_be_used() -> None:
 
     def seen(whose: int, session: str = simulated.session) -> list[int]:
         arguments = (session, whose, -1, -1, -1)
-        return ids(api.call(simulated.oned, "one.vmpool.info", arguments)[1])
+        return ids(call(simulated.oned, "one.vmpool.info", arguments)[1])
 
     assert seen(-3) == [0]
     assert seen(-1) == seen(-2) == [1, 0]
@@ -87,7 +87,7 @@ def test_sets_leave_out_what_nobody_has_or_may_use() -> None:
     simulated = cloud(vms=2)
     simulated.accounts.add("other", "secret")
     arguments = ("other:secret", 0, "x", False, "")
-    assert api.call(simulated.oned, "one.template.instantiate", arguments)[0]
+    assert call(simulated.oned, "one.template.instantiate", arguments)[0]
     assert ids(simulated.call("one.vmpool.infoset", "0,1,2,99,x,", False)) == [1, 0]
     with pytest.raises(Fault, match="infoset' not defined"):
         cloud("5.10").call("one.vmpool.infoset", "0", False)
@@ -170,8 +170,8 @@ def test_only_administrators_see_hosts() -> None:
     simulated = cloud(vms=1)
     assert simulated.call("one.hostpool.info") == "<HOST_POOL></HOST_POOL>"
     session = f"oneadmin:{simulated.oneadmin.password}"
-    hosts = document(api.call(simulated.oned, "one.hostpool.info", (session,))[1])
+    hosts = document(call(simulated.oned, "one.hostpool.info", (session,))[1])
     assert [host.findtext("NAME") for host in hosts] == ["hv1", "hv2", "hv3"]
-    answer = api.call(simulated.oned, "one.host.info", (session, 7))
+    answer = call(simulated.oned, "one.host.info", (session, 7))
     assert answer[1:4] == ["[one.host.info] Error getting host [7].", 1024, 7]
-    assert api.call(simulated.oned, "one.host.info", (session, 0))[0]
+    assert call(simulated.oned, "one.host.info", (session, 0))[0]

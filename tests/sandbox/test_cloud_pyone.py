@@ -6,8 +6,8 @@ import pyone
 import pytest
 
 from one2one.opennebula.states import RUNNING, State, VmState
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.cloud.profile import PROFILES
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.profile import PROFILES
 
 
 @pytest.fixture(params=list(PROFILES))

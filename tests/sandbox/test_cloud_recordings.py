@@ -17,9 +17,9 @@ import pytest
 from lxml import etree
 
 from one2one.opennebula.template import Template, from_xml, to_xml
-from one2one.sandbox.cloud.clock import Clock
-from one2one.sandbox.cloud.cloud import Cloud
-from one2one.sandbox.cloud.merging import without
+from opennebula_sandbox.cloud.clock import Clock
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.merging import without
 
 DATA = Path(__file__).parent.parent / "data"
 VOLATILE = frozenset(

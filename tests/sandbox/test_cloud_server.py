@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from one2one.sandbox.cloud.server import Drop, Request, Server, deliver
-from one2one.sandbox.cloud.wire import Fault, Value, http_answer
+from opennebula_sandbox.cloud.wire.server import Drop, Request, Server, deliver
+from opennebula_sandbox.cloud.wire.xmlrpc import Fault, Value, http_answer
 
 
 def echo(method: str, arguments: tuple[object, ...]) -> Sequence[Value]:

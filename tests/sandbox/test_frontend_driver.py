@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from one2one.sandbox.frontend.frontend import FrontEnd
-from one2one.sandbox.frontend.mad import Mad, OnedDoesNotStart
+from opennebula_sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.mad import Mad, OnedDoesNotStart
 from tests.sandbox.frontends import GENERATIONS, TEMPLATE, Directed, running
 
 REPORT = """

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from one2one.opennebula.xml import parse
-from one2one.sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.frontend import FrontEnd
 from tests.sandbox.frontends import Directed
 
 SYSTEM = "HYPERVISOR=opennebula\nTOTALCPU=5000\nTOTALMEMORY=67108864\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from one2one.opennebula.xml import Element, parse
-from one2one.sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.frontend import FrontEnd
 from tests.sandbox.frontend_recordings import DATA, Operator, recorded
 from tests.sandbox.frontends import GENERATIONS
 

@@ -19,11 +19,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from one2one.opennebula.template import Value
 from one2one.opennebula.xml import Element, parse
-from one2one.sandbox.cloud.clock import Clock
-from one2one.sandbox.frontend.frontend import FrontEnd
-from one2one.sandbox.frontend.handles import LocalHost, LocalVm
-from one2one.sandbox.frontend.monitord import Monitord
-from one2one.sandbox.frontend.monitoring import Settings
+from opennebula_sandbox.cloud.clock import Clock
+from opennebula_sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
+from opennebula_sandbox.frontend.im.monitord import Monitord
+from opennebula_sandbox.frontend.im.monitoring import Settings
 from tests.sandbox.frontend_recordings import DATA
 from tests.sandbox.frontends import TEMPLATE, Directed
 

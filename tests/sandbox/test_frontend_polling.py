@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from one2one.sandbox.cloud.clock import Clock
-from one2one.sandbox.frontend.frontend import FrontEnd
-from one2one.sandbox.frontend.handles import LocalHost, LocalVm
-from one2one.sandbox.frontend.monitoring import Settings
+from opennebula_sandbox.cloud.clock import Clock
+from opennebula_sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
+from opennebula_sandbox.frontend.im.monitoring import Settings
 from tests.sandbox.frontends import TEMPLATE, Directed
 
 HOST = """HYPERVISOR=opennebula

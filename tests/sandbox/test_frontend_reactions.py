@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from one2one.sandbox.cloud.refusal import Refusal
-from one2one.sandbox.frontend.frontend import FrontEnd
-from one2one.sandbox.frontend.handles import LocalVm
+from opennebula_sandbox.cloud.refusal import Refusal
+from opennebula_sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.handles import LocalVm
 from tests.sandbox.frontends import GENERATIONS, TEMPLATE, Directed, running
 
 ATTACHING: list[Callable[[LocalVm], object]] = [

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from one2one.opennebula.xml import Element, parse
-from one2one.sandbox.cloud.refusal import Refusal
-from one2one.sandbox.cloud.wire import Fault
-from one2one.sandbox.frontend.frontend import FrontEnd
-from one2one.sandbox.frontend.handles import LocalHost, LocalVm
+from opennebula_sandbox.cloud.refusal import Refusal
+from opennebula_sandbox.cloud.wire.xmlrpc import Fault
+from opennebula_sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
 from tests.sandbox.frontend_recordings import DATA
 from tests.sandbox.frontends import GENERATIONS, TEMPLATE, Directed
 

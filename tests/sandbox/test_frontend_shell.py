@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from one2one.opennebula.xml import parse
-from one2one.sandbox.frontend.frontend import FrontEnd
-from one2one.sandbox.frontend.generation import GENERATIONS as BY_NAME
-from one2one.sandbox.frontend.handles import LocalVm
-from one2one.sandbox.frontend.script import judge
+from opennebula_sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.generation import GENERATIONS as BY_NAME
+from opennebula_sandbox.frontend.handles import LocalVm
+from opennebula_sandbox.frontend.script import judge
 from tests.sandbox.frontend_recordings import DATA, Operator, recorded
 from tests.sandbox.frontends import GENERATIONS, TEMPLATE
 

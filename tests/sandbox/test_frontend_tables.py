@@ -5,7 +5,7 @@ from itertools import chain
 import pytest
 
 from one2one.opennebula.states import LcmState, VmState
-from one2one.sandbox.frontend.operations import (
+from opennebula_sandbox.frontend.oned.operations import (
     BOOT,
     BOOT_AFTER,
     HOTPLUG,
@@ -13,7 +13,7 @@ from one2one.sandbox.frontend.operations import (
     RETRY,
     Step,
 )
-from one2one.sandbox.frontend.reactions import REACTIONS, RECOVERED_AS, SETTLED
+from opennebula_sandbox.frontend.oned.reactions import REACTIONS, RECOVERED_AS, SETTLED
 
 STEPS = {
     *chain.from_iterable(operation.values() for operation in OPERATIONS.values()),

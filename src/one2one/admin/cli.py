@@ -32,7 +32,7 @@ SUBCOMMANDS = {
     "host": Subcommand("one2one.admin.host.command", "host", "Create, list and show hybrid hosts."),
     "install": Subcommand("one2one.admin.install.command", "install", "Install the drivers."),
     "reap": Subcommand("one2one.admin.reap.command", "reap", "Destroy what no local VM owns."),
-    "sandbox": Subcommand("one2one.sandbox.command", "sandbox", "Serve a simulated OpenNebula."),
+    "sandbox": Subcommand("opennebula_sandbox.command", "sandbox", "Serve a simulated OpenNebula."),
     "show": Subcommand("one2one.admin.vm.command", "show", "Show both sides of one VM."),
     "status": Subcommand("one2one.admin.vm.command", "status", "List the hybrid VMs, both sides."),
     "template": Subcommand(

@@ -15,7 +15,7 @@ from one2one.admin.demo.life import LIFE, Progress
 from one2one.admin.demo.sides import Sides
 from one2one.admin.units import size
 from one2one.opennebula.states import State
-from one2one.sandbox.frontend.handles import LocalHost
+from opennebula_sandbox.frontend.handles import LocalHost
 
 
 class Board(Protocol):

@@ -13,8 +13,8 @@ from one2one.admin.demo.board import Board, LiveBoard, PlainBoard, summary
 from one2one.admin.demo.life import LIFE, Progress, clean_up, live
 from one2one.admin.demo.sides import Account, Sides, opened
 from one2one.opennebula.states import State
-from one2one.sandbox.cloud.profile import PROFILES
-from one2one.sandbox.frontend.monitoring import Settings
+from opennebula_sandbox.cloud.profile import PROFILES
+from opennebula_sandbox.frontend.im.monitoring import Settings
 
 _MOST_VMS = 100
 _SIMULATED = Settings(

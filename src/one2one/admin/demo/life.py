@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from one2one.admin.demo.sides import Sides
 from one2one.hybrid import naming
 from one2one.opennebula.errors import OneError
-from one2one.sandbox.cloud.refusal import Refusal
-from one2one.sandbox.frontend.handles import LocalVm
+from opennebula_sandbox.cloud.refusal import Refusal
+from opennebula_sandbox.frontend.handles import LocalVm
 
 LIFE = (
     ("deploy", "RUNNING"),

@@ -15,11 +15,11 @@ from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Server
 from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.states import State, VmState
-from one2one.sandbox.cloud.cloud import Cloud as SandboxCloud
-from one2one.sandbox.frontend.frontend import FrontEnd
-from one2one.sandbox.frontend.handles import LocalHost, LocalVm
-from one2one.sandbox.frontend.mad import OnedDoesNotStart
-from one2one.sandbox.frontend.monitoring import Settings
+from opennebula_sandbox.cloud.cloud import Cloud as SandboxCloud
+from opennebula_sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
+from opennebula_sandbox.frontend.im.monitoring import Settings
+from opennebula_sandbox.frontend.mad import OnedDoesNotStart
 
 HYBRID_ID_PREFIX = "one2one-trial-"
 """How the hybrid ids begin that are used once."""

@@ -14,7 +14,7 @@ from one2one.admin.verify import asked, life, losses
 from one2one.admin.verify.result import Result, Verdict, failed, passed, skipped
 from one2one.admin.verify.trial import Trial, tried
 from one2one.opennebula.errors import ConfigurationError, OneError
-from one2one.sandbox.cloud.refusal import Refusal
+from opennebula_sandbox.cloud.refusal import Refusal
 
 _GROUPS: dict[str, Callable[[Trial], Iterator[Result]]] = {
     "REMOTE AND ACCOUNT": asked.asked,

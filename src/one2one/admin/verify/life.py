@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from one2one.admin.verify.result import Result, failed, passed, warned
 from one2one.admin.verify.trial import Step, Trial
 from one2one.hybrid.naming import remote_id
-from one2one.sandbox.frontend.handles import LocalVm
+from opennebula_sandbox.frontend.handles import LocalVm
 
 CONTEXT = {
     "ONE2ONE_MONEY": "cost $5 ${HOME} $$ $NAME",

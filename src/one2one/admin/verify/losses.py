@@ -12,8 +12,8 @@ from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes
 from one2one.hybrid.naming import remote_id
 from one2one.hybrid.ownership import NO_GRACE
-from one2one.sandbox.frontend.handles import LocalVm
-from one2one.sandbox.frontend.mad import Mad
+from opennebula_sandbox.frontend.handles import LocalVm
+from opennebula_sandbox.frontend.mad import Mad
 
 _DOUBLED = "A VM may be there twice, or not at all, after a failure on the way"
 _FORGOTTEN = "VMs that were terminated while they were off live on there"

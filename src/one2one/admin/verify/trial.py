@@ -12,9 +12,9 @@ from one2one.admin.verify.relay import Relay
 from one2one.admin.verify.result import Result, failed, passed, skipped
 from one2one.hybrid.naming import owner, remote_id
 from one2one.opennebula.states import State, VmState
-from one2one.sandbox.cloud.refusal import Refusal
-from one2one.sandbox.frontend.handles import LocalVm
-from one2one.sandbox.frontend.monitoring import Settings
+from opennebula_sandbox.cloud.refusal import Refusal
+from opennebula_sandbox.frontend.handles import LocalVm
+from opennebula_sandbox.frontend.im.monitoring import Settings
 
 _PADDING = "x" * (24 << 10)
 """What makes the call that creates a VM longer than any other."""

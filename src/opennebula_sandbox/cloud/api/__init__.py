@@ -1,0 +1,1 @@
+"""What a simulated oned answers: its XML-RPC calls."""

@@ -1,0 +1,167 @@
+"""The calls one.user.…, one.group.…, the quota calls, and one.system.version."""
+
+import secrets
+
+from one2one.opennebula.template import Template
+from opennebula_sandbox.cloud.accounts import Group, User, digest
+from opennebula_sandbox.cloud.api.method import Method
+from opennebula_sandbox.cloud.oned import Oned
+from opennebula_sandbox.cloud.quotas import Quotas
+from opennebula_sandbox.cloud.refusal import Code, Refusal, no_such, not_authorized
+from opennebula_sandbox.cloud.wire.grammar import parse
+from opennebula_sandbox.cloud.wire.render import attribute, attributes
+
+_SELF = -1
+_DEFAULT_LOGIN_SECONDS = 36_000
+
+
+def version(oned: Oned, _user: User) -> str:
+    """Answer one.system.version."""
+    return oned.profile.version
+
+
+def user_info(oned: Oned, user: User, user_id: int, *_decrypt: bool) -> str:
+    """Answer one.user.info, quotas included."""
+    shown = user if user_id == _SELF else oned.accounts.by_id(user_id)
+    if shown is None:
+        raise no_such("user", user_id)
+    if shown is not user and not user.is_admin:
+        raise not_authorized(user.id, f"Not authorized to perform USE USER [{user_id}]")
+    group = shown.group
+    tokens = "".join(
+        f"<LOGIN_TOKEN>{attribute('TOKEN', token)}"
+        f"<EXPIRATION_TIME>{int(expires)}</EXPIRATION_TIME><EGID>-1</EGID></LOGIN_TOKEN>"
+        for token, expires in shown.tokens.items()
+    )
+    template = Template([*shown.template, ("TOKEN_PASSWORD", digest(f"token of {shown.name}"))])
+    return "".join(
+        (
+            f"<USER><ID>{shown.id}</ID><GID>{group.id}</GID>",
+            f"<GROUPS><ID>{group.id}</ID></GROUPS><GNAME>{group.name}</GNAME>",
+            f"<NAME>{shown.name}</NAME>{attribute('PASSWORD', digest(shown.password))}",
+            f"{attribute('AUTH_DRIVER', 'core')}<ENABLED>1</ENABLED>{tokens}",
+            f"<TEMPLATE>{attributes(template)}</TEMPLATE>{shown.quotas.render(oned.profile)}",
+            _defaults("USER", oned.accounts.user_defaults),
+            "</USER>",
+        )
+    )
+
+
+def group_info(oned: Oned, user: User, group_id: int, *_decrypt: bool) -> str:
+    """Answer one.group.info, quotas included."""
+    shown = user.group if group_id == _SELF else _group(oned, group_id)
+    if shown is not user.group and not user.is_admin:
+        raise not_authorized(user.id, f"Not authorized to perform USE GROUP [{group_id}]")
+    members = (member for member in oned.accounts.users.values() if member.group is shown)
+    ids = "".join(f"<ID>{member.id}</ID>" for member in members)
+    return "".join(
+        (
+            f"<GROUP><ID>{shown.id}</ID><NAME>{shown.name}</NAME>",
+            f"<TEMPLATE>{attributes(shown.template)}</TEMPLATE>",
+            f"<USERS>{ids}</USERS><ADMINS></ADMINS>{shown.quotas.render(oned.profile)}",
+            _defaults("GROUP", oned.accounts.group_defaults),
+            "</GROUP>",
+        )
+    )
+
+
+def set_user_quota(oned: Oned, user: User, user_id: int, text: str) -> int:
+    """Answer one.user.quota."""
+    subject = oned.accounts.by_id(user_id)
+    if subject is None:
+        raise no_such("user", user_id)
+    _set_quota(user, subject.quotas, text)
+    return user_id
+
+
+def set_group_quota(oned: Oned, user: User, group_id: int, text: str) -> int:
+    """Answer one.group.quota."""
+    _set_quota(user, _group(oned, group_id).quotas, text)
+    return group_id
+
+
+def user_defaults(oned: Oned, user: User) -> str:
+    """Answer one.userquota.info."""
+    _require_admin(user)
+    return _defaults("USER", oned.accounts.user_defaults)
+
+
+def group_defaults(oned: Oned, user: User) -> str:
+    """Answer one.groupquota.info."""
+    _require_admin(user)
+    return _defaults("GROUP", oned.accounts.group_defaults)
+
+
+def set_user_defaults(oned: Oned, user: User, text: str) -> str:
+    """Answer one.userquota.update."""
+    _set_quota(user, oned.accounts.user_defaults, text)
+    return _defaults("USER", oned.accounts.user_defaults)
+
+
+def set_group_defaults(oned: Oned, user: User, text: str) -> str:
+    """Answer one.groupquota.update."""
+    _set_quota(user, oned.accounts.group_defaults, text)
+    return _defaults("GROUP", oned.accounts.group_defaults)
+
+
+def login(
+    oned: Oned,
+    user: User,
+    name: str,
+    token: str,
+    seconds: int = _DEFAULT_LOGIN_SECONDS,
+    _effective_group: int = -1,
+) -> str:
+    """Answer one.user.login with a token; 0 seconds withdraw one, −1 lasts for ever."""
+    subject = oned.accounts.users.get(name)
+    if subject is None or (subject is not user and not user.is_admin):
+        raise not_authorized(user.id, "Not authorized to perform MANAGE USER")
+    if seconds == 0:
+        subject.tokens.pop(token, None)
+        return ""
+    token = token or secrets.token_hex(20)
+    subject.tokens[token] = -1 if seconds < 0 else oned.clock.now() + seconds
+    return token
+
+
+def _defaults(kind: str, quotas: Quotas) -> str:
+    element = f"DEFAULT_{kind}_QUOTAS"
+    return f"<{element}>{quotas.render_defaults()}</{element}>"
+
+
+def _set_quota(user: User, quotas: Quotas, text: str) -> None:
+    _require_admin(user)
+    for vector in parse(text).vectors("VM"):
+        clusters = vector.pop("CLUSTER_IDS", "")
+        try:
+            limits = {metric: float(value) for metric, value in vector.items()}
+        except ValueError:
+            words = "Negative limits or bad format in quota VM"
+            raise Refusal(Code.INTERNAL, words) from None
+        quotas.limit(clusters, **limits)
+
+
+def _require_admin(user: User) -> None:
+    if not user.is_admin:
+        raise not_authorized(user.id, "Not authorized to perform ADMIN USER")
+
+
+def _group(oned: Oned, group_id: int) -> Group:
+    for group in oned.accounts.groups.values():
+        if group.id == group_id:
+            return group
+    raise no_such("group", group_id)
+
+
+METHODS = {
+    "one.system.version": Method(version),
+    "one.user.info": Method(user_info, (int,), (bool,)),
+    "one.user.login": Method(login, (str, str), (int, int)),
+    "one.user.quota": Method(set_user_quota, (int, str)),
+    "one.userquota.info": Method(user_defaults),
+    "one.userquota.update": Method(set_user_defaults, (str,)),
+    "one.group.info": Method(group_info, (int,), (bool,)),
+    "one.group.quota": Method(set_group_quota, (int, str)),
+    "one.groupquota.info": Method(group_defaults),
+    "one.groupquota.update": Method(set_group_defaults, (str,)),
+}

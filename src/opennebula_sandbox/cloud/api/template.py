@@ -1,0 +1,104 @@
+"""The calls one.template.… and one.templatepool.…."""
+
+from one2one.opennebula.template import Template
+from opennebula_sandbox.cloud.accounts import Right, User
+from opennebula_sandbox.cloud.api.method import Method
+from opennebula_sandbox.cloud.merging import merge, restricted_attribute, without
+from opennebula_sandbox.cloud.objects import OWN
+from opennebula_sandbox.cloud.oned import Oned
+from opennebula_sandbox.cloud.quotas import Usage
+from opennebula_sandbox.cloud.refusal import Code, Refusal, not_authorized
+from opennebula_sandbox.cloud.vm.birth import Order, create
+from opennebula_sandbox.cloud.wire.grammar import parse
+from opennebula_sandbox.cloud.wire.render import vm_template
+
+
+def info(oned: Oned, user: User, template_id: int, *_flags: bool) -> str:
+    """Answer one.template.info."""
+    return vm_template(oned.template(user, template_id, Right.USE))
+
+
+def pool_info(oned: Oned, user: User, whose: int, start: int, end: int) -> str:
+    """Answer one.templatepool.info."""
+    found = [
+        template
+        for template in reversed(oned.templates.values())
+        if user.may(Right.USE, template)
+        and (whose != -3 or template.uid == user.id)
+        and (whose != -1 or template.uid == user.id or template.gid == user.group.id)
+        and (whose < 0 or template.uid == whose)
+        and (start < 0 or (start <= template.id and (end < 0 or template.id <= end)))
+    ]
+    listed = "".join(vm_template(template) for template in oned.in_order(found))
+    return f"<VMTEMPLATE_POOL>{listed}</VMTEMPLATE_POOL>"
+
+
+def allocate(oned: Oned, user: User, template: str) -> int:
+    """Answer one.template.allocate."""
+    wanted = parse(template)
+    _check_may_create(user)
+    name = wanted.text("NAME")
+    if not name:
+        raise Refusal(Code.INTERNAL, "Invalid NAME, it cannot be empty")
+    return oned.add_template(user, name, without(wanted, "NAME"), permissions=OWN).id
+
+
+def instantiate(
+    oned: Oned,
+    user: User,
+    template_id: int,
+    name: str,
+    hold: bool = False,
+    extra: str = "",
+    _persistent: bool = False,
+) -> int:
+    """Answer one.template.instantiate, with oned's checks in oned's order."""
+    template = oned.template(oned.accounts.users["oneadmin"], template_id, Right.USE)
+    added = parse(extra)
+    if not user.is_admin and (
+        attribute := restricted_attribute(added, template.template, oned.profile.restricted)
+    ):
+        reason = f"User Template includes a restricted attribute {attribute}"
+        raise not_authorized(user.id, reason)
+    oned.template(user, template_id, Right.USE)
+    if extra:
+        _check_may_create(user)
+    wanted = without(merge(template.template, added), "NAME", "TEMPLATE_NAME", "TEMPLATE_ID")
+    request = _request(wanted, oned.storehouse.image_size)
+    if exceeded := oned.accounts.exceeded(user, request, oned.profile.quota_metrics):
+        raise not_authorized(user.id, exceeded)
+    order = Order(user, name, wanted, template_id, template.name, hold)
+    now = int(oned.clock.now())
+    vm = create(order, oned.vms.next_id, now, oned.storehouse, oned.profile)
+    oned.machine.add(vm)
+    return vm.id
+
+
+def _check_may_create(user: User) -> None:
+    if not (user.is_admin or user.group.creates_templates):
+        raise not_authorized(user.id, "Not authorized to perform CREATE TEMPLATE")
+
+
+def _request(wanted: Template, image_size: int) -> Usage:
+    request: dict[str, float] = {"VMS": 1, "RUNNING_VMS": 1}
+    for name in ("CPU", "MEMORY"):
+        try:
+            amount = float(wanted.text(name))
+        except ValueError:
+            continue
+        request |= {name: amount, f"RUNNING_{name}": amount}
+    disks = wanted.vectors("DISK")
+    return request | {"SYSTEM_DISK_SIZE": sum(_size(disk, image_size) for disk in disks)}
+
+
+def _size(disk: dict[str, str], image_size: int) -> int:
+    size = disk.get("SIZE", "")
+    return int(size) if size.isdigit() else image_size
+
+
+METHODS = {
+    "one.template.allocate": Method(allocate, (str,)),
+    "one.template.info": Method(info, (int,), (bool, bool)),
+    "one.template.instantiate": Method(instantiate, (int, str), (bool, str, bool)),
+    "one.templatepool.info": Method(pool_info, (int, int, int)),
+}

@@ -1,0 +1,217 @@
+"""A simulated cloud that listens: oned, its server, its faults, and a log of its calls."""
+
+import ssl
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from one2one.opennebula.states import State
+from one2one.opennebula.template import Template
+from one2one.opennebula.template import Value as TemplateValue
+from opennebula_sandbox.cloud.api import calls
+from opennebula_sandbox.cloud.clock import Clock
+from opennebula_sandbox.cloud.faults import Faults
+from opennebula_sandbox.cloud.objects import Vm
+from opennebula_sandbox.cloud.oned import Oned
+from opennebula_sandbox.cloud.profile import PROFILES
+from opennebula_sandbox.cloud.refusal import Code, Refusal
+from opennebula_sandbox.cloud.vm.devices import IMAGE, NETWORK, Storehouse
+from opennebula_sandbox.cloud.wire.server import Request, Server
+from opennebula_sandbox.cloud.wire.xmlrpc import Value
+
+_DEVICES: tuple[tuple[str, TemplateValue], ...] = (
+    ("CPU", "0.1"),
+    ("MEMORY", "128"),
+    ("VCPU", "1"),
+    ("DISK", {"IMAGE": IMAGE, "IMAGE_UNAME": "oneadmin"}),
+    ("NIC", {"NETWORK": NETWORK, "NETWORK_UNAME": "oneadmin"}),
+)
+_CONTEXT: tuple[str, TemplateValue] = (
+    "CONTEXT",
+    {"NETWORK": "YES", "SSH_PUBLIC_KEY": "$USER[SSH_PUBLIC_KEY]"},
+)
+
+
+@dataclass(frozen=True)
+class CallRecord:
+    """A call that arrived. Sessions are not recorded."""
+
+    method: str
+    arguments: tuple[object, ...] = field(repr=False)
+    """Those after the session."""
+    connection: int
+    """Connections are numbered from 1."""
+    at: float
+    """Seconds since 1970, by the cloud's clock."""
+
+
+class CallLog:
+    """The calls that arrived, in order; thread-safe."""
+
+    def __init__(self) -> None:
+        self._records: list[CallRecord] = []
+
+    def __iter__(self) -> Iterator[CallRecord]:
+        return iter(tuple(self._records))
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def add(self, record: CallRecord) -> None:
+        """Add a call."""
+        self._records.append(record)
+
+    def clear(self) -> None:
+        """Forget all calls."""
+        self._records.clear()
+
+    def counts(self) -> Counter[str]:
+        """Return how many calls of each method arrived."""
+        return Counter(record.method for record in self)
+
+
+class Cloud:
+    """A cloud on a loopback port, with an administrator, a user, and VM templates.
+
+    All its VMs, users and clocks may be read and changed while it runs; whoever changes more
+    than one value holds ``clock.lock``.
+    """
+
+    def __init__(
+        self,
+        profile: str = "6.10",
+        *,
+        templates: int = 3,
+        user: str = "burst",
+        password: str = "burstpass",  # noqa: S107 - of a sandbox
+        delay: float = 0.0,
+        clock: Clock | None = None,
+        addresses: bool = True,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        certificate: tuple[Path, Path] | None = None,
+        max_connections: int = 15,
+        max_calls: int = 30,
+        idle_seconds: float = 15.0,
+        seed: int = 0,
+    ) -> None:
+        """Set up a cloud; it listens once it is started or entered.
+
+        *profile* names a release, *delay* is how long each intermediate state of a VM lasts,
+        *certificate* is a PEM certificate and its key, for TLS.
+        """
+        self.clock = clock or Clock()
+        self.oned = Oned(PROFILES[profile], self.clock, Storehouse(addresses))
+        self.oned.machine.delay = delay
+        self.accounts, self.usage = self.oned.accounts, self.oned.usage
+        self.vms, self.machine = self.oned.vms, self.oned.machine
+        self.faults, self.calls = Faults(seed), CallLog()
+        self.oneadmin = self.accounts.add("oneadmin", f"oneadmin of {user}", "oneadmin")
+        self.owner = self.accounts.add(user, password)
+        self.server = Server(
+            self._call,
+            host=host,
+            port=port,
+            tls=_tls(certificate) if certificate else None,
+            max_connections=max_connections,
+            max_calls=max_calls,
+            idle_seconds=idle_seconds,
+            delivery=self._deliver,
+            accept=self.faults.accept,
+        )
+        for number in range(templates):
+            self.add_template(with_context=number != 1)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the XML-RPC."""
+        return self.server.endpoint
+
+    @property
+    def user(self) -> str:
+        """Name of the ordinary user that the cloud was made for."""
+        return self.owner.name
+
+    @property
+    def password(self) -> str:
+        """Password of that user."""
+        return self.owner.password
+
+    @property
+    def session(self) -> str:
+        """Session of that user."""
+        return f"{self.user}:{self.password}"
+
+    def start(self) -> None:
+        """Listen, and let time pass."""
+        self.server.start()
+        self.clock.start()
+
+    def stop(self) -> None:
+        """Close all sockets, and let nothing more happen."""
+        self.server.stop()
+        self.clock.stop()
+
+    def restart(self, pause: Callable[[], object] = lambda: None) -> None:
+        """Close all sockets and listen again on the same port; *pause* runs in between."""
+        self.server.stop()
+        pause()
+        self.server.start()
+
+    def add_template(self, *, with_context: bool = True, **attributes: str) -> int:
+        """Register a VM template of oneadmin that all may use; return its id."""
+        number = len(self.oned.templates)
+        name = "web" if number == 0 else f"web-{number}"
+        template = Template([*_DEVICES, *([_CONTEXT] if with_context else [])])
+        for key, value in attributes.items():
+            template.add(key, value)
+        return self.oned.add_template(self.oneadmin, name, template).id
+
+    def instantiate(self, template_id: int = 0, name: str = "", extra: str = "") -> Vm:
+        """Create a VM by the user's own hand, without the network; raises Refusal."""
+        answer = self.call("one.template.instantiate", template_id, name, False, extra)
+        return self.vms[int(answer)]
+
+    def act(self, vm_id: int, action: str) -> None:
+        """Do one.vm.action by the user's own hand, without the network."""
+        self.call("one.vm.action", action, vm_id)
+
+    def call(self, method: str, *arguments: Value) -> Value:
+        """Make a call by the user's own hand, without the network; raises Refusal."""
+        ok, result, *rest = calls.call(self.oned, method, (self.session, *arguments))
+        if not ok:
+            raise Refusal(Code(int(rest[0])), str(result))
+        return result
+
+    def wait_for(self, vm_id: int, state: State, timeout: float = 30.0) -> bool:
+        """Wait until a VM is in *state*; tell whether it is after *timeout* real seconds."""
+
+        def reached() -> bool:
+            vm = self.vms.get(vm_id)
+            return vm is not None and vm.state == state
+
+        return self.clock.wait_for(reached, timeout)
+
+    def _call(self, method: str, arguments: tuple[object, ...]) -> Sequence[Value]:
+        return calls.call(self.oned, method, arguments)
+
+    def _deliver(self, request: Request) -> Iterator[bytes]:
+        self.calls.add(
+            CallRecord(request.method, request.arguments[1:], request.connection, self.clock.now())
+        )
+        return self.faults.deliver(request)
+
+
+def _tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return context

@@ -1,0 +1,185 @@
+"""The life-cycle manager: leads VMs through their states, by the tables and the clock.
+
+What happens to a VM's guest and drivers is decided by attributes of the VM, which a template, an
+extra template or one.vm.update may set:
+
+- ``SANDBOX_IGNORES_ACPI = "YES"``: a graceful shutdown ends in RUNNING again;
+- ``SANDBOX_FAILS = "BOOT SAVE_SUSPEND"``: the work of these LCM states fails.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+from one2one.opennebula.states import LcmState, State
+from opennebula_sandbox.cloud.accounts import Accounts, User, quota_holders
+from opennebula_sandbox.cloud.clock import Clock, Timer
+from opennebula_sandbox.cloud.objects import Host, Vm
+from opennebula_sandbox.cloud.profile import Profile
+from opennebula_sandbox.cloud.quotas import Quotas, amounts, running_amounts
+from opennebula_sandbox.cloud.refusal import Code, Refusal
+from opennebula_sandbox.cloud.vm import lifecycle, stays
+from opennebula_sandbox.cloud.vm.birth import with_requirements
+from opennebula_sandbox.cloud.vm.lifecycle import DONE, PENDING, Path
+from opennebula_sandbox.cloud.vm.vms import Vms
+
+FAILS, IGNORES_ACPI = "SANDBOX_FAILS", "SANDBOX_IGNORES_ACPI"
+
+
+class Machine:
+    """All VMs' lives."""
+
+    def __init__(
+        self, clock: Clock, profile: Profile, accounts: Accounts, vms: Vms, hosts: list[Host]
+    ) -> None:
+        self._clock = clock
+        self._profile = profile
+        self._accounts = accounts
+        self._vms = vms
+        self._hosts = hosts
+        self._timers: dict[int, Timer] = {}
+        self._requests = 0
+        self._scheduling = True
+        self.delay = 0.0
+        """Seconds that each intermediate state lasts."""
+        self.delays: dict[LcmState, float] = {}
+        """The same for single states."""
+        self.acceptance = 0.0
+        """Seconds from the acceptance of an action to its first effect."""
+        self.scheduling_delay = 0.0
+        """Seconds that a VM stays PENDING."""
+        self.shutdown_timeout = 1.0
+        """Seconds that a guest is waited for that ignores ACPI."""
+
+    @property
+    def scheduling(self) -> bool:
+        """Whether PENDING VMs are deployed."""
+        return self._scheduling
+
+    @scheduling.setter
+    def scheduling(self, wanted: bool) -> None:
+        with self._clock.lock:
+            self._scheduling = wanted
+            if wanted:
+                for vm in self._vms:
+                    self._schedule(vm)
+
+    def add(self, vm: Vm) -> None:
+        """Take in a new VM."""
+        self._vms.add(vm)
+        for quotas in self._holders(vm):
+            quotas.count_devices(vm.template, 1)
+            quotas.count(amounts(vm.template))
+            quotas.count(running_amounts(vm.template))
+        self._schedule(vm)
+
+    def act(self, vm: Vm, action: str, user: User) -> None:
+        """Accept *action* for *vm*, or raise Refusal with oned's reason."""
+        base, hard = _split(action)
+        if (at_once := lifecycle.AT_ONCE.get(base, {}).get(vm.state)) is not None:
+            if at_once != vm.state:
+                self.enter(vm, at_once)
+            return
+        if self._path(vm, base, hard) is None:
+            state = vm.state
+            reason = f"This action is not available for state {state}"
+            if base == "terminate":
+                reason = f"Could not terminate VM {vm.id}, wrong state {state}."
+            raise Refusal(Code.ACTION, f'Error performing action "{action}": {reason}')
+        self._clock.after(self.acceptance, partial(self._take_up, vm, base, hard, user))
+
+    def hotplug(self, vm: Vm, kind: str, user: User, change: Callable[[], None]) -> bool:
+        """Begin a change to *vm* that *change* completes; tell whether its state allows it."""
+        path = lifecycle.HOTPLUGS[kind].get(vm.state)
+        if path is None:
+            return False
+        if kind in stays.ACTIONS:
+            stays.close(vm, kind, user.id, user.group.id, self._request())
+            stays.split(vm, int(self._clock.now()))
+        change()
+        self._run(vm, path)
+        return True
+
+    def enter(self, vm: Vm, state: State) -> None:
+        """Put *vm* into *state*, whatever it did before; nothing leads out of DONE."""
+        with self._clock.lock:
+            if timer := self._timers.pop(vm.id, None):
+                timer.cancelled = True
+            if vm.state != DONE:
+                self._enter(vm, state)
+
+    def _take_up(self, vm: Vm, base: str, hard: bool, user: User) -> None:
+        path = self._path(vm, base, hard)
+        if not path:
+            # oned writes into its log that the state was wrong, and leaves it at that
+            return
+        stays.close(vm, f"{base}-hard" if hard else base, user.id, user.group.id, self._request())
+        self._run(vm, path, graceful=not hard)
+
+    def _path(self, vm: Vm, base: str, hard: bool) -> Path | None:
+        path = lifecycle.PATHS.get(base, {}).get(vm.state)
+        if path is None and hard and self._profile.hard_overrides:
+            path = lifecycle.HARD_OVERRIDES.get(base, {}).get(vm.state)
+        return path
+
+    def _run(self, vm: Vm, path: Path, *, graceful: bool = True) -> None:
+        self.enter(vm, path[0])
+        if len(path) == 1:
+            return
+        lasts = self.delays.get(LcmState(path[0].lcm_state), self.delay)
+        then = partial(self._run, vm, path[1:])
+        if _fails(vm, path[0]):
+            then = partial(self.enter, vm, lifecycle.FAILURES[path[0]])
+        elif graceful and path[0] in lifecycle.GRACEFUL and _ignores_acpi(vm):
+            lasts = self.shutdown_timeout
+            then = partial(self.enter, vm, lifecycle.FAILURES[path[0]])
+        self._timers[vm.id] = self._clock.after(lasts, then)
+
+    def _enter(self, vm: Vm, state: State) -> None:
+        before, now = vm.state, int(self._clock.now())
+        if state == PENDING:
+            vm.template = with_requirements(vm.template, self._profile)
+        vm.state = state
+        stays.enter(vm, state, now, self._hosts[vm.id % len(self._hosts)], self._profile)
+        self._count(vm, before)
+        self._vms.changed(vm)
+        self._schedule(vm)
+
+    def _count(self, vm: Vm, before: State) -> None:
+        was, now = (lifecycle.running_quota(state) for state in (before, vm.state))
+        for quotas in self._holders(vm):
+            if vm.state == DONE:
+                quotas.count(amounts(vm.template), -1)
+                quotas.count_devices(vm.template, -1)
+            if was != now:
+                quotas.count(running_amounts(vm.template), now - was)
+
+    def _schedule(self, vm: Vm) -> None:
+        if vm.state == PENDING and self._scheduling:
+            self._clock.after(self.scheduling_delay, partial(self._deploy, vm))
+
+    def _deploy(self, vm: Vm) -> None:
+        if vm.state == PENDING and self._scheduling:
+            if not vm.template.text("TM_MAD_SYSTEM"):
+                vm.template.add("TM_MAD_SYSTEM", "dummy")
+            self._run(vm, lifecycle.DEPLOYMENTS[State(stays.was(vm))])
+
+    def _holders(self, vm: Vm) -> list[Quotas]:
+        owner = self._accounts.by_id(vm.uid)
+        return quota_holders(owner) if owner else []
+
+    def _request(self) -> int:
+        self._requests = (self._requests + 16) % 10_000
+        return self._requests
+
+
+def _split(action: str) -> tuple[str, bool]:
+    base = action.removesuffix("-hard")
+    return (base, True) if base != action and base in lifecycle.HARD_VARIANTS else (action, False)
+
+
+def _fails(vm: Vm, state: State) -> bool:
+    return str(state) in vm.user_template.text(FAILS).split() and state in lifecycle.FAILURES
+
+
+def _ignores_acpi(vm: Vm) -> bool:
+    return vm.user_template.text(IGNORES_ACPI).upper() == "YES"

@@ -1,0 +1,137 @@
+"""``one2one sandbox``: a simulated OpenNebula by itself, to point a driver or a client at."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import click
+
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.profile import PROFILES
+
+_PASSWORD_VARIABLE = "ONE2ONE_SANDBOX_PASSWORD"  # noqa: S105 - the name of one
+_DEFAULT_PASSWORD = "burstpass"  # noqa: S105 - of a sandbox, and printed
+
+
+def _address(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, int]:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit():
+        raise click.BadParameter(f"{value} is not HOST:PORT")
+    return host, int(port)
+
+
+@click.command(context_settings={"show_default": True})
+@click.option(
+    "--listen",
+    callback=_address,
+    default="127.0.0.1:2733",
+    metavar="HOST:PORT",
+    help="Port 0: any free one.",
+)
+@click.option(
+    "--version",
+    "release",
+    type=click.Choice(list(PROFILES)),
+    default="6.10",
+    help="Which OpenNebula to be.",
+)
+@click.option("--templates", type=click.IntRange(1), default=3, help="How many VM templates.")
+@click.option(
+    "--delay",
+    type=click.FloatRange(0),
+    default=1.0,
+    metavar="SECONDS",
+    help="How long each intermediate state of a VM lasts.",
+)
+@click.option(
+    "--user",
+    default="burst",
+    envvar="ONE2ONE_SANDBOX_USER",
+    show_envvar=True,
+    help="The name of the ordinary user.",
+)
+@click.option(
+    "--certificate",
+    nargs=2,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE KEY",
+    help="Speak TLS, with this certificate and its key (PEM).",
+)
+def sandbox(
+    listen: tuple[str, int],
+    release: str,
+    templates: int,
+    delay: float,
+    user: str,
+    certificate: tuple[Path, Path] | None,
+) -> None:
+    """Serve a simulated OpenNebula until it is interrupted.
+
+    It answers the XML-RPC of OpenNebula 5.10, 6.10 or 7.2 as real ones were recorded: users,
+    quotas, VM templates, and VMs that live through all their states. It needs no hypervisor, no
+    database and no rights; nothing is kept when it ends.
+
+    To try the driver without a second cloud, start it alone and give a hybrid host of your
+    front-end the attributes that it prints:
+
+    \b
+      one2one sandbox --listen 127.0.0.1:2733 --version 7.2 --templates 5
+      onehost update <host>       # ONE_ENDPOINT, ONE_USER, ONE_PASSWORD
+      export ONE_XMLRPC=http://127.0.0.1:2733/RPC2
+      onevm list --user burst --password burstpass
+
+    A VM whose template says SANDBOX_IGNORES_ACPI="YES" does not care about a graceful shutdown;
+    with SANDBOX_FAILS="BOOT" (or any other LCM states) it fails in these states.
+
+    The password is burstpass, unless ONE2ONE_SANDBOX_PASSWORD is set. The administrator's name
+    is oneadmin, with the same password.
+    """  # noqa: D301 - click takes a real backspace for "leave this paragraph as it is"
+    if user == "oneadmin":
+        raise click.BadParameter("oneadmin is the administrator", param_hint="--user")
+    password = os.environ.get(_PASSWORD_VARIABLE, _DEFAULT_PASSWORD)
+    host, port = listen
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        cloud = Cloud(
+            release,
+            templates=templates,
+            user=user,
+            password=password,
+            delay=delay,
+            host=host,
+            port=port,
+            certificate=certificate,
+        )
+        cloud.start()
+    except OSError as error:
+        raise click.ClickException(f"cannot serve on {host}:{port}: {error.strerror}") from None
+    cloud.oneadmin.password = password
+    click.echo(_introduction(cloud))
+    ended.wait()
+    cloud.stop()
+
+
+def _introduction(cloud: Cloud) -> str:
+    default = cloud.password == _DEFAULT_PASSWORD
+    password = _DEFAULT_PASSWORD if default else f"(the one in {_PASSWORD_VARIABLE})"
+    templates = ", ".join(
+        f"{number} {template.name}" for number, template in cloud.oned.templates.items()
+    )
+    return "\n".join(
+        (
+            f"OpenNebula {cloud.oned.profile.version} (simulated), VM templates: {templates}",
+            "",
+            "Attributes of a hybrid host that uses it:",
+            f'  ONE_ENDPOINT = "{cloud.endpoint}"',
+            f'  ONE_USER = "{cloud.user}"',
+            f'  ONE_PASSWORD = "{password}"',
+            '  ONE_CAPACITY = [ CPU = "0", MEMORY = "0" ]',
+            "Attribute of a VM template that may run in it:",
+            '  PUBLIC_CLOUD = [ TYPE = "opennebula", TEMPLATE_ID = "0" ]',
+            "",
+            "Ctrl-C ends it.",
+        )
+    )

@@ -1,0 +1,1 @@
+"""What a local oned answers: its XML-RPC calls."""

@@ -1,0 +1,36 @@
+"""The local XML-RPC: who calls, with what, and what is answered."""
+
+from collections.abc import Mapping, Sequence
+
+from opennebula_sandbox.cloud.api.method import Method
+from opennebula_sandbox.cloud.refusal import Refusal, not_authorized
+from opennebula_sandbox.cloud.wire.xmlrpc import Fault, Value
+from opennebula_sandbox.frontend.oned.pools import Pools
+
+_FOR_ADMINS = ("one.host.", "one.system.config", "one.vm.deploy", "one.vm.migrate")
+_NO_SUCH_METHOD = -506
+
+
+class Api:
+    """Answers calls. The functions of *methods* take the user who calls, and the arguments."""
+
+    def __init__(self, pools: Pools, methods: Mapping[str, Method]) -> None:
+        self._pools = pools
+        self._methods = methods
+
+    def call(self, method: str, arguments: tuple[object, ...]) -> Sequence[Value]:
+        """Return the array that answers a call; raises Fault for what is none."""
+        if method not in self._methods:
+            raise Fault(_NO_SUCH_METHOD, f"Method '{method}' not defined")
+        called = self._methods[method]
+        session = Method(str, (str,)).checked(arguments)[0]
+        rest = called.checked(arguments[1:])
+        with self._pools.clock.lock:
+            try:
+                user = self._pools.accounts.authenticate(session, self._pools.clock.now())
+                if method.startswith(_FOR_ADMINS) and not user.is_admin:
+                    raise not_authorized(user.id, f"Not authorized to perform {method}")
+                return [True, called.run(user, *rest), 0]
+            except Refusal as refusal:
+                text = f"[{method}] {refusal.text}"
+                return [False, text, int(refusal.code), refusal.object_id, -1]

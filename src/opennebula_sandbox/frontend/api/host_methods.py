@@ -1,0 +1,158 @@
+"""The calls about hosts, users and the installation."""
+
+import secrets
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Protocol
+
+from one2one.opennebula.states import HostState
+from one2one.opennebula.template import Template, Value
+from opennebula_sandbox.cloud.accounts import User
+from opennebula_sandbox.cloud.api.method import Method
+from opennebula_sandbox.cloud.merging import merge
+from opennebula_sandbox.cloud.objects import Host, HostShare
+from opennebula_sandbox.cloud.profile import Profile
+from opennebula_sandbox.cloud.refusal import no_such
+from opennebula_sandbox.cloud.wire.grammar import parse
+from opennebula_sandbox.cloud.wire.render import attribute, attributes
+from opennebula_sandbox.cloud.wire.render_host import render_host
+from opennebula_sandbox.frontend.oned.contents import ONEGATE_ENDPOINT
+from opennebula_sandbox.frontend.oned.pools import Pools
+from opennebula_sandbox.frontend.secret import decrypt, encrypt
+
+_SEALED = "ONE_PASSWORD"
+_BY_STATUS = {0: HostState.INIT, 1: HostState.DISABLED, 2: HostState.OFFLINE}
+
+
+class Watch(Protocol):
+    """Tells monitoring about a host that is new, whose state was set, or that is deleted."""
+
+    def __call__(self, host: Host, *, deleted: bool = False) -> None:
+        """Do that."""
+
+
+class HostMethods:
+    """Answers the calls."""
+
+    def __init__(self, pools: Pools, profile: Profile, one_key: str, watch: Watch) -> None:
+        self._pools = pools
+        self._watch = watch
+        self._profile = profile
+        self._one_key = one_key
+
+    def methods(self) -> Mapping[str, Method]:
+        """Return the calls by name."""
+        return {
+            "one.host.allocate": Method(self._allocate, (str, str, str), (int,)),
+            "one.host.delete": Method(self._delete, (int,)),
+            "one.host.info": Method(self._info, (int,), (bool,)),
+            "one.host.status": Method(self._status, (int, int)),
+            "one.host.update": Method(self._update, (int, str, int)),
+            "one.hostpool.info": Method(self._pool),
+            "one.system.config": Method(self._config),
+            "one.system.version": Method(self._version),
+            "one.user.info": Method(self._user, (int,), (bool,)),
+            "one.zone.info": Method(self._zone, (int,), (bool,)),
+        }
+
+    def add_user(self, name: str, password: str, group: str) -> User:
+        """Create a user, with the secret from which oned makes OneGate tokens."""
+        user = self._pools.accounts.add(name, password, group)
+        token_password = sha256(secrets.token_bytes()).hexdigest()
+        user.template = Template([("TOKEN_PASSWORD", token_password)])
+        return user
+
+    def _info(self, _user: User, host_id: int, opened: bool = False) -> str:
+        host = self._pools.host(host_id)
+        closed = host.template
+        if opened:
+            host.template = Template((n, self._opened(n, v)) for n, v in closed)
+        try:
+            return render_host(host, self._profile, monitoring=True)
+        finally:
+            host.template = closed
+
+    def _pool(self, user: User) -> str:
+        hosts = map(self._pools.host, self._pools.hosts) if user.is_admin else ()
+        rows = (render_host(host, self._profile, monitoring=False) for host in hosts)
+        return f"<HOST_POOL>{''.join(rows)}</HOST_POOL>"
+
+    def _allocate(self, _user: User, name: str, im_mad: str, vm_mad: str, _c: int = -1) -> int:
+        number = max(self._pools.hosts, default=-1) + 1
+        fixed = Template(
+            [("IM_MAD", im_mad), ("VM_MAD", vm_mad), ("RESERVED_CPU", ""), ("RESERVED_MEM", "")]
+        )
+        self._pools.hosts[number] = Host(
+            number,
+            name,
+            im_mad,
+            vm_mad,
+            state=HostState.INIT,
+            previous_state=HostState.INIT,
+            template=fixed,
+        )
+        self._watch(self._pools.hosts[number])
+        return number
+
+    def _delete(self, _user: User, host_id: int) -> int:
+        self._watch(self._pools.host(host_id), deleted=True)
+        del self._pools.hosts[host_id]
+        return host_id
+
+    def _status(self, _user: User, host_id: int, status: int) -> int:
+        host = self._pools.host(host_id)
+        state = _BY_STATUS[status]
+        if host.state == HostState.DISABLED and state == HostState.INIT and host.share.total_cpu:
+            state = HostState.MONITORED
+        elif state == HostState.OFFLINE:
+            host.share = HostShare()
+        self._pools.set_state(host, state)
+        self._watch(host)
+        return host_id
+
+    def _update(self, _user: User, host_id: int, text: str, append: int) -> int:
+        host = self._pools.host(host_id)
+        changes = Template((name, self._closed(name, value)) for name, value in parse(text))
+        host.template = merge(host.template if append else Template(), changes)
+        self._pools.clock.lock.notify_all()
+        return host_id
+
+    def _closed(self, name: str, value: Value) -> Value:
+        if name != _SEALED or isinstance(value, dict) or decrypt(value, self._one_key):
+            return value
+        return encrypt(value, self._one_key)
+
+    def _opened(self, name: str, value: Value) -> Value:
+        if name != _SEALED or isinstance(value, dict):
+            return value
+        return decrypt(value, self._one_key) or value
+
+    def _version(self, _user: User) -> str:
+        return self._profile.version
+
+    def _config(self, _user: User) -> str:
+        key, gate = (
+            attribute("ONE_KEY", self._one_key),
+            attribute("ONEGATE_ENDPOINT", ONEGATE_ENDPOINT),
+        )
+        return f"<OPENNEBULA_CONFIGURATION>{gate}{key}</OPENNEBULA_CONFIGURATION>"
+
+    def _user(self, user: User, user_id: int, _opened: bool = False) -> str:
+        found = user if user_id == -1 else self._pools.accounts.by_id(user_id)
+        if found is None or not (user.is_admin or found is user):
+            raise no_such("user", user_id)
+        return (
+            f"<USER><ID>{found.id}</ID><GID>{found.group.id}</GID>"
+            f"<GROUPS><ID>{found.group.id}</ID></GROUPS><GNAME>{found.group.name}</GNAME>"
+            f"<NAME>{found.name}</NAME><TEMPLATE>{attributes(found.template)}</TEMPLATE></USER>"
+        )
+
+    def _zone(self, _user: User, zone_id: int, _opened: bool = False) -> str:
+        if zone_id != 0:
+            raise no_such("zone", zone_id)
+        state = "<STATE>0</STATE>" if self._profile.newer_body else ""
+        endpoint = attribute("ENDPOINT", "http://localhost:2633/RPC2")
+        return (
+            f"<ZONE><ID>0</ID><NAME>OpenNebula</NAME>{state}<TEMPLATE>{endpoint}</TEMPLATE>"
+            "<SERVER_POOL></SERVER_POOL></ZONE>"
+        )

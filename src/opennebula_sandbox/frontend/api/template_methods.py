@@ -1,0 +1,85 @@
+"""The calls about VM templates."""
+
+from collections.abc import Mapping
+
+from one2one.opennebula.template import Template
+from opennebula_sandbox.cloud.accounts import User
+from opennebula_sandbox.cloud.api.method import Method
+from opennebula_sandbox.cloud.merging import merge, without
+from opennebula_sandbox.cloud.objects import OWN, VmTemplate
+from opennebula_sandbox.cloud.wire.grammar import parse
+from opennebula_sandbox.cloud.wire.render import vm_template
+from opennebula_sandbox.frontend.oned.dispatch import Dispatch
+from opennebula_sandbox.frontend.oned.pools import Pools
+
+
+class TemplateMethods:
+    """Answers the calls."""
+
+    def __init__(self, pools: Pools, dispatch: Dispatch) -> None:
+        self._pools = pools
+        self._dispatch = dispatch
+
+    def methods(self) -> Mapping[str, Method]:
+        """Return the calls by name."""
+        return {
+            "one.template.allocate": Method(self._allocate, (str,)),
+            "one.template.delete": Method(self._delete, (int,), (bool,)),
+            "one.template.info": Method(self._info, (int,), (bool, bool)),
+            "one.template.instantiate": Method(self._instantiate, (int,), (str, bool, str, bool)),
+            "one.template.update": Method(self._update, (int, str, int)),
+            "one.templatepool.info": Method(self._pool, (int, int, int)),
+        }
+
+    def _allocate(self, user: User, template: str) -> int:
+        parsed = parse(template)
+        number = max(self._pools.templates, default=-1) + 1
+        self._pools.templates[number] = VmTemplate(
+            id=number,
+            uid=user.id,
+            gid=user.group.id,
+            uname=user.name,
+            gname=user.group.name,
+            name=parsed.text("NAME") or f"template-{number}",
+            template=without(parsed, "NAME"),
+            permissions=OWN,
+            regtime=self._pools.now(),
+        )
+        return number
+
+    def _delete(self, _user: User, template_id: int, _recursive: bool = False) -> int:
+        del self._pools.templates[self._pools.template(template_id).id]
+        return template_id
+
+    def _info(self, _user: User, template_id: int, *_options: bool) -> str:
+        return vm_template(self._pools.template(template_id))
+
+    def _update(self, _user: User, template_id: int, template: str, append: int) -> int:
+        old = self._pools.template(template_id)
+        old.template = merge(old.template if append else Template(), parse(template))
+        return template_id
+
+    def _pool(self, _user: User, _who: int, first: int, last: int) -> str:
+        chosen = (
+            vm_template(template)
+            for number, template in self._pools.templates.items()
+            if first <= number and (last < 0 or number <= last)
+        )
+        return f"<VMTEMPLATE_POOL>{''.join(chosen)}</VMTEMPLATE_POOL>"
+
+    def _instantiate(
+        self,
+        user: User,
+        template_id: int,
+        name: str = "",
+        hold: bool = False,
+        extra: str = "",
+        _persistent: bool = False,
+    ) -> int:
+        template = self._pools.template(template_id)
+        source = merge(template.template, parse(extra))
+        vm = self._dispatch.create(
+            source, name=name, template_id=template_id, owner=user, hold=hold
+        )
+        vm.name = name or f"{template.name}-{vm.id}"
+        return vm.id

@@ -1,0 +1,234 @@
+"""A front-end: a local oned with its drivers, as tests and the demonstration use it.
+
+with FrontEnd("6.10", driver=["one_vmm_one2one"]) as frontend:
+    host = frontend.add_host("burst1", ONE_ENDPOINT=…, ONE_USER=…, ONE_PASSWORD=…)
+    vm = frontend.add_vm({"CPU": "1", "MEMORY": "128", "PUBLIC_CLOUD": {"TYPE": …}})
+    vm.deploy(host)
+    vm.wait("RUNNING")
+    vm.act("suspend")
+    vm.wait("SUSPENDED")
+"""
+
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from one2one.opennebula.template import Template, Value, to_xml
+from opennebula_sandbox.cloud.clock import Clock
+from opennebula_sandbox.cloud.faults import Faults
+from opennebula_sandbox.cloud.refusal import Code, Refusal
+from opennebula_sandbox.cloud.wire.server import Server
+from opennebula_sandbox.frontend.generation import GENERATIONS
+from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
+from opennebula_sandbox.frontend.home import Home
+from opennebula_sandbox.frontend.im.monitoring import Monitoring, Settings
+from opennebula_sandbox.frontend.im.shell import ImShell
+from opennebula_sandbox.frontend.mad import Mad
+from opennebula_sandbox.frontend.oned.oned import Driver, Oned
+from opennebula_sandbox.frontend.oned.pools import Pools
+from opennebula_sandbox.frontend.vmm.shell import Shell
+
+ARGUMENTS = "-t 15 -r 0 one"
+"""What the stock oned.conf gives the VMM driver, in one string."""
+IM_ARGUMENTS = "-c -t 15 -r 0 one"
+"""What the stock oned.conf and monitord.conf give the IM driver."""
+
+
+class FrontEnd:
+    """A local oned of a generation (5.10, 6.10 or 7.2), while its context lasts."""
+
+    def __init__(
+        self,
+        generation: str,
+        *,
+        driver: Sequence[str] | None = None,
+        im_driver: Sequence[str] | None = None,
+        remotes: Path | None = None,
+        arguments: str = ARGUMENTS,
+        im_arguments: str = IM_ARGUMENTS,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Use these drivers, or the stock shells with the scripts in *remotes*.
+
+        *driver* and *im_driver* are argv, to which *arguments* and *im_arguments* are added as
+        one string each. Without either *im_driver* or ``remotes/im`` nobody monitors.
+        """
+        self.generation = GENERATIONS[generation]
+        self._vmm = driver, arguments
+        self._im = im_driver, im_arguments
+        self._remotes = remotes
+        self._settings = settings or Settings()
+        self.clock = clock or Clock()
+        self.faults = Faults()
+        self._password = secrets.token_hex(16)
+        self._exit = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Start it all; raises OnedDoesNotStart where a driver's handshake fails."""
+        with ExitStack() as stack:
+            path = stack.enter_context(tempfile.TemporaryDirectory(prefix="one2one-"))
+            self.home = Home(Path(path))
+            one_key = secrets.token_hex(16)
+            self.home.create(self.session, one_key)
+            if self._remotes:
+                self.home.remotes.symlink_to(self._remotes)
+            self.oned = Oned(self.generation, self.home, self.clock, one_key)
+            self.oned.add_user("oneadmin", self._password, "oneadmin")
+            self.server = Server(self.api, delivery=self.faults.deliver, accept=self.faults.accept)
+            self.clock.start()
+            stack.callback(self.clock.stop)
+            self.server.start()
+            stack.callback(self.server.stop)
+            self.oned.driver = self._started(self._vmm_driver())
+            stack.callback(lambda: self.oned.driver.stop())
+            self._start_monitoring(stack)
+            self._exit = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it all."""
+        self._exit.close()
+
+    @property
+    def pools(self) -> Pools:
+        """The local objects."""
+        return self.oned.pools
+
+    @property
+    def driver(self) -> Driver:
+        """The VMM driver."""
+        return self.oned.driver
+
+    @property
+    def monitoring(self) -> Monitoring | None:
+        """What monitors hosts."""
+        return self.oned.monitoring
+
+    @property
+    def session(self) -> str:
+        """The session string of oneadmin."""
+        return f"oneadmin:{self._password}"
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the local XML-RPC."""
+        return self.server.endpoint
+
+    @property
+    def log(self) -> list[str]:
+        """The lines of ``oned.log``."""
+        return self.pools.log
+
+    def restart(self, pause: Callable[[], object] = lambda: None) -> None:
+        """Kill oned and start it again, its database as it was; *pause* runs in between.
+
+        The API goes away, and the drivers see their pipes close without a word.
+        """
+        self.server.stop()
+        for driver in (self.oned.driver, self.oned.im_driver):
+            if isinstance(driver, Mad):
+                driver.abandon()
+            elif driver:
+                driver.stop()
+        pause()
+        self.server.start()
+        self.oned.driver = self._started(self._vmm_driver())
+        if self.oned.monitoring:
+            self.oned.im_driver = self._started(self._im_driver(self.oned.monitoring))
+            with self.clock.lock:
+                for host in self.pools.hosts.values():
+                    self.oned.monitoring.renew(host)
+
+    def wait_for_log(self, text: str, timeout: float = 30.0) -> None:
+        """Wait until a line of ``oned.log`` contains *text*; raises TimeoutError."""
+        if not self.pools.wait_for(lambda: any(text in line for line in self.log), timeout):
+            raise TimeoutError(f"no {text!r} in oned.log")
+
+    def api(self, method: str, arguments: tuple[object, ...]) -> Sequence[bool | int | str | bytes]:
+        """Answer a call of the local API, whose first argument is the session."""
+        return self.oned.api.call(method, arguments)
+
+    def call(self, method: str, *arguments: str | int | bool) -> str | int:
+        """Do a call of the local API as oneadmin; raises Refusal."""
+        success, value, code, *more = self.api(method, (self.session, *arguments))
+        if not success:
+            raise Refusal(Code(int(code)), str(value), int(more[0]))
+        return value if isinstance(value, int) else str(value)
+
+    def add_user(self, name: str, password: str) -> None:
+        """Create an ordinary user."""
+        self.oned.add_user(name, password, "users")
+
+    def add_host(self, name: str, **attributes: Value) -> LocalHost:
+        """Create a host of the hybrid drivers; its monitoring begins at once.
+
+        It says PUBLIC_CLOUD=YES unless *attributes* say otherwise, as an administrator would
+        set it so that VMs can be deployed before the first monitoring.
+        """
+        with self.clock.lock:
+            number = int(self.call("one.host.allocate", name, "one", "one"))
+            host = LocalHost(number, self.pools, self.call, self.oned.monitor)
+            host.update(**{"PUBLIC_CLOUD": "YES", "HYPERVISOR": "opennebula"} | attributes)
+        return host
+
+    def add_template(self, template: Mapping[str, Value], *, name: str = "hybrid-template") -> int:
+        """Create a VM template, and return its id."""
+        text = to_xml(Template([("NAME", name), *template.items()]))
+        return int(self.call("one.template.allocate", text))
+
+    def add_vm(self, template: Mapping[str, Value] | int, *, name: str = "") -> LocalVm:
+        """Create a VM, PENDING, from a VM template: a new one, or one that exists."""
+        number = template if isinstance(template, int) else self.add_template(template)
+        vm_id = self.call("one.template.instantiate", number, name, False, "", False)
+        return LocalVm(int(vm_id), self.pools, self.call)
+
+    def _vmm_driver(self) -> Driver:
+        argv, arguments = self._vmm
+        receive = self.oned.results.receive
+        if argv:
+            return self._process(argv, arguments, receive)
+        if self._remotes is None:
+            raise ValueError("a front-end needs a driver or scripts")
+        environment = self.home.environment(self.endpoint)
+        return Shell(self.home.remotes, arguments, environment, self.generation, receive)
+
+    def _start_monitoring(self, stack: ExitStack) -> None:
+        if not self._im[0] and not (self.home.remotes / "im").is_dir():
+            return
+        monitoring = self.oned.new_monitoring(self._settings)
+        monitoring.start()
+        stack.callback(monitoring.stop)
+        stack.callback(self._stop_im_driver)
+        self.oned.im_driver = self._started(self._im_driver(monitoring))
+        self.oned.monitoring = monitoring
+
+    def _stop_im_driver(self) -> None:
+        if self.oned.im_driver:
+            self.oned.im_driver.stop()
+
+    def _im_driver(self, monitoring: Monitoring) -> Driver:
+        argv, arguments = self._im
+        if argv:
+            return self._process(argv, arguments, monitoring.receive)
+        environment = self.home.environment(self.endpoint)
+        return ImShell(
+            self.home.remotes, arguments, environment, self.generation, monitoring.receive
+        )
+
+    def _process(
+        self, argv: Sequence[str], arguments: str, receive: Callable[[str], None]
+    ) -> Driver:
+        environment = self.home.environment(self.endpoint)
+        return Mad([*argv, arguments], environment, self.generation, receive, self._log_driver)
+
+    def _log_driver(self, severity: str, text: str) -> None:
+        with self.clock.lock:
+            self.pools.write_log("MAD", severity, text)
+
+    def _started(self, driver: Driver) -> Driver:
+        driver.start()
+        return driver

@@ -1,0 +1,1 @@
+"""Monitoring, before and with onemonitord, and the stock shell for probes."""

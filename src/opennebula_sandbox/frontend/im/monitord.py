@@ -1,0 +1,224 @@
+"""Monitoring since 5.12, as onemonitord does it: hosts' clients send, monitord takes.
+
+Source: ``src/monitor/src/monitor/{HostMonitorManager,MonitorDriverProtocol}.cc``.
+"""
+
+from base64 import b64decode
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from one2one.opennebula.errors import OneError
+from one2one.opennebula.states import HostState
+from one2one.opennebula.xml import Element, integer, parse
+from opennebula_sandbox.cloud.objects import Host
+from opennebula_sandbox.frontend.generation import Generation
+from opennebula_sandbox.frontend.im import monitor_config, monitor_line
+from opennebula_sandbox.frontend.im.client_messages import ClientMessages
+from opennebula_sandbox.frontend.im.host_reports import HostReports
+from opennebula_sandbox.frontend.im.listener import Listener
+from opennebula_sandbox.frontend.im.monitor_line import MonitorLine
+from opennebula_sandbox.frontend.im.monitoring import Settings
+from opennebula_sandbox.frontend.oned.pools import Pools
+
+_EXPIRES_SECONDS = 300
+_IN_START = ("MONITOR_VM", "BEACON_HOST", "MONITOR_HOST", "SYSTEM_HOST", "STATE_VM")
+"""The messages that START_MONITOR's answer may hold, in the order in which they are taken."""
+_ORDERED = frozenset(_IN_START) - {"BEACON_HOST"}
+_SIGNS_OF_LIFE = ("BEACON_HOST", "MONITOR_HOST")
+_BLAMES_HOST = ("BEACON_HOST", "MONITOR_HOST", "SYSTEM_HOST")
+"""Messages whose FAILURE puts the host into ERROR."""
+
+
+@dataclass
+class _Watched:
+    """What monitord remembers of a host."""
+
+    heard: float = 0.0
+    """When something was heard of it last."""
+    in_progress: bool = False
+    state: int = HostState.INIT
+    newest: dict[str, int] = field(default_factory=dict)
+    """The time of the newest message, by type."""
+
+
+class Monitord:
+    """Starts clients of hosts through the IM driver, and takes what they send."""
+
+    def __init__(
+        self,
+        pools: Pools,
+        generation: Generation,
+        hosts: HostReports,
+        messages: ClientMessages,
+        settings: Settings,
+        datastores: str,
+        send: Callable[[str], None],
+    ) -> None:
+        self._pools = pools
+        self._hosts = hosts
+        self._messages = messages
+        self._settings = settings
+        self._send = send
+        self._listener = Listener(self.take)
+        self._key = _new_key() if settings.encrypted else None
+        self._configuration = monitor_config.configuration(
+            generation,
+            settings,
+            datastores=datastores,
+            port=self._listener.port,
+            public_key=_public_pem(self._key) if self._key else "",
+        )
+        self._watched: dict[int, _Watched] = defaultdict(_Watched)
+        self._stopped = False
+
+    @property
+    def port(self) -> int:
+        """The port for UDP and TCP."""
+        return self._listener.port
+
+    def start(self) -> None:
+        """Listen."""
+        self._listener.start()
+        self._pools.clock.after(self._settings.timer, self._tick)
+
+    def stop(self) -> None:
+        """Listen no more."""
+        self._stopped = True
+        self._listener.stop()
+
+    def watch(self, host: Host) -> None:
+        """Start the client of a host, or stop that of one that went offline."""
+        watched = self._watched[host.id]
+        was_offline = watched.state == HostState.OFFLINE
+        watched.state, watched.newest = host.state, {}
+        if host.state == HostState.OFFLINE:
+            self.forget(host)
+        elif host.state == HostState.INIT or was_offline:
+            self.renew(host)
+
+    def renew(self, host: Host) -> None:
+        """Monitor a host now, whatever is known of it."""
+        watched = self._watched[host.id]
+        watched.heard, watched.in_progress = self._pools.clock.now(), True
+        document = monitor_config.driver_action(host, self._configuration)
+        self._send(monitor_line.write("START_MONITOR", host.id, document))
+
+    def forget(self, host: Host) -> None:
+        """Stop the client of a host."""
+        self._watched[host.id].in_progress = False
+        document = monitor_config.driver_action(host, self._configuration)
+        self._send(monitor_line.write("STOP_MONITOR", host.id, document))
+
+    def receive(self, line: str) -> None:
+        """Take a line of the IM driver's."""
+        self.take(line.encode())
+
+    def take(self, data: bytes) -> None:
+        """Take a message, from the IM driver or from the port."""
+        with self._pools.clock.lock:
+            try:
+                line = monitor_line.read(data.decode(errors="replace"), self._key)
+            except ValueError as error:
+                self._pools.write_log("MDP", "I", f"Received UNDEFINED msg: {error}")
+                return
+            if line.type == "LOG":
+                severity = line.status[:1] if line.status[:1] in "EWD" else "I"
+                self._pools.write_log("MDP", severity, line.text)
+                return
+            host = self._pools.hosts.get(line.host_id)
+            if host is None:
+                text = f"message ignored for unknown host {line.host_id}"
+                self._pools.write_log("HMM", "W", text)
+            elif host.state != HostState.OFFLINE:
+                self._dispatch(host, line)
+
+    def _dispatch(self, host: Host, line: MonitorLine) -> None:
+        if line.type == "START_MONITOR":
+            self._started(host, line)
+        elif line.type in _IN_START:
+            self._client_says(host, line)
+
+    def _client_says(self, host: Host, line: MonitorLine) -> None:
+        watched = self._watched[host.id]
+        if line.status != "SUCCESS":
+            words = f"Failed {line.type} for host {host.id}: {line.text}"
+            self._pools.write_log("MDP", "W", words)
+            reason = line.text if line.type in _BLAMES_HOST else None
+        elif not self._is_in_order(host, line):
+            return
+        else:
+            reason = self._messages.take(host, line)
+            if line.type in _SIGNS_OF_LIFE:
+                watched.heard = self._pools.clock.now()
+                watched.in_progress &= line.type == "BEACON_HOST"
+        if reason is not None:
+            watched.heard, watched.in_progress = self._pools.clock.now(), False
+            self._fail(host, reason)
+
+    def _started(self, host: Host, line: MonitorLine) -> None:
+        """Take the answer to START_MONITOR, and the messages that it holds."""
+        watched = self._watched[host.id]
+        try:
+            root = parse(line.text) if line.text.strip() else None
+            good = line.status == "SUCCESS"
+        except OneError:
+            root, good = None, False
+        if not good:
+            words = f"Start monitor failed for host {host.id}: {line.text}"
+            self._pools.write_log("MDP", "W", words)
+            watched.in_progress = False
+            self._fail(host, "")
+            return
+        if root is not None:
+            self._take_all(host, root)
+        watched.heard, watched.in_progress = self._pools.clock.now(), False
+        self._pools.write_log("HMM", "D", f"Start monitor success, host: {host.id}")
+
+    def _take_all(self, host: Host, messages: Element) -> None:
+        timestamp = integer(messages, "TIMESTAMP", 0)
+        for kind in _IN_START:
+            for element in messages.iterfind(kind):
+                text = b64decode(element.text or "").decode(errors="replace")
+                self._dispatch(host, MonitorLine(kind, "SUCCESS", host.id, timestamp, text))
+
+    def _is_in_order(self, host: Host, line: MonitorLine) -> bool:
+        if line.type not in _ORDERED or not line.timestamp:
+            return True
+        watched = self._watched[host.id]
+        if watched.state != host.state:
+            watched.state, watched.newest = host.state, {}
+        if watched.newest.get(line.type, 0) > line.timestamp:
+            text = f"out of order message ignored for host {host.id}"
+            self._pools.write_log("HMM", "W", text)
+            return False
+        watched.newest[line.type] = line.timestamp
+        return True
+
+    def _fail(self, host: Host, reason: str) -> None:
+        """Put the host into ERROR; one that is there keeps its first reason."""
+        if host.state != HostState.ERROR:
+            self._hosts.error(host, reason)
+
+    def _tick(self) -> None:
+        """Start anew the clients of hosts of which nothing was heard."""
+        if self._stopped:
+            return
+        for host in self._pools.hosts.values():
+            watched = self._watched[host.id]
+            silent = self._pools.clock.now() - watched.heard
+            limit = _EXPIRES_SECONDS if watched.in_progress else self._settings.interval
+            if host.state != HostState.OFFLINE and silent >= limit:
+                self.renew(host)
+        self._pools.clock.after(self._settings.timer, self._tick)
+
+
+def _new_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _public_pem(key: rsa.RSAPrivateKey) -> str:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()

@@ -1,0 +1,149 @@
+"""Monitoring until 5.10: oned asks the IM driver about each host, and reads the answer.
+
+Source: ``src/im/InformationManager.cc``, ``MonitorThread.cc`` and ``Host::update_info`` of 5.10.
+"""
+
+import zlib
+from base64 import b64decode
+from binascii import Error
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from one2one.opennebula.states import HostState
+from opennebula_sandbox.cloud.merging import without
+from opennebula_sandbox.cloud.objects import Host
+from opennebula_sandbox.cloud.refusal import Refusal
+from opennebula_sandbox.cloud.wire.grammar import parse
+from opennebula_sandbox.frontend.im.host_reports import HostReports
+from opennebula_sandbox.frontend.im.monitoring import Settings
+from opennebula_sandbox.frontend.im.polls import Polls
+from opennebula_sandbox.frontend.oned.pools import Pools
+
+_USAGE = ("TOTALCPU", "TOTALMEMORY", "FREECPU", "FREEMEMORY", "USEDCPU", "USEDMEMORY", "VM_POLL")
+"""What is told of a host and not kept in its template."""
+_ASKED = {
+    HostState.INIT: HostState.MONITORING_INIT,
+    HostState.MONITORED: HostState.MONITORING_MONITORED,
+    HostState.ERROR: HostState.MONITORING_ERROR,
+    HostState.DISABLED: HostState.MONITORING_DISABLED,
+}
+_EXPIRES_SECONDS = 300
+
+
+@dataclass
+class _Asked:
+    at: float = float("-inf")
+    """When the host was asked last."""
+    before: HostState = HostState.INIT
+
+
+class Polling:
+    """Asks about hosts, and takes the answers."""
+
+    def __init__(
+        self,
+        pools: Pools,
+        hosts: HostReports,
+        polls: Polls,
+        settings: Settings,
+        datastores: str,
+        send: Callable[[str], None],
+    ) -> None:
+        self._pools = pools
+        self._hosts = hosts
+        self._polls = polls
+        self._settings = settings
+        self._datastores = datastores
+        self._send = send
+        self._asked: dict[int, _Asked] = defaultdict(_Asked)
+        self._stopped = False
+
+    def start(self) -> None:
+        """Begin to ask."""
+        self._pools.clock.after(self._settings.timer, self._tick)
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._stopped = True
+
+    def watch(self, host: Host) -> None:
+        """Ask about a host now, or have its monitoring stopped when it went offline."""
+        if host.state == HostState.OFFLINE:
+            self.forget(host)
+        else:
+            self.renew(host)
+
+    def renew(self, host: Host) -> None:
+        """Monitor a host now, whatever is known of it."""
+        if host.state == HostState.OFFLINE:
+            return
+        asked = self._asked[host.id]
+        asked.at = self._pools.clock.now()
+        state = HostState(host.state)
+        if state in _ASKED:
+            asked.before = state
+            self._pools.set_state(host, _ASKED[state])
+        first = int(not host.monitored_at)
+        self._send(f"MONITOR {host.id} {host.name} {self._datastores} {first}")
+
+    def forget(self, host: Host) -> None:
+        """Have the monitoring of a host stopped."""
+        self._send(f"STOPMONITOR {host.id} {host.name} ")
+
+    def receive(self, line: str) -> None:
+        """Take a line of the IM driver's."""
+        action, result, number, info = [*line.split(maxsplit=3), "", "", "", ""][:4]
+        with self._pools.clock.lock:
+            host = self._pools.hosts.get(int(number)) if number.isdecimal() else None
+            if action == "LOG":
+                self._pools.write_log("InM", result[:1] if result[:1] in "ED" else "I", info)
+            elif action == "STOPMONITOR" and result != "SUCCESS":
+                text = f"Could not stop monitor on host {number} {info}"
+                self._pools.write_log("InM", "E", text)
+            elif action == "MONITOR" and info and host and host.state != HostState.OFFLINE:
+                self._answered(host, _decoded(info), success=result == "SUCCESS")
+
+    def _tick(self) -> None:
+        if self._stopped:
+            return
+        now = self._pools.clock.now()
+        for host in self._pools.hosts.values():
+            silent = now - self._asked[host.id].at
+            waiting = host.state in _ASKED.values()
+            if silent >= (_EXPIRES_SECONDS if waiting else self._settings.interval):
+                self.renew(host)
+        self._pools.clock.after(self._settings.timer, self._tick)
+
+    def _answered(self, host: Host, text: str, *, success: bool) -> None:
+        if host.state in _ASKED.values():
+            self._pools.set_state(host, self._asked[host.id].before)
+        if not success:
+            host.monitored_at = self._pools.now()
+            self._hosts.error(host, text)
+            return
+        try:
+            told = parse(text)
+        except Refusal as refusal:
+            self._pools.write_log("ONE", "E", f"Error parsing host {host.id}: {refusal.text}")
+            more = "Check oned.log for more details."
+            self._hosts.complain(host, f"Error parsing monitor information. {more}")
+            return
+        self._hosts.system(host, told)
+        self._hosts.usage(host, told)
+        host.template = without(host.template, *_USAGE)
+        if told.text("VM_POLL"):
+            zombies = self._polls.take(host, told.vectors("VM"), self._hosts.imported)
+            self._hosts.set_zombies(host, zombies)
+
+
+def _decoded(info: str) -> str:
+    """Return what an answer holds: base64, which may hold what zlib made smaller."""
+    try:
+        data = b64decode(info)
+    except Error:
+        return ""
+    with suppress(zlib.error):
+        data = zlib.decompress(data)
+    return data.decode(errors="replace")

@@ -1,0 +1,98 @@
+"""What the state that a monitoring reports does to a local VM.
+
+Source: ``src/im/InformationManager.cc`` (since 5.12), ``VirtualMachineManagerDriver.cc`` (until
+5.10), ``LifeCycleManager::trigger_monitor_*``.
+"""
+
+from one2one.opennebula.states import RUNNING, LcmState, State, VmState
+from opennebula_sandbox.cloud.objects import Vm
+from opennebula_sandbox.frontend.generation import Generation
+from opennebula_sandbox.frontend.oned.lifecycle import LifeCycle
+from opennebula_sandbox.frontend.oned.operations import UNKNOWN, Step, active
+from opennebula_sandbox.frontend.oned.pools import Pools
+from opennebula_sandbox.frontend.oned.reactions import BOOTING, SHUTTING_DOWN
+
+_MONITOR_ACTION = 44
+_GUARD_SECONDS = 30
+_UP = (RUNNING, UNKNOWN)
+_MISSED = (*_UP, *(active(lcm) for lcm in SHUTTING_DOWN))
+"""States of VMs that must be somewhere: a full report that lacks them says so."""
+
+
+class Reports:
+    """Has VMs follow what is reported of them."""
+
+    def __init__(self, pools: Pools, generation: Generation, lifecycle: LifeCycle) -> None:
+        self._pools = pools
+        self._generation = generation
+        self._lifecycle = lifecycle
+
+    def report(self, vm: Vm, state: str) -> None:
+        """Take the report that *vm* is RUNNING, POWEROFF, SUSPENDED or in FAILURE."""
+        if self._generation.version >= (7, 0) and self._just_moved(vm, started=True):
+            self._log(vm, "Ignoring VM state update", "VMM")
+            return
+        match state:
+            case "RUNNING":
+                self._running(vm)
+            case "POWEROFF":
+                self._powered_off(vm)
+            case "SUSPENDED" if vm.state in _UP:
+                self._log(vm, "Polling reports that the VM is suspended.", "LCM")
+                self._fall(vm, LcmState.SAVE_SUSPEND, VmState.SUSPENDED)
+            case "FAILURE" if vm.state in _UP:
+                self._log(vm, "VM running but monitor state is ERROR.", "VMM")
+                self.lose_sight(vm)
+
+    def miss(self, vm: Vm, state: str) -> None:
+        """Take the full report that does not list *vm*; *state* is its MISSING_STATE."""
+        if vm.state in _MISSED:
+            if state == "UNKNOWN":
+                self.lose_sight(vm)
+            else:
+                self._powered_off(vm)
+
+    def lose_sight(self, vm: Vm) -> None:
+        """Know no more of *vm* than that it ran."""
+        if vm.state == RUNNING:
+            vm.resched = 0
+            self._lifecycle.move(vm, UNKNOWN)
+
+    def _running(self, vm: Vm) -> None:
+        at_rest = [State(VmState.POWEROFF)]
+        if self._generation.monitord:
+            at_rest.append(State(VmState.SUSPENDED))
+        if vm.state in at_rest:
+            if self._generation.version >= (6, 4) and self._just_moved(vm):
+                self._log(vm, "Ignoring VM state update", "VMM")
+                return
+            self._log(vm, "VM found again by the drivers", "VMM")
+            self._lifecycle.do(vm, Step(RUNNING, renew=True))
+        elif vm.state == UNKNOWN:
+            self._log(vm, "VM found again by the drivers", "LCM")
+            self._lifecycle.move(vm, RUNNING)
+        elif vm.state.lcm_state in BOOTING:
+            self._log(vm, "VM reported RUNNING by the drivers", "LCM")
+            self._lifecycle.answered(vm, "DEPLOY", success=True)
+
+    def _powered_off(self, vm: Vm) -> None:
+        if vm.state in _UP:
+            self._log(vm, "VM running but monitor state is POWEROFF", "LCM")
+            self._fall(vm, LcmState.SHUTDOWN_POWEROFF, VmState.POWEROFF)
+        elif vm.state.lcm_state in SHUTTING_DOWN:
+            self._log(vm, "VM reported SHUTDOWN by the drivers", "LCM")
+            self._lifecycle.answered(vm, "SHUTDOWN", success=True)
+
+    def _fall(self, vm: Vm, through: LcmState, state: VmState) -> None:
+        vm.resched = 0
+        self._lifecycle.do(vm, Step(active(through), action=_MONITOR_ACTION))
+        self._lifecycle.move(vm, State(state))
+
+    def _just_moved(self, vm: Vm, *, started: bool = False) -> bool:
+        """Tell whether *vm* stopped, or *started*, so lately that the report may be older."""
+        place, now = vm.history[-1], self._pools.now()
+        times = (place.retime, place.rstime) if started else (place.retime,)
+        return any(now - moment < _GUARD_SECONDS for moment in times)
+
+    def _log(self, vm: Vm, text: str, module: str) -> None:
+        self._pools.write_log(module, "I", text, vm)

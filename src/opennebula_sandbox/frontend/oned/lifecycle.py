@@ -1,0 +1,170 @@
+"""oned's life-cycle manager: moves VMs from state to state, and tells the driver.
+
+The tables of ``operations`` and ``reactions`` say what; this says how a step is done: logs,
+times of the history record, messages. Callers hold ``pools.clock.lock``.
+"""
+
+from collections.abc import Callable
+
+from one2one.opennebula.states import RUNNING, LcmState, State, VmState
+from one2one.opennebula.template import Template
+from opennebula_sandbox.cloud.accounts import ONEADMIN
+from opennebula_sandbox.cloud.objects import History, Vm
+from opennebula_sandbox.frontend.generation import Generation
+from opennebula_sandbox.frontend.oned.contents import forget_network
+from opennebula_sandbox.frontend.oned.operations import NOWHERE, RESTING, RESUMED, Step, active
+from opennebula_sandbox.frontend.oned.parts import settled, unmarked
+from opennebula_sandbox.frontend.oned.pools import Pools
+from opennebula_sandbox.frontend.oned.reactions import ASKED_ABOUT, REACTIONS, SETTLED
+
+Send = Callable[[str, Vm], None]
+"""Send the driver an action about a VM, as that is now."""
+
+_DELETED, _RECREATED = 13, 14
+_ENDS_RUN = (
+    LcmState.EPILOG,
+    LcmState.EPILOG_STOP,
+    LcmState.EPILOG_UNDEPLOY,
+    LcmState.CLEANUP_RESUBMIT,
+    LcmState.CLEANUP_DELETE,
+)
+
+
+class LifeCycle:
+    """Does steps to VMs."""
+
+    def __init__(self, pools: Pools, generation: Generation, send: Send) -> None:
+        self._pools = pools
+        self._generation = generation
+        self._send = send
+        self._requests = 0
+
+    def do(self, vm: Vm, step: Step) -> None:
+        """Do what a user asked for."""
+        if step.cancel:
+            self._send("DRIVER_CANCEL", vm)
+        if step.renew:
+            self._renew(vm, step.action)
+        elif step.action and vm.history:
+            self._sign(vm.history[-1], step.action)
+        if step.to is not None:
+            self.move(vm, step.to)
+        if step.message:
+            self._send(step.message, vm)
+
+    def move(self, vm: Vm, state: State) -> None:
+        """Put *vm* into *state*, and on, as far as oned goes without asking anybody."""
+        old, vm.state = vm.state, state
+        if state.state != old.state:
+            self._log(vm, f"New state is {VmState(state.state).name}")
+        if state.lcm_state != old.lcm_state:
+            self._log(vm, f"New LCM state is {LcmState(state.lcm_state).name}")
+        self._stamp(vm, old)
+        self._pools.clock.lock.notify_all()
+        if following := SETTLED.get(LcmState(state.lcm_state)):
+            self.move(vm, following)
+
+    def answered(self, vm: Vm, action: str, *, success: bool) -> None:
+        """Take the answer to *action*: the VM moves if its state is one that waits for it."""
+        reaction = REACTIONS[action]
+        moves = reaction.success if success else reaction.failure
+        lcm = LcmState(vm.state.lcm_state)
+        vm.template = settled(vm.template, action, success=success)
+        if action in ("ATTACHNIC", "DETACHNIC") and not vm.template.vectors("NIC"):
+            forget_network(vm)
+        if lcm == LcmState.MIGRATE and not success:
+            vm.history.append(successor(vm.history[-2], self._pools.now()))
+        if lcm in moves:
+            self.move(vm, moves[lcm])
+            if not success and lcm in ASKED_ABOUT and not self._generation.monitord:
+                self._send("POLL", vm)
+        elif moves and vm.state != RUNNING:
+            result = "success" if success else "failure"
+            self._log(vm, f"{action.lower()}_{result}_action, VM in a wrong state", "LCM", "E")
+
+    def clean_up(self, vm: Vm, *, recreate: bool) -> None:
+        """Take *vm* from its host by force: ``onevm recover --delete`` or ``--recreate``."""
+        end = State(VmState.PENDING if recreate else VmState.DONE)
+        was_active = vm.state.state == VmState.ACTIVE
+        if vm.state.state == VmState.DONE:
+            return
+        if vm.state in NOWHERE or vm.state.lcm_state == LcmState.CLEANUP_RESUBMIT:
+            self.move(vm, end)
+            return
+        vm.template = unmarked(vm.template)
+        self._sign(vm.history[-1], _RECREATED if recreate else _DELETED)
+        if was_active:
+            self._send("DRIVER_CANCEL", vm)
+        if recreate:
+            self.move(vm, active(LcmState.CLEANUP_RESUBMIT))
+            self._send("CLEANUP", vm)
+            return
+        if was_active:
+            self.move(vm, active(LcmState.CLEANUP_DELETE))
+        # Until 5.12 the message is written when the VM is DONE already.
+        early = was_active and self._generation.stream_driver
+        if early:
+            self._send("CLEANUP", vm)
+        self.move(vm, end)
+        if not early and (was_active or self._generation.public_cloud):
+            self._send("CLEANUP", vm)
+
+    def _renew(self, vm: Vm, action: int) -> None:
+        """Close the history record and begin another; only a resume is noted in the new one."""
+        now = self._pools.now()
+        old, new = vm.history[-1], successor(vm.history[-1], now)
+        old.etime, old.retime = now, old.retime or now
+        if action:
+            self._sign(new if action == RESUMED else old, action)
+        vm.history.append(new)
+
+    def _sign(self, record: History, action: int) -> None:
+        self._requests += 1
+        record.action, record.request_id = action, self._requests
+        record.uid = record.gid = ONEADMIN
+
+    def _stamp(self, vm: Vm, old: State) -> None:
+        """Note in the history record when *vm* entered the state that it is in."""
+        now, state, lcm = self._pools.now(), vm.state.state, vm.state.lcm_state
+        if state == VmState.DONE:
+            vm.etime = now
+        elif state == VmState.PENDING and old.lcm_state == LcmState.CLEANUP_RESUBMIT:
+            vm.deploy_id, vm.last_poll = "", 0
+        if not vm.history:
+            return
+        place = vm.history[-1]
+        if vm.state == RUNNING:
+            place.action = 0
+            place.uid = place.gid = place.request_id = -1
+            place.etime = place.retime = 0
+        elif old.lcm_state in SETTLED:
+            place.etime = place.eetime = now
+        elif lcm in _ENDS_RUN or vm.state in RESTING:
+            self._stop_running(vm, now)
+        if lcm in (LcmState.CLEANUP_RESUBMIT, LcmState.CLEANUP_DELETE):
+            place.etime = now
+            vm.last_poll = 0 if self._generation.monitord else now
+
+    def _stop_running(self, vm: Vm, now: int) -> None:
+        place = vm.history[-1]
+        place.retime = place.retime or now
+        if vm.state.lcm_state in SETTLED:
+            place.estime = now
+        if not self._generation.monitord:
+            vm.monitoring = Template([("CPU", "0.0"), ("MEMORY", "0")])
+
+    def _log(self, vm: Vm, text: str, module: str = "VM", severity: str = "I") -> None:
+        self._pools.write_log(module, severity, text, vm)
+
+
+def successor(record: History, now: int) -> History:
+    """Return the record of a new stay at the same place."""
+    return History(
+        record.host_name,
+        record.host_id,
+        now,
+        record.datastore_id,
+        vm_mad=record.vm_mad,
+        tm_mad=record.tm_mad,
+        rstime=now,
+    )

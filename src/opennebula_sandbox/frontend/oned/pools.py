@@ -1,0 +1,86 @@
+"""What oned knows: its objects by id, their logs, and one lock whose changes can be awaited."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from one2one.opennebula.states import HostState, VmState
+from opennebula_sandbox.cloud.accounts import Accounts
+from opennebula_sandbox.cloud.clock import Clock
+from opennebula_sandbox.cloud.objects import Host, Vm, VmTemplate
+from opennebula_sandbox.cloud.refusal import no_such
+
+_ON_HOST = (VmState.ACTIVE, VmState.POWEROFF, VmState.SUSPENDED)
+
+Result = TypeVar("Result")
+Item = TypeVar("Item", Host, Vm, VmTemplate)
+
+
+@dataclass
+class Pools:
+    """The front-end's objects. Whoever reads or writes them holds ``clock.lock``."""
+
+    clock: Clock
+    accounts: Accounts = field(default_factory=Accounts)
+    hosts: dict[int, Host] = field(default_factory=dict)
+    templates: dict[int, VmTemplate] = field(default_factory=dict)
+    vms: dict[int, Vm] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
+    """What ``/var/log/one/oned.log`` would show."""
+    vm_logs: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """What ``/var/log/one/<id>.log`` would show."""
+
+    def now(self) -> int:
+        """Return seconds since 1970."""
+        return int(self.clock.now())
+
+    def host(self, host_id: int) -> Host:
+        """Return a host, up to date about its VMs; raises Refusal without it."""
+        host = _find(self.hosts, "host", host_id)
+        vms = [vm for vm in self.vms.values() if is_on(vm, host_id)]
+        host.vms = {vm.id for vm in vms}
+        host.share.cpu_usage = sum(round(100 * float(vm.template.text("CPU"))) for vm in vms)
+        host.share.memory_usage = sum(1024 * int(vm.template.text("MEMORY")) for vm in vms)
+        return host
+
+    def vm(self, vm_id: int) -> Vm:
+        """Return a VM; raises Refusal without it."""
+        return _find(self.vms, "virtual machine", vm_id)
+
+    def template(self, template_id: int) -> VmTemplate:
+        """Return a VM template; raises Refusal without it."""
+        return _find(self.templates, "virtual machine template", template_id)
+
+    def set_state(self, host: Host, state: HostState) -> None:
+        """Put *host* into *state*."""
+        host.previous_state = host.state = int(state)
+        self.clock.lock.notify_all()
+
+    def write_log(self, module: str, severity: str, text: str, vm: Vm | None = None) -> None:
+        """Append a line to the log of *vm*, of oned without one."""
+        line = f"{time.ctime(self.clock.now())} [Z0][{module}][{severity}]: {text}"
+        (self.log if vm is None else self.vm_logs[vm.id]).append(line)
+        self.clock.lock.notify_all()
+
+    def wait_for(self, predicate: Callable[[], Result], timeout: float) -> Result:
+        """Return what *predicate* returned when it was true, or at last, after *timeout* s."""
+        with self.clock.lock:
+            return self.clock.lock.wait_for(predicate, timeout)
+
+
+def is_on(vm: Vm, host_id: int) -> bool:
+    """Tell whether *vm* occupies the host."""
+    return vm.state.state in _ON_HOST and bool(vm.history) and vm.history[-1].host_id == host_id
+
+
+def is_public_cloud(host: Host) -> bool:
+    """Tell whether the host's template says PUBLIC_CLOUD=YES."""
+    return host.template.text("PUBLIC_CLOUD").upper() == "YES"
+
+
+def _find(pool: dict[int, Item], kind: str, object_id: int) -> Item:
+    if object_id not in pool:
+        raise no_such(kind, object_id)
+    return pool[object_id]

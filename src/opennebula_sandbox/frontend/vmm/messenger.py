@@ -1,0 +1,62 @@
+"""Tells the driver about VMs: writes the files that go with a message, and the message."""
+
+from collections.abc import Callable
+
+from opennebula_sandbox.cloud.objects import Vm
+from opennebula_sandbox.cloud.wire.render_vm import vm_body
+from opennebula_sandbox.frontend.generation import Generation
+from opennebula_sandbox.frontend.home import Home, context_sh
+from opennebula_sandbox.frontend.oned.contents import Contents
+from opennebula_sandbox.frontend.oned.pools import Pools
+from opennebula_sandbox.frontend.secret import encrypt
+from opennebula_sandbox.frontend.vmm import message
+
+
+class Messenger:
+    """Sends VMM actions to whatever *send* reaches: a driver process or the stock shell."""
+
+    def __init__(
+        self,
+        pools: Pools,
+        generation: Generation,
+        home: Home,
+        contents: Contents,
+        send: Callable[[str], None],
+    ) -> None:
+        self._pools = pools
+        self._generation = generation
+        self._home = home
+        self._contents = contents
+        self._send = send
+
+    def send(self, action: str, vm: Vm) -> None:
+        """Send *action* about *vm*, as it is now."""
+        if action == "DRIVER_CANCEL":
+            self._send(message.line(action, vm.id, "", self._generation))
+            return
+        if action in message.WITH_CONTEXT and _has_datastore(vm):
+            self._write_context(vm)
+        record = (len(vm.history) - 1, vm.history[-1])
+        profile = self._generation.profile
+        xml = vm_body(vm, profile, history=[record], monitoring=not profile.monitoring_apart)
+        if action == "DEPLOY":
+            path = self._home.deployment_file(vm.id, record[0])
+            self._home.write_vm_file(vm.id, path.name, xml)
+            self._pools.write_log("VMM", "I", f"Generating deployment file: {path}", vm)
+        payload = message.action_data(action, vm, xml, self._home)
+        self._send(message.line(action, vm.id, payload, self._generation))
+
+    def _write_context(self, vm: Vm) -> None:
+        """Write ``context.sh`` and ``token.txt``, which public clouds do without."""
+        self._contents.refresh_network(vm)
+        if context := vm.template.vector("CONTEXT"):
+            self._home.write_vm_file(vm.id, "context.sh", context_sh(context))
+        if context.get("TOKEN", "").upper() == "YES":
+            creator = self._pools.accounts.by_id(int(vm.template.text("CREATED_BY")))
+            secret = creator.template.text("TOKEN_PASSWORD") if creator else ""
+            token = encrypt(f"{vm.id}:{vm.stime}", secret)
+            self._home.write_vm_file(vm.id, "token.txt", token + "\n")
+
+
+def _has_datastore(vm: Vm) -> bool:
+    return vm.history[-1].datastore_id != message.PUBLIC_CLOUD_DATASTORE
