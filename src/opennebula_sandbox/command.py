@@ -16,7 +16,7 @@ _DEFAULT_PASSWORD = "burstpass"  # noqa: S105 - of a sandbox, and printed
 
 def _address(_context: click.Context, _option: click.Parameter, value: str) -> tuple[str, int]:
     host, _, port = value.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal():
         raise click.BadParameter(f"{value} is not HOST:PORT")
     return host, int(port)
 

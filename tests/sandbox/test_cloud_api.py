@@ -10,8 +10,9 @@ from opennebula_sandbox.cloud.cloud import Cloud
 from opennebula_sandbox.cloud.profile import PROFILES
 
 TEXTS = (
-    *("", "x", "0,1", "terminate", "poweroff-hard", "resume", "burst", "SANDBOX_FAILS=BOOT"),
-    *("DISK=[TYPE=fs,SIZE=x]", "DISK=[IMAGE=ttylinux]", "NIC=[NETWORK=public]", "NIC=[]"),
+    *("", "x", "0,1", "²", "terminate", "poweroff-hard", "resume", "burst", "SANDBOX_FAILS=BOOT"),
+    *("DISK=[TYPE=fs,SIZE=x]", "DISK=[IMAGE=ttylinux]", "DISK=[IMAGE=ttylinux,SIZE=²]"),
+    *("NIC=[NETWORK=public]", "NIC=[]"),
     *("CPU=x", "CPU=2\nMEMORY=nan", "CPU=inf", "CONTEXT=[A=1]", "CONTEXT=[ETH0_IP=1]", "CONTEXT=1"),
     *("VM=[CPU=1,VMS=-2]", "VM=[CPU=x]", "<T><A>1</A></T>", "<T><xml:a>1</xml:a></T>", "<T", "="),
     *(

@@ -50,7 +50,7 @@ def test_help_tells_how_to_run_it_alone() -> None:
         assert word in text
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "2733", "127.0.0.1:x"])
+@pytest.mark.parametrize("address", ["127.0.0.1", "2733", "127.0.0.1:x", "127.0.0.1:²"])
 def test_an_address_without_host_or_port_is_refused(address: str) -> None:
     result = CliRunner().invoke(sandbox, ["--listen", address])
     assert result.exit_code == 2

@@ -26,7 +26,7 @@ def info_extended(
 
 def info_set(oned: Oned, user: User, ids: str, extended: bool) -> bytes:
     """Answer one.vmpool.infoset: no word about ids that are none, or that nobody has."""
-    numbers = {int(word) for word in ids.split(",") if word.strip().isdigit()}
+    numbers = {int(word) for word in ids.split(",") if word.strip().isdecimal()}
     vms = [vm for vm_id in sorted(numbers, reverse=True) if (vm := oned.vms.get(vm_id))]
     visible = oned.in_order(vm for vm in vms if user.may(Right.USE, vm))
     return _pool(oned, visible, extended=extended)

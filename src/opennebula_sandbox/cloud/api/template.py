@@ -93,7 +93,7 @@ def _request(wanted: Template, image_size: int) -> Usage:
 
 def _size(disk: dict[str, str], image_size: int) -> int:
     size = disk.get("SIZE", "")
-    return int(size) if size.isdigit() else image_size
+    return int(size) if size.isdecimal() else image_size
 
 
 METHODS = {
