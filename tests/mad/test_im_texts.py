@@ -11,6 +11,7 @@ from one2one.hybrid.capacity import HostCapacity
 from one2one.hybrid.foreign import Wild
 from one2one.hybrid.mirror import Report
 from one2one.mad import im_messages, im_texts
+from one2one.opennebula.clean import clean_line
 from opennebula_sandbox.cloud.wire.grammar import parse
 
 CAPACITY = HostCapacity(5000, 64 << 20, 12_000, 1 << 40)
@@ -67,9 +68,7 @@ def test_a_reason_is_one_line_whatever_it_holds(reason: str) -> None:
     for line in (
         im_messages.log("E", 0, reason, push=False),
         im_messages.log("E", 0, reason, push=True),
-        im_messages.push_message(
-            "SYSTEM_HOST", 0, success=False, data=im_messages.plain(reason).encode()
-        ),
+        im_messages.push_message("SYSTEM_HOST", 0, success=False, data=clean_line(reason).encode()),
     ):
         assert line.count("\n") == 1
         assert line.endswith("\n")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from one2one.mad import messages
 from one2one.mad.messages import Generation
+from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ProtocolError
 from one2one.opennebula.states import State, VmState
 
@@ -88,9 +89,9 @@ def test_an_answer_is_one_line_that_reads_back(
     line = messages.answer(action, vm_id, success=success, info=info)
     assert line.endswith("\n")
     assert len(line.splitlines()) == 1
-    words = line.split(maxsplit=3)
+    words = line.split(" ", 3)
     assert words[:3] == [action, "SUCCESS" if success else "FAILURE", str(vm_id)]
-    assert words[3].split() == (info.split() or ["-"])
+    assert words[3] == f"{clean_line(info) or '-'}\n"
 
 
 def test_no_vm_is_written_as_each_generation_understands_it() -> None:

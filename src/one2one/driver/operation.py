@@ -13,6 +13,7 @@ from one2one.driver.remotes import Remote
 from one2one.driver.watch import Change
 from one2one.hybrid.remedies import remedy
 from one2one.hybrid.request import Request
+from one2one.opennebula.clean import LIMIT, clean_line
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.states import State
 
@@ -46,11 +47,14 @@ def explain(error: OneError, request: Request, remote: Remote | None = None) -> 
     """Return one line with the cause, the remedy, and then the VM, its host and the remote.
 
     The cause comes first because oned shows its users little more than the first hundred
-    characters.
+    characters. A long one is cut, so that the others stay. oned takes a text that begins with a
+    hyphen for none.
     """
     endpoint = error.endpoint or (remote.cloud.endpoint if remote else "")
     where = [f"VM {request.vm.id}", request.deploy_id or request.vm.deploy_id]
     where += [f"host {request.host_name}", error.call, endpoint]
     helps = error.remedy or remedy(error.cause)
-    helps = f" {helps}." if helps else ""
-    return f"{error.cause.rstrip('.')}.{helps} [{', '.join(filter(None, where))}]"
+    helps = f"{helps}. " if helps else ""
+    rest = clean_line(f"{helps}[{', '.join(filter(None, where))}]", LIMIT // 2)
+    cause = f"Error: {error.cause}" if error.cause.startswith("-") else error.cause
+    return f"{clean_line(cause, LIMIT - len(rest) - 2).rstrip('.')}. {rest}"

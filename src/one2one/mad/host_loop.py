@@ -26,9 +26,10 @@ from one2one.hybrid.foreign import Wild
 from one2one.hybrid.mirror import Report
 from one2one.hybrid.outage import GRACE_ROUNDS, Outage
 from one2one.mad import im_texts
-from one2one.mad.im_messages import Periods, plain
+from one2one.mad.im_messages import Periods
 from one2one.mad.monitord import Monitord
 from one2one.mad.rhythm import Rhythm
+from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import AuthenticationError, ConfigurationError, NotFound, OneError
 
 _OF_THE_HOST = {"MONITOR_HOST", "SYSTEM_HOST"}
@@ -93,7 +94,7 @@ class HostLoop:
         except ConfigurationError as error:
             # Only the administrator who wrote the host can help, so he is told at once.
             self._configured = self._current = False
-            self._reason = plain(str(error))
+            self._reason = clean_line(str(error))
             self._outage.declare()
             self._send("SYSTEM_HOST", self._reason, success=False)
         else:
@@ -137,7 +138,7 @@ class HostLoop:
         self._current = False
         if isinstance(error, AuthenticationError):  # the host may have a new password already
             self._rhythm.hasten(["BEACON_HOST"], time.monotonic())
-        self._reason = plain(str(error))
+        self._reason = clean_line(str(error))
         if self._outage.failed(time.monotonic(), self._monitor.grace):
             self._send("SYSTEM_HOST", self._reason, success=False)
         else:
@@ -178,7 +179,7 @@ class HostLoop:
                 now, grace = time.monotonic(), self._monitor.grace
                 self._rhythm.hasten(["MONITOR_HOST"], now + grace / GRACE_ROUNDS)
                 if self._unsized.failed(now, grace):
-                    self._send("SYSTEM_HOST", plain(str(error)), success=False)
+                    self._send("SYSTEM_HOST", clean_line(str(error)), success=False)
         else:
             self._logged.pop("MONITOR_HOST", None)
 
@@ -192,7 +193,7 @@ class HostLoop:
 
     def _log(self, kind: str, error: OneError) -> None:
         """Write a line into monitor.log, once for as long as the same thing fails the same way."""
-        line = plain(str(error))
+        line = clean_line(str(error))
         if self._logged.get(kind) != line:
             self._logged[kind] = line
             self._send("STATE_VM", line, success=False)

@@ -19,6 +19,7 @@ from one2one.mad.im_messages import Line
 from one2one.mad.monitord import Monitord
 from one2one.mad.process import Output, listener, parse_arguments, take_over_stdio
 from one2one.mad.pull import pull
+from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import OneError
 
 
@@ -73,9 +74,9 @@ class ImDriver:
         try:
             text, success = pull(self._monitor(host_id), log), True
         except OneError as error:
-            text, success = im_messages.plain(str(error)), False
+            text, success = clean_line(str(error)), False
         except Exception as error:  # noqa: BLE001 - oned must be answered whatever happens here
-            text, success = f"internal error ({type(error).__name__}: {error})", False
+            text, success = clean_line(f"internal error ({type(error).__name__}: {error})"), False
         with self._lock:
             self._pulled.discard(host_id)
         self._output.write(im_messages.pull_answer("MONITOR", host_id, success=success, info=text))
@@ -135,7 +136,7 @@ class ImDriver:
     def _answer_push(self, line: Line, error: str = "") -> None:
         self._output.write(
             im_messages.push_message(
-                line.action, line.host_id, success=not error, data=im_messages.plain(error).encode()
+                line.action, line.host_id, success=not error, data=clean_line(error).encode()
             )
         )
 

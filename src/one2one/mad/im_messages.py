@@ -12,17 +12,16 @@ clock that was set back makes a host mute. Sources: ``src/im/InformationManagerD
 """
 
 import binascii
-import re
 import zlib
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 
+from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ProtocolError
 from one2one.opennebula.xml import Element, integer, number, parse, text
 
 _MAX_XML = 16 << 20
 _SHORTEST_S = 0.1
-_NOT_STORABLE = re.compile(r"[^ -\ud7ff\ue000-\ufffd]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +121,8 @@ def push_message(kind: str, host_id: int, *, success: bool, data: bytes) -> str:
 def log(severity: str, host_id: int, info: str, *, push: bool) -> str:
     """Return a LOG line, for oned.log up to 5.10, from 5.12 (*push*) for monitor.log."""
     if push:
-        return f"LOG {severity} {host_id} 0 {_packed(plain(info).encode())}\n"
-    return f"LOG {severity} {host_id} {plain(info)}\n"
-
-
-def plain(info: str) -> str:
-    """Return an error's text as one line that OpenNebula can store and show."""
-    return " ".join(_NOT_STORABLE.sub(" ", info).split())
+        return f"LOG {severity} {host_id} 0 {_packed(clean_line(info).encode())}\n"
+    return f"LOG {severity} {host_id} {clean_line(info)}\n"
 
 
 def _result(success: bool) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from one2one.hybrid.request import Request
+from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ProtocolError
 from one2one.opennebula.records import Vm
 from one2one.opennebula.xml import parse, text
@@ -85,7 +86,7 @@ def subject(action: str, payload: str) -> str:
 def answer(action: str, vm_id: int, *, success: bool, info: str) -> str:
     """Return the line that ends an action."""
     result = "SUCCESS" if success else "FAILURE"
-    return f"{action} {result} {vm_id} {_one_line(info) or '-'}\n"
+    return f"{action} {result} {vm_id} {clean_line(info) or '-'}\n"
 
 
 def log(severity: str, vm_id: int | None, info: str, generation: Generation) -> str:
@@ -94,8 +95,4 @@ def log(severity: str, vm_id: int | None, info: str, generation: Generation) -> 
     *severity* is E, W (from 6.0), I or D.
     """
     about = generation.value if vm_id is None else vm_id
-    return f"LOG {severity} {about} {_one_line(info)}\n"
-
-
-def _one_line(info: str) -> str:
-    return " ".join(info.split())
+    return f"LOG {severity} {about} {clean_line(info)}\n"

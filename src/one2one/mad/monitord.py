@@ -11,7 +11,8 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from one2one.mad.im_messages import Configuration, plain, push_message
+from one2one.mad.im_messages import Configuration, push_message
+from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Monitord:
     def log(self, line: str) -> None:
         """Write a line into monitor.log, where a failed STATE_VM has no other effect."""
         with contextlib.suppress(OSError):
-            self.send("STATE_VM", plain(line), success=False)
+            self.send("STATE_VM", clean_line(line), success=False)
 
     def deaf_for(self) -> float:
         """Return for how many seconds nobody has listened."""

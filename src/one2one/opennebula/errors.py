@@ -16,16 +16,21 @@ Every error is one line that names the call, the cloud, the cause and the remedy
 holds a session string.
 """
 
+from one2one.opennebula.clean import clean_line
+
 
 class OneError(Exception):
-    """A call that did not succeed. ``cause`` alone is the cloud's (or system's) own words."""
+    """A call that did not succeed. ``cause`` alone is the cloud's (or system's) own words.
+
+    They are made one clean line, whatever they were.
+    """
 
     remedy = ""
 
     def __init__(
         self, cause: str, *, call: str = "", endpoint: str = "", remedy: str | None = None
     ) -> None:
-        self.cause = " ".join(cause.split())
+        self.cause = clean_line(cause)
         self.call = call
         self.endpoint = endpoint
         if remedy is not None:

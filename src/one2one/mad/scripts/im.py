@@ -18,11 +18,12 @@ from one2one.driver.monitor import HostMonitor
 from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes
 from one2one.mad.host_loop import HostLoop
-from one2one.mad.im_messages import plain, read_configuration
+from one2one.mad.im_messages import read_configuration
 from one2one.mad.monitord import Monitord
 from one2one.mad.pull import pull
 from one2one.mad.scripts.daemon import Daemon
 from one2one.mad.scripts.log import write
+from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError
 from one2one.opennebula.xml import Element, parse
 
@@ -36,9 +37,9 @@ def main() -> int:
     try:
         _run(sys.argv[1:])
     except OneError as error:
-        line = plain(str(error))
+        line = clean_line(str(error))
     except Exception as error:  # noqa: BLE001 - what oned shows its user is one line
-        line = plain(f"internal error ({type(error).__name__}: {error})")
+        line = clean_line(f"internal error ({type(error).__name__}: {error})")
     else:
         return 0
     print(_DELIMITED.format(line) if probes else line, file=sys.stderr)

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from one2one.driver.local import log_location
+from one2one.opennebula.clean import clean_line
 
 _TAIL = 64 << 10
 """Bytes at the end of it that are searched for what was written already."""
@@ -16,7 +17,7 @@ def write(line: str) -> None:
 
     Where there can be no log there is none: what is done is more than what is written of it.
     """
-    path = log_location() / "one2one.log"
+    path, line = log_location() / "one2one.log", clean_line(line)
     if line in _tail(path):
         return
     text = f"{time.strftime('%a %b %d %H:%M:%S %Y')}: {line}\n"

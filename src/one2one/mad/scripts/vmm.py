@@ -18,6 +18,7 @@ from one2one.driver.remotes import Remote, Remotes
 from one2one.driver.watch import final, read_states
 from one2one.hybrid.request import Request
 from one2one.mad import messages
+from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import State
@@ -117,7 +118,7 @@ def _await(wait: Wait, opened: list[Remote]) -> State | None:
 
 
 def _fail(cause: str, payload: str, stderr: TextIO) -> int:
-    lines = [" ".join(cause.split())]
+    lines = [clean_line(cause)]
     if _wants_delimiters(payload):
         lines = [_DELIMITERS[0], *lines, _DELIMITERS[1]]
     print("\n".join(lines), file=stderr)

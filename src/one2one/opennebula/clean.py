@@ -1,0 +1,51 @@
+r"""Text from outside, made fit for one line: of oned, of a log, of a terminal.
+
+A remote cloud, its users and whatever answers at a wrong address choose the words of many errors,
+names and states. A real oned keeps such bytes as they come: it cuts a driver's line at a NUL, and
+an ``ERROR`` with an escape character or ``]]>`` makes the XML of its VM pool unreadable. A terminal
+acts on escape sequences and bidirectional overrides. So each such character is replaced by its
+number, as in ``\x1b``.
+"""
+
+import re
+
+LIMIT = 1000
+"""Characters that an error may have in all."""
+
+_CUT = "…"
+_LONGEST_ESCAPE = len(r"\U0010ffff")
+_INVISIBLE = (
+    "\x7f-\x9f"  # DEL and C1, in which NEL ends a line
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional marks and overrides
+    "\u2028\u2029"  # line and paragraph separator
+    "\ud800-\udfff"  # lone surrogates
+    "\ufdd0-\ufdef\ufffe\uffff"  # noncharacters
+)
+_BLANKS = re.compile("[ \t\n\v\f\r]+")
+_FORBIDDEN = re.compile(rf"[\x00-\x1f{_INVISIBLE}\U00010000-\U0010ffff]|(?<=\]\])>")
+"""XML-RPC servers of OpenNebula cannot send what is beyond U+FFFF: see ``check_value``."""
+_NOT_IN_JSON = re.compile(f"[{_INVISIBLE}]")
+
+
+def clean_line(text: str, limit: int = LIMIT) -> str:
+    """Return *text* as one line of at most *limit* characters; an ``…`` shows where it is cut.
+
+    Blanks and line breaks become one space each run. A clean line is returned as it is.
+    """
+    head = text[: limit * _LONGEST_ESCAPE]
+    line = _FORBIDDEN.sub(_escape, _BLANKS.sub(" ", head).strip(" "))
+    if len(line) > limit or len(head) < len(text):
+        line = line[: limit - len(_CUT)] + _CUT
+    return line
+
+
+def clean_json(document: str) -> str:
+    """Return a JSON *document* in which each such character is escaped: the values stay."""
+    return _NOT_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
