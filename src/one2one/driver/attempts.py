@@ -9,7 +9,7 @@ from one2one.driver.local import LocalCloud
 from one2one.driver.operation import Context, Pause, Steps
 from one2one.driver.remotes import Remote
 from one2one.hybrid.request import Request
-from one2one.hybrid.retry import LIMIT_S, back_off, is_repeatable
+from one2one.hybrid.retry import Attempts
 from one2one.opennebula.errors import AuthenticationError, Busy, OneError, Unreachable
 
 
@@ -30,7 +30,7 @@ def start(
     """
     operation = OPERATIONS[request.action]
     begun = time.monotonic()
-    attempt, renewed = 0, False
+    attempts, renewed = Attempts(retries), False
     while True:
         remote = None
         try:
@@ -41,14 +41,13 @@ def start(
                 raise
             renewed = True
         except OneError as error:
-            attempt += 1
-            pause = back_off(attempt, random.random())  # noqa: S311 - not a secret
-            late = time.monotonic() + pause > begun + LIMIT_S
-            if attempt > retries or late or not is_repeatable(request.action, error):
+            age, chance = time.monotonic() - begun, random.random()  # noqa: S311 - not a secret
+            pause = attempts.pause(request.action, error, age, chance)
+            if pause is None:
                 if request.action in UNANSWERED and isinstance(error, Unreachable | Busy):
                     log(f"The state of {request.deploy_id} could not be read: {error}")
                     return UNANSWERED[request.action]
                 raise
-            log(f"Attempt {attempt} of {retries + 1} failed: {error}")
+            log(f"Waiting {pause:.1f} s before the next attempt: {error}")
             yield Pause(pause)
         asked = time.monotonic()

@@ -14,7 +14,7 @@ from one2one.hybrid.context import remote_context
 from one2one.hybrid.goals import Step
 from one2one.hybrid.naming import Owner, marks, owner, remote_name
 from one2one.hybrid.public_cloud import remote_template_id
-from one2one.opennebula.errors import OneError, Unreachable
+from one2one.opennebula.errors import OneError
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import FAILURES, State
 from one2one.opennebula.template import Template, to_xml
@@ -45,7 +45,7 @@ def create(context: Context) -> Generator[Wait, State | None, int]:
     extra = _extra_template(context, local, template_id, ours)
     try:
         created = remote.cloud.instantiate(template_id, remote_name(local.id), extra)
-    except Unreachable as error:
+    except OneError as error:
         found = _made_without_answer(context, local, hybrid_id) if error.sent else None
         if found is None:
             raise

@@ -103,7 +103,7 @@ def _ask(context: Context, action: str, remote_id: int) -> float | None:
         context.remote.cloud.vm_action(action, remote_id)
     except (WrongState, NotFound):
         return None
-    except Unreachable as error:
+    except (Unreachable, Busy) as error:
         if not error.sent:
             raise
         return None

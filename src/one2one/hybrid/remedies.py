@@ -20,6 +20,11 @@ _BY_WORDS = (
         "restricted attribute",
         "Take the attribute out of the remote template, or have its administrator allow it",
     ),
+    ("zone disabled", "Its administrator disabled the zone: onezone enable, there"),
+    (
+        "to gRPC leader",
+        "Set ONE_ENDPOINT to the leader, or have the remote's zone name XML-RPC endpoints",
+    ),
     ("Not authorized", "Give the remote account the right, or let it own the VM"),
 )
 

@@ -1,23 +1,35 @@
-"""Which failed calls are made again, and when.
+"""Which failed operations are begun again, and when.
 
-    call                               not sent   no answer   busy    any other error
-    ────────────────────────────────   ────────   ─────────   ─────   ───────────────
-    DEPLOY's one.template.instantiate  again      no          again   no
-    REBOOT's, RESET's one.vm.action    again      no          again   no
-    any other                          again      again       again   no
+                                       the cloud     the call was   it may have had   any other
+    call                               is busy       not sent       its effect        error
+    ────────────────────────────────   ───────────   ────────────   ───────────────   ─────────
+    DEPLOY's one.template.instantiate  patiently     again          no                no
+    REBOOT's, RESET's one.vm.action    patiently     again          no                no
+    any of POLL                        no            no             no                no
+    any other                          patiently     again          again             no
 
 Without an answer nobody knows whether the call had its effect. Those that are marked *no* would
 have it twice: two VMs, or a second reboot. All others ask for a state that the VM may already be
-in, or only read, and an operation begun anew finds out (``driver.reach``, ``driver.roster``).
+in, or only read, and an operation begun again finds out (``driver.reach``, ``driver.roster``).
 
-How often is oned's decision: the ``-r`` of its driver's ARGUMENTS, 0 by default. What a waiting
-operation reads once a second is not counted: it is read until the operation's own deadline.
+*again*: as often as oned says, by the ``-r`` of its driver's ARGUMENTS, 0 by default.
+*patiently*: PATIENCE times more, whatever ``-r`` says. An HA zone without a leader refuses what
+would change anything, and does nothing; it elects one within seconds (ELECTION_TIMEOUT_MS is 5,000
+by default), while FAILURE would leave a VM in BOOT_FAILURE until an administrator comes. So is a
+busy cloud waited for where the call may have had its effect, unless that says *no*.
+
+What a waiting operation reads once a second is not counted: it is read until the operation's own
+deadline. POLL is answered at once: monitoring is more patient than oned (``driver.lifecycle``).
 """
+
+from dataclasses import dataclass
 
 from one2one.opennebula.errors import Busy, OneError, Unreachable
 
 LIMIT_S = 600.0
-"""So long after an action arrived it is not begun anew any more."""
+"""So many seconds after an action arrived it is not counted on any more, and not begun again."""
+PATIENCE = 5
+"""So often a busy cloud is asked again without counting it: for 15 to 31 seconds in all."""
 _LONGEST_S = 60.0
 
 _ONCE = {
@@ -29,10 +41,10 @@ _ONCE = {
 
 
 def is_repeatable(action: str, error: OneError) -> bool:
-    """Tell whether oned's *action*, which failed by *error*, may be begun anew."""
-    if isinstance(error, Unreachable):
-        return not error.sent or (action, error.call) not in _ONCE
-    return isinstance(error, Busy)
+    """Tell whether oned's *action*, which failed by *error*, may be begun again."""
+    if action == "POLL" or not isinstance(error, Unreachable | Busy):
+        return False
+    return not error.sent or (action, error.call) not in _ONCE
 
 
 def back_off(attempt: int, chance: float) -> float:
@@ -43,3 +55,27 @@ def back_off(attempt: int, chance: float) -> float:
     """
     longest = min(2.0 ** min(attempt - 1, 9), _LONGEST_S)
     return longest * (1 - chance / 2)
+
+
+@dataclass(slots=True)
+class Attempts:
+    """How often one operation may be begun again, and has been."""
+
+    retries: int
+    """The ``-r`` of the driver's ARGUMENTS."""
+    counted: int = 0
+    patient: int = 0
+
+    def pause(self, action: str, error: OneError, age: float, chance: float) -> float | None:
+        """Return the seconds to wait before *action* is begun again; None where *error* ends it.
+
+        *age* is how many seconds ago it arrived; see ``back_off`` for *chance*.
+        """
+        if not is_repeatable(action, error):
+            return None
+        if isinstance(error, Busy) and self.patient < PATIENCE:
+            self.patient += 1
+            return back_off(self.patient, chance)
+        self.counted += 1
+        pause = back_off(self.counted, chance)
+        return pause if self.counted <= self.retries and age + pause <= LIMIT_S else None

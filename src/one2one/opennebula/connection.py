@@ -92,7 +92,8 @@ class Connection:
         except TimeoutError:
             raise self._too_late() from None
         except http.client.HTTPException as error:
-            raise ProtocolError(f"not an HTTP answer ({type(error).__name__}: {error})") from None
+            cause = f"not an HTTP answer ({type(error).__name__}: {error})"
+            raise ProtocolError(cause, sent=True) from None
         except OSError as error:
             raise Unreachable(_reason(error), sent=True) from None
         _check_status(response)
@@ -114,7 +115,8 @@ class Connection:
             while chunk := response.read(_CHUNK):
                 answer += chunk
                 if len(answer) > self._max_answer:
-                    raise ProtocolError(f"the answer is longer than {self._max_answer >> 20} MB")
+                    cause = f"the answer is longer than {self._max_answer >> 20} MB"
+                    raise ProtocolError(cause, sent=True)
         except TimeoutError:
             raise self._too_late() from None
         except (OSError, http.client.HTTPException) as error:

@@ -7,10 +7,13 @@
     │   ├── NotFound               … the object does not exist
     │   ├── NotAuthorized          … the account lacks a right, or a quota is used up
     │   └── WrongState             … the VM is not in a state for it, now
-    ├── Busy                 try later: locked, or the cloud elects a new leader
-    ├── Unreachable          ask again: no answer; ``sent`` tells whether it may have had effect
+    ├── Busy                 ask again in a moment: the cloud elects a leader, or has too much to do
+    ├── Unreachable          ask again: no answer
     └── ProtocolError        a bug, ours or theirs: not what OpenNebula says
         └── MethodNotFound         … an older OpenNebula without this call
+
+``sent`` tells of each whether the call may have had its effect all the same: it was sent, and what
+came back does not deny it.
 
 Every error is one line that names the call, the cloud, the cause and the remedy. None ever
 holds a session string.
@@ -28,9 +31,16 @@ class OneError(Exception):
     remedy = ""
 
     def __init__(
-        self, cause: str, *, call: str = "", endpoint: str = "", remedy: str | None = None
+        self,
+        cause: str,
+        *,
+        call: str = "",
+        endpoint: str = "",
+        remedy: str | None = None,
+        sent: bool = False,
     ) -> None:
         self.cause = clean_line(cause)
+        self.sent = sent
         self.call = call
         self.endpoint = endpoint
         if remedy is not None:
@@ -71,31 +81,15 @@ class WrongState(Refused):
 
 
 class Busy(OneError):
-    """Raised when the same call may well succeed later: locked object, no leader, overload."""
+    """Raised when the same call may well succeed in a moment: no leader, or overload."""
 
     remedy = "Try again later"
 
 
 class Unreachable(OneError):
-    """Raised when there was no complete answer.
-
-    ``sent`` is False when the cloud certainly never saw the call, True when it may have
-    executed it.
-    """
+    """Raised when there was no complete answer."""
 
     remedy = "Check that the cloud runs and that this machine reaches it"
-
-    def __init__(
-        self,
-        cause: str,
-        *,
-        call: str = "",
-        endpoint: str = "",
-        remedy: str | None = None,
-        sent: bool = False,
-    ) -> None:
-        super().__init__(cause, call=call, endpoint=endpoint, remedy=remedy)
-        self.sent = sent
 
 
 class ProtocolError(OneError):

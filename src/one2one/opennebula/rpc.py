@@ -34,6 +34,26 @@ CODES: dict[int, type[OneError]] = {
 }
 """OpenNebula's ErrorCode, by what its receiver must do next."""
 
+_NO_LEADER = tuple(
+    (re.compile(words), sent)
+    for words, sent in (
+        (r"Cannot process request, (no leader found|oned cluster is |oned cluster in )", False),
+        (r"libcurl failed .*([Cc]onnect to|resolve)", False),
+        (r"libcurl failed |HTTP response code is |RPC call timed out and aborted", True),
+        (r"(Error allocating a new .*\. )?Error inserting .* in DB\.", True),
+    )
+)
+"""What an oned of an HA zone says while there is no leader, though its code is that of a refusal;
+and whether the call may have had its effect all the same.
+
+A candidate, one that replicates the log and a follower that knows no leader do nothing. A follower
+sends calls that change anything on to the leader, and tells in the words of xmlrpc-c and libcurl
+why no answer came; a leader that is deposed cannot write, but the next one may have its log.
+Reading calls are answered all the time. Sources: ``Request::execute`` in ``src/rm/Request.cc``
+(5.10, 6.10), ``RequestXRPC.cc`` and ``RequestGRPC.cc`` (7.2, 7.4); ``Client::call``, measured with
+xmlrpc-c 1.33.14; ``LogDB::replicate``.
+"""
+
 _METHOD_NOT_FOUND = -506
 _BUFFER = 1 << 18
 _PIECE = 1 << 17
@@ -70,14 +90,14 @@ def result(body: Body) -> str | int:
         raise ProtocolError(cause, remedy="Report it") from None
     except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError) as error:
         excerpt = body[:60].decode(errors="replace")
-        raise ProtocolError(f"not an XML-RPC answer ({error}): {excerpt!r}") from None
+        raise ProtocolError(f"not an XML-RPC answer ({error}): {excerpt!r}", sent=True) from None
     match values:
         case ([True, str() | int() as answer, *_],):
             return answer
         case ([False, str() as cause, int() as code, *_],):
-            raise CODES.get(code, errors.Refused)(_without_call(cause))
+            raise _refusal(_without_call(cause), code)
         case _:
-            raise ProtocolError(f"not an OpenNebula answer: {str(values)[:60]!r}")
+            raise ProtocolError(f"not an OpenNebula answer: {str(values)[:60]!r}", sent=True)
 
 
 def pieces(body: Body) -> Iterator[bytes]:
@@ -141,6 +161,15 @@ def _values(body: Body) -> tuple[Any, ...]:
     parser.EndElementHandler = unmarshaller.end
     parser.Parse(body, True)
     return unmarshaller.close()
+
+
+def _refusal(cause: str, code: int) -> OneError:
+    kind = CODES.get(code, errors.Refused)
+    if kind is errors.Refused:
+        for words, sent in _NO_LEADER:
+            if words.match(cause):
+                return errors.Busy(cause, sent=sent)
+    return kind(cause)
 
 
 def _without_call(cause: str) -> str:

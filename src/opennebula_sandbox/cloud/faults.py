@@ -6,16 +6,30 @@ is answered as it should be.
 """
 
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from opennebula_sandbox.cloud.refusal import Code
 from opennebula_sandbox.cloud.wire.server import Delivery, Drop, Request, deliver
-from opennebula_sandbox.cloud.wire.xmlrpc import http_answer
+from opennebula_sandbox.cloud.wire.xmlrpc import http_answer, write_answer
 
 Arguments = tuple[object, ...]
 
+ELECTION = "Cannot process request, oned cluster in election mode"
+REPLICATING = "Cannot process request, oned cluster is replicating log"
+NO_LEADER = "Cannot process request, no leader found"
+FORWARD_REFUSED = (
+    "libcurl failed to execute the HTTP POST transaction, explaining:  Failed to connect to "
+    "192.0.2.7 port 2633 after 0 ms: Couldn't connect to server"
+)
+FORWARD_TIMED_OUT = "RPC call timed out and aborted"
+"""What an oned of an HA zone answers while there is no leader (``src/rm/Request.cc``)."""
+
+_READS = re.compile(r"one\.(\w+pool\.\w+|(?!system\b|\w+quota\b)\w+\.info)")
+"""What every oned of an HA zone answers by itself: ``leader_only`` is false."""
 _CHUNK = 1 << 16
 
 
@@ -155,6 +169,32 @@ def garbage(body: bytes = b"<html>It works!</html>") -> Delivery:
 def http_error(status: str = "500 Internal Server Error") -> Delivery:
     """Return the effect that answers an error page; the call has no effect."""
     return lambda _request: iter([http_answer(b"<h1>Sorry</h1>", status, keep=False)])
+
+
+def refuse(text: str, code: Code = Code.INTERNAL) -> Delivery:
+    """Return the effect that says no, as oned does; the call has no effect."""
+
+    def effect(request: Request) -> Iterator[bytes]:
+        body = write_answer([False, f"[{request.method}] {text}", int(code), -1, -1])
+        yield http_answer(body, keep=request.keep)
+
+    return effect
+
+
+def no_leader(text: str = ELECTION) -> Delivery:
+    """Return the effect that an HA zone has without a leader: it answers what only reads."""
+
+    def effect(request: Request) -> Iterator[bytes]:
+        reads = _READS.fullmatch(request.method)
+        yield from deliver(request) if reads else refuse(text)(request)
+
+    return effect
+
+
+def lost_leader(request: Request) -> Iterator[bytes]:
+    """Do the call, and say that the leader, to whom it was sent on, did not answer in time."""
+    request.execute()
+    yield from refuse(FORWARD_TIMED_OUT)(request)
 
 
 def redirect(url: str) -> Delivery:
