@@ -6,7 +6,7 @@ import time
 import pytest
 
 from one2one.driver.shared import Shared
-from one2one.opennebula.errors import Unreachable
+from one2one.opennebula.errors import InternalError, Unreachable
 
 LONG_AGO = 0.0
 NEVER_BEFORE = float("inf")
@@ -62,3 +62,16 @@ def test_a_failure_is_shared_too_and_forgotten_by_the_next_who_asks() -> None:
             shared.get("host", LONG_AGO, cloud.read)
     cloud.failing = False
     assert shared.get("host", time.monotonic(), cloud.read) == 2
+
+
+def test_a_bug_is_shared_as_a_failure_is() -> None:
+    readings = itertools.count(1)
+
+    def read() -> int:
+        raise KeyError(next(readings))
+
+    shared = Shared[str, int]()
+    for _ in range(2):
+        with pytest.raises(InternalError, match=r"internal error \(KeyError: 1\)"):
+            shared.get("host", LONG_AGO, read)
+    assert shared.get("host", time.monotonic(), Cloud().read) == 1

@@ -82,10 +82,16 @@ class Ear:
         with self._heard:
             return self._first(kind, host_id, status, when, len(self.lines))
 
-    def first(self, kind: str, host_id: int = 0, status: str = "SUCCESS") -> MonitorLine:
+    def first(
+        self,
+        kind: str,
+        host_id: int = 0,
+        status: str = "SUCCESS",
+        when: Callable[[str], bool] = lambda _: True,
+    ) -> MonitorLine:
         """Return the first such message, once it has arrived."""
         with self._heard:
-            return self._first(kind, host_id, status, lambda _: True, 0)
+            return self._first(kind, host_id, status, when, 0)
 
     def kinds(self, host_id: int) -> set[str]:
         """Return which messages of a host there were."""

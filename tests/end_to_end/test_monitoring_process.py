@@ -2,7 +2,7 @@
 
 import subprocess
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -18,9 +18,9 @@ from tests.end_to_end.ear import Ear
 class Driver:
     """The process, from the side of monitord."""
 
-    def __init__(self, both: Burst) -> None:
+    def __init__(self, both: Burst, program: Sequence[str] = (IM_DRIVER,)) -> None:
         self._process = subprocess.Popen(
-            [IM_DRIVER, "-c -t 15 -r 0 one"],
+            [*program, "-c -t 15 -r 0 one"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=both.frontend.home.environment(both.frontend.endpoint),

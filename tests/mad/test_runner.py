@@ -1,17 +1,21 @@
 """Order within a VM, whatever the threads, the waits and the cancellations."""
 
+import queue
 import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from one2one.driver.operation import Pause, Wait
 from one2one.hybrid.request import Request
 from one2one.mad.runner import Runner, Task
+from one2one.opennebula.errors import Busy
 from one2one.opennebula.records import Placement, Vm
 from one2one.opennebula.states import RUNNING
+from tests.threads import bugs, no_more_threads
 
 CANCEL = None
 steps = st.tuples(
@@ -86,3 +90,63 @@ def test_any_interleaving_keeps_each_vms_order(
     for vm_id, tasks in work.begun.items():
         places = [added[vm_id].index(one) for one in tasks]
         assert places == sorted(set(places)), "in order, and none twice"
+
+
+def ended(work: Work, *tasks: Task) -> bool:
+    with work.changed:
+        return work.changed.wait_for(lambda: work.ended.issuperset(tasks), 20)
+
+
+def test_a_task_that_ends_in_a_bug_takes_nothing_from_the_others() -> None:
+    work = Work()
+    broken, behind, beside = task(1, "a"), task(1, "a"), task(2, "a")
+    work.waits |= {behind: 1, beside: 1}
+    runner = Runner(1, work.advance)
+    with bugs() as found:
+        for one in (broken, behind, beside):
+            runner.add(one)
+        assert ended(work, behind, beside)
+    assert len(found) == 1
+    assert found[0].startswith("KeyError")
+
+
+def test_without_a_thread_a_task_is_refused_and_the_next_one_is_carried_out() -> None:
+    work = Work()
+    refused, next_one = task(1, "a"), task(1, "a")
+    work.waits[next_one] = 1
+    runner = Runner(2, work.advance)
+    with no_more_threads(), pytest.raises(Busy, match="no thread can be started"):
+        runner.add(refused)
+    runner.add(next_one)
+    assert ended(work, next_one)
+    assert work.begun[1] == [next_one]
+
+
+def test_where_no_more_threads_can_be_started_the_worker_that_there_is_does_it_all() -> None:
+    work = Work()
+    tasks = [task(vm_id, host) for vm_id, host in enumerate("aabb")]
+    work.waits = dict.fromkeys(tasks, 0)
+    runner = Runner(4, work.advance)
+    runner.add(tasks[0])
+    assert ended(work, tasks[0])
+    with no_more_threads():
+        for one in tasks[1:]:
+            runner.add(one)
+        assert ended(work, *tasks)
+
+
+def test_a_wait_for_which_there_is_no_thread_is_over_at_once_with_the_reason() -> None:
+    outcomes: queue.SimpleQueue[object] = queue.SimpleQueue()
+    waiting = task(2, "a")
+
+    def advance(task: Task) -> Wait | None:
+        outcomes.put(task.outcome)
+        return Pause(60.0) if task is waiting and task.outcome is None else None
+
+    runner = Runner(1, advance)
+    runner.add(task(1, "a"))
+    assert outcomes.get(timeout=30) is None
+    with no_more_threads():
+        runner.add(waiting)
+        assert outcomes.get(timeout=30) is None
+        assert isinstance(outcomes.get(timeout=30), Busy)

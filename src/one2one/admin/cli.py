@@ -11,7 +11,7 @@ from typing import NamedTuple, NoReturn
 import click
 
 from one2one import __version__
-from one2one.opennebula.errors import OneError
+from one2one.opennebula.errors import typed
 
 FAILED = 255
 
@@ -87,10 +87,10 @@ def main() -> NoReturn:
         sys.exit(_fail(error.format_message()))
     except (click.Abort, KeyboardInterrupt):
         sys.exit(_fail("interrupted"))
-    except OneError as error:
-        sys.exit(_fail(str(error)))
     except OSError as error:
         sys.exit(_fail(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
+    except Exception as error:  # noqa: BLE001 - one line, whatever it is
+        sys.exit(_fail(str(typed(error))))
     sys.exit(status)
 
 

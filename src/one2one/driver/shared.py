@@ -12,7 +12,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from one2one.opennebula.errors import OneError
+from one2one.opennebula.errors import OneError, typed
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -57,9 +57,8 @@ class Shared(Generic[Key, Value]):
             if found is None or old or not (isinstance(found, OneError) or serves(found)):
                 try:
                     found = read()
-                except OneError as error:
-                    reading.begun, reading.found = now, copy(error)
-                    raise
+                except Exception as error:  # noqa: BLE001 - a bug is shared as any other failure
+                    found = typed(error)
                 reading.begun, reading.found = now, found
         if isinstance(found, OneError):
             raise copy(found)

@@ -5,11 +5,20 @@ Whoever waits is called back from the one thread that a remote has while anybody
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
+from one2one.driver.threads import run_guarded, start_thread
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.errors import ConfigurationError, NotFound, OneError, Refused
+from one2one.opennebula.errors import (
+    ConfigurationError,
+    InternalError,
+    NotFound,
+    OneError,
+    Refused,
+    typed,
+)
 from one2one.opennebula.states import State, VmState
 
 INTERVAL_S = 1.0
@@ -45,14 +54,13 @@ class Watch:
         """Call *callback*, once, with the new state, or the one seen still at the deadline.
 
         At a deadline during an outage, and at once when the remote refuses to be asked, it is
-        called with the error instead.
+        called with the error instead. Raises Busy where nothing can wait: see ``start_thread``.
         """
         with self._lock:
+            if not self._running:
+                start_thread("watch", self._run)
+                self._running = True
             self._waits.append((change, callback))
-            if self._running:
-                return
-            self._running = True
-        threading.Thread(target=self._run, name="watch", daemon=True).start()
 
     def _run(self) -> None:
         pause = FIRST_S
@@ -61,30 +69,29 @@ class Watch:
             pause = min(2 * pause, INTERVAL_S)
             with self._lock:
                 waits, self._waits = self._waits, []
-            left = list(self._served(waits))
+            left = list(self._serve(waits))
             with self._lock:
                 self._waits += left
                 self._running = bool(self._waits)
                 if not self._running:
                     return
 
-    def _served(self, waits: list[tuple[Change, Callback]]) -> Iterable[tuple[Change, Callback]]:
+    def _serve(self, waits: list[tuple[Change, Callback]]) -> Iterator[tuple[Change, Callback]]:
         """Serve whom it can and yield the others."""
         states: dict[int, State] = {}
         failure: OneError | None = None
         try:
             states = read_states(self._cloud, [change.remote_id for change, _ in waits])
-        except OneError as error:
-            failure = error
+        except Exception as error:  # noqa: BLE001 - after a bug too, those that wait are answered
+            failure = typed(error)
         now = time.monotonic()
         for change, callback in waits:
             state = states.get(change.remote_id, change.seen)
-            if state != change.seen:
-                callback(state)
-            elif failure and (now >= change.deadline or final(failure)):
-                callback(failure)
-            elif now >= change.deadline:
-                callback(state)
+            late = now >= change.deadline
+            if state == change.seen and failure and (late or final(failure)):
+                run_guarded(partial(callback, failure))
+            elif state != change.seen or late:
+                run_guarded(partial(callback, state))
             else:
                 yield change, callback
 
@@ -106,4 +113,4 @@ def read_states(cloud: Cloud, remote_ids: Iterable[int]) -> dict[int, State]:
 
 def final(error: OneError) -> bool:
     """Tell whether asking again cannot help."""
-    return isinstance(error, ConfigurationError | Refused)
+    return isinstance(error, ConfigurationError | Refused | InternalError)

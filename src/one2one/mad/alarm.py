@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from one2one.driver.threads import run_guarded, start_thread
+
 Callback = Callable[[], object]
 
 
@@ -19,19 +21,18 @@ class Alarm:
         self._running = False
 
     def call(self, seconds: float, callback: Callback) -> None:
-        """Call *callback*, which must not raise, in so many seconds."""
+        """Call *callback* in so many seconds; raises Busy where it will not be called."""
         with self._changed:
+            if not self._running:
+                start_thread("alarm", self._run)
+                self._running = True
             due = time.monotonic() + seconds
             heapq.heappush(self._calls, (due, next(self._numbers), callback))
             self._changed.notify()
-            if self._running:
-                return
-            self._running = True
-        threading.Thread(target=self._run, name="alarm", daemon=True).start()
 
     def _run(self) -> None:
         while callback := self._next():
-            callback()
+            run_guarded(callback)
 
     def _next(self) -> Callback | None:
         """Wait for the next call that is due, None where none is left."""

@@ -19,9 +19,11 @@ import contextlib
 import threading
 import time
 from dataclasses import asdict
+from functools import partial
 
 from one2one.driver.host_vms import FrontEndError
 from one2one.driver.monitor import HostMonitor, VmReport
+from one2one.driver.threads import run_guarded
 from one2one.hybrid.foreign import Wild
 from one2one.hybrid.mirror import Report
 from one2one.hybrid.outage import GRACE_ROUNDS, Outage
@@ -30,7 +32,13 @@ from one2one.mad.im_messages import Periods
 from one2one.mad.monitord import Monitord
 from one2one.mad.rhythm import Rhythm
 from one2one.opennebula.clean import clean_line
-from one2one.opennebula.errors import AuthenticationError, ConfigurationError, NotFound, OneError
+from one2one.opennebula.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    NotFound,
+    OneError,
+    typed,
+)
 
 _OF_THE_HOST = {"MONITOR_HOST", "SYSTEM_HOST"}
 _AFTER_AN_OUTAGE = _OF_THE_HOST | {"MONITOR_VM"}
@@ -69,7 +77,7 @@ class HostLoop:
             except NotFound:
                 return
             except Exception as error:  # noqa: BLE001 - a bug must not end the host's monitoring
-                self._failed(OneError(f"internal error ({type(error).__name__}: {error})"))
+                run_guarded(partial(self._failed, typed(error)))
 
     def _round(self, due: set[str]) -> None:
         if "BEACON_HOST" in due:

@@ -7,20 +7,22 @@ told until it asks to stop.
 import contextlib
 import sys
 import threading
+from functools import partial
 
 from one2one.driver.events import Forgotten, Tell, nobody
 from one2one.driver.local import LocalCloud
 from one2one.driver.monitor import HostMonitor
 from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes
+from one2one.driver.threads import start_thread
 from one2one.mad import im_messages
 from one2one.mad.host_loop import HostLoop
 from one2one.mad.im_messages import Line
 from one2one.mad.monitord import Monitord
-from one2one.mad.process import Output, listener, parse_arguments, take_over_stdio
+from one2one.mad.process import Output, listener, parse_arguments, report_bugs, take_over_stdio
 from one2one.mad.pull import pull
 from one2one.opennebula.clean import clean_line
-from one2one.opennebula.errors import OneError
+from one2one.opennebula.errors import Busy, OneError, typed
 
 
 class ImDriver:
@@ -40,8 +42,8 @@ class ImDriver:
         """Act on a line; return False when it was the last one."""
         try:
             line = im_messages.parse_line(text)
-        except OneError as error:
-            self.log("E", -1, str(error))
+        except Exception as error:  # noqa: BLE001 - the next line may be better
+            self.log("E", -1, str(typed(error)))
             return True
         match line.action:
             case "FINALIZE":
@@ -60,12 +62,20 @@ class ImDriver:
         return True
 
     def _pull(self, host_id: int) -> None:
-        """Have the host asked about, unless that is going on already."""
+        """Have the host asked about, unless that is going on already.
+
+        Where there is no thread for it the lines of oned wait: a FAILURE would put the host's VMs
+        into UNKNOWN.
+        """
         with self._lock:
             if host_id in self._pulled:
                 return
             self._pulled.add(host_id)
-        threading.Thread(target=self._pull_one, args=(host_id,), daemon=True).start()
+        pull_one = partial(self._pull_one, host_id)
+        try:
+            start_thread(f"pull-{host_id}", pull_one)
+        except Busy:
+            pull_one()
 
     def _pull_one(self, host_id: int) -> None:
         def log(error: OneError) -> None:
@@ -73,10 +83,8 @@ class ImDriver:
 
         try:
             text, success = pull(self._monitor(host_id), log), True
-        except OneError as error:
-            text, success = clean_line(str(error)), False
         except Exception as error:  # noqa: BLE001 - oned must be answered whatever happens here
-            text, success = clean_line(f"internal error ({type(error).__name__}: {error})"), False
+            text, success = clean_line(str(typed(error))), False
         with self._lock:
             self._pulled.discard(host_id)
         self._output.write(im_messages.pull_answer("MONITOR", host_id, success=success, info=text))
@@ -88,18 +96,18 @@ class ImDriver:
             configuration = im_messages.start_configuration(line.payload)
             monitord = Monitord(line.host_id, configuration)
             monitor = self._new_monitor(line.host_id)
-        except OneError as error:
-            self._answer_push(line, str(error))
-            return
-        loop = self._loops[line.host_id] = HostLoop(monitor, monitord, configuration.periods)
+            loop = HostLoop(monitor, monitord, configuration.periods)
+            start_thread(f"host-{line.host_id}", partial(self._report, line, loop, monitord))
+        except Exception as error:  # noqa: BLE001 - monitord must be answered whatever happens here
+            self._answer_push(line, str(typed(error)))
+        else:
+            self._loops[line.host_id] = loop
+
+    def _report(self, line: Line, loop: HostLoop, monitord: Monitord) -> None:
         self._answer_push(line)
-
-        def run() -> None:
-            with contextlib.closing(monitord):
-                loop.run()
-            self._tell(Forgotten(line.host_id))
-
-        threading.Thread(target=run, name=f"host-{line.host_id}", daemon=True).start()
+        with contextlib.closing(monitord):
+            loop.run()
+        self._tell(Forgotten(line.host_id))
 
     def _stop(self, line: Line) -> None:
         self._end(line.host_id)
@@ -153,6 +161,7 @@ def main() -> int:
     except ValueError as error:
         tell, problem = nobody, f"{error}. Going on without"
     driver = ImDriver(output, tell)
+    report_bugs(partial(driver.log, "E", -1))
     for line in sys.stdin.buffer:
         if not driver.handle(line.decode(errors="replace")):
             break

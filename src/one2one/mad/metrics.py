@@ -41,6 +41,7 @@ RESULTS: dict[type[OneError], str] = {
     errors.Busy: "busy",
     errors.Unreachable: "unreachable",
     errors.ProtocolError: "protocol",
+    errors.InternalError: "internal",
     OneError: "other",
 }
 """What a failed call is counted as; an answered one is ``ok``."""

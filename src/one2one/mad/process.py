@@ -10,9 +10,13 @@ import os
 import shlex
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from one2one.driver.events import Tell, nobody
+from one2one.driver.threads import run_guarded
+from one2one.opennebula.errors import typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,16 @@ def listener(metrics: tuple[str, int] | None) -> tuple[Tell, str]:
     try:
         from one2one.mad.metrics import serve
 
-        return serve(address, port), ""
+        count = serve(address, port)
     except ImportError as error:
         cause = f"{error}. Install one2one[metrics], or the package python3-prometheus-client"
     except OSError as error:
         cause = f"{error.strerror or error}. Choose an address and port that are free"
+    except RuntimeError as error:  # no thread can be started
+        cause = f"{error}"
+    else:
+        # What is counted must not end what counts.
+        return lambda event: run_guarded(partial(count, event)), ""
     return nobody, f"--metrics {address}:{port}: {cause}. Going on without"
 
 
@@ -77,9 +86,19 @@ class Output:
         """Send a whole line in one write: oned before 6.0 takes a pause in a line for a crash."""
         data = line.encode(errors="replace")
         # Without oned there is nobody to tell; the end of its lines ends the driver.
-        with self._lock, contextlib.suppress(BrokenPipeError):
+        with self._lock, contextlib.suppress(OSError):
             while data:
                 data = data[os.write(self._fd, data) :]
+
+
+def report_bugs(log: Callable[[str], object]) -> None:
+    """Write what goes wrong in a thread with *log*, where it has nothing else to tell it."""
+
+    def report(bug: threading.ExceptHookArgs) -> None:
+        if isinstance(bug.exc_value, Exception):
+            log(str(typed(bug.exc_value)))
+
+    threading.excepthook = report
 
 
 def take_over_stdio() -> Output:

@@ -3,16 +3,19 @@
 Nothing here polls: an idle worker sleeps on a condition, a waiting task has no thread.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from one2one.driver.operation import Pause, Steps, Wait
 from one2one.driver.remotes import Remote
+from one2one.driver.threads import run_guarded, start_thread
 from one2one.hybrid.request import Request
 from one2one.mad.alarm import Alarm
 from one2one.mad.schedule import Schedule
-from one2one.opennebula.errors import OneError
+from one2one.opennebula.errors import Busy, OneError, typed
 from one2one.opennebula.states import State
 
 
@@ -40,7 +43,7 @@ class Runner:
     def __init__(self, threads: int, advance: Callable[[Task], Wait | None]) -> None:
         """Take *advance*, which runs a task until it waits, or returns None where it has ended.
 
-        It must not raise.
+        A task is dropped where it raises: nothing is left to say of it then.
         """
         self._advance = advance
         self._changed = threading.Condition()
@@ -50,11 +53,15 @@ class Runner:
         self._idle = 0
 
     def add(self, task: Task) -> None:
-        """Run *task* after the others of its VM."""
+        """Run *task* after the others of its VM; raises Busy where there is no thread at all."""
         with self._changed:
+            is_first = not self._workers
+            if is_first:
+                self._hire()
             if not self._schedule.add(task.request.host_name, task.request.vm.id, task):
                 task.asked = float("inf")
-            self._wake()
+            if not is_first:
+                self._wake()
 
     def cancel(self, vm_id: int) -> None:
         """End the VM's tasks. What one of them is asking the remote just now is not taken back."""
@@ -71,13 +78,20 @@ class Runner:
                 self._wake()
 
     def _wake(self) -> None:
-        """Let one more worker look at the schedule; the caller holds the lock."""
+        """Let one more worker look at the schedule; the caller holds the lock.
+
+        Where there can be no more of them, those that there are have more to do.
+        """
         if self._idle:
             self._idle -= 1
             self._changed.notify()
         elif self._workers < self._schedule.most_workers():
-            self._workers += 1
-            threading.Thread(target=self._work, name="worker", daemon=True).start()
+            with contextlib.suppress(Busy):
+                self._hire()
+
+    def _hire(self) -> None:
+        start_thread("worker", self._work)
+        self._workers += 1
 
     def _work(self) -> None:
         while True:
@@ -85,8 +99,15 @@ class Runner:
                 while (found := self._schedule.take()) is None:
                     self._idle += 1
                     self._changed.wait()
-            host, task = found
-            wait = None if task.cancelled else self._advance(task)
+            run_guarded(partial(self._run, *found))
+
+    def _run(self, host: str, task: Task) -> None:
+        """Carry *task*, of *host*, on until it waits or ends."""
+        wait = None
+        try:
+            if not task.cancelled:
+                wait = self._advance(task)
+        finally:
             with self._changed:
                 self._schedule.release(host)
                 if wait is None or task.cancelled:
@@ -94,8 +115,8 @@ class Runner:
                 else:
                     task.parked = True
                 self._wake()
-            if wait is not None:
-                self._park(task, wait)
+        if wait is not None:
+            self._park(task, wait)
 
     def _park(self, task: Task, wait: Wait) -> None:
         def resume(outcome: State | OneError | None) -> None:
@@ -106,7 +127,11 @@ class Runner:
                     self._schedule.resume(task.request.host_name, task)
                     self._wake()
 
-        if isinstance(wait, Pause):
-            self._alarm.call(wait.seconds, lambda: resume(None))
-        elif task.remote is not None:
-            task.remote.watch.wait(wait, resume)
+        try:
+            if isinstance(wait, Pause):
+                self._alarm.call(wait.seconds, lambda: resume(None))
+            else:
+                assert task.remote is not None  # noqa: S101 - what waits has called its remote
+                task.remote.watch.wait(wait, resume)
+        except Exception as error:  # noqa: BLE001 - what nothing waits for would never be resumed
+            resume(typed(error))

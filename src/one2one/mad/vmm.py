@@ -4,6 +4,7 @@ import contextlib
 import sys
 import threading
 import time
+from functools import partial
 
 from one2one.driver.attempts import start
 from one2one.driver.events import Operated, Tell, nobody
@@ -13,9 +14,16 @@ from one2one.driver.operation import Wait, explain
 from one2one.driver.remotes import Remote, Remotes
 from one2one.mad import messages
 from one2one.mad.messages import Generation, Line
-from one2one.mad.process import Arguments, Output, listener, parse_arguments, take_over_stdio
+from one2one.mad.process import (
+    Arguments,
+    Output,
+    listener,
+    parse_arguments,
+    report_bugs,
+    take_over_stdio,
+)
 from one2one.mad.runner import Runner, Task
-from one2one.opennebula.errors import OneError
+from one2one.opennebula.errors import OneError, typed
 
 
 class VmmDriver:
@@ -34,8 +42,8 @@ class VmmDriver:
         """Act on a line of oned's; return False when it was the last one."""
         try:
             line = messages.parse_line(text)
-        except OneError as error:
-            self.log("E", None, str(error))
+        except Exception as error:  # noqa: BLE001 - the next line may be better
+            self.log("E", None, str(typed(error)))
             return True
         self._generation = line.generation or self._generation
         if line.action == "FINALIZE":
@@ -58,10 +66,10 @@ class VmmDriver:
 
     def _refuse(self, line: Line) -> None:
         info = str(unsupported(line.action))
-        with contextlib.suppress(OneError):  # an unreadable message cannot say more
+        with contextlib.suppress(Exception):  # an unreadable message cannot say more
             info = f"{messages.subject(line.action, line.payload)} {info}".strip()
         self._answer(line.action, line.vm_id, success=False, info=info)
-        with contextlib.suppress(OneError):  # nor tell its host
+        with contextlib.suppress(Exception):  # nor tell its host
             host_id = messages.request(line.action, line.payload).placement.host_id
             self._tell(Operated(host_id, line.action, 0.0, success=False))
 
@@ -70,10 +78,9 @@ class VmmDriver:
             request = messages.request(line.action, line.payload)
             if request.vm.id != line.vm_id:
                 raise OneError(f"oned sent VM {request.vm.id} in a message for VM {line.vm_id}")
-        except OneError as error:
-            self._answer(line.action, line.vm_id, success=False, info=str(error))
-        else:
             self._runner.add(Task(request))
+        except Exception as error:  # noqa: BLE001 - oned must be answered
+            self._answer(line.action, line.vm_id, success=False, info=str(typed(error)))
 
     def _advance(self, task: Task) -> Wait | None:
         """Run a task until it waits; answer oned where it ends."""
@@ -85,11 +92,8 @@ class VmmDriver:
             return task.steps.send(task.outcome)
         except StopIteration as end:
             self._end(task, success=True, info=end.value)
-        except OneError as error:
-            self._end(task, success=False, info=explain(error, task.request, task.remote))
-        except Exception as error:  # noqa: BLE001 - a bug in one operation must not end the driver
-            info = f"internal error ({type(error).__name__}: {error}). Report it"
-            self._end(task, success=False, info=info)
+        except Exception as error:  # noqa: BLE001 - after a bug too, oned must be answered
+            self._end(task, success=False, info=explain(typed(error), task.request, task.remote))
         return None
 
     def _begin(self, task: Task) -> Wait:
@@ -136,6 +140,7 @@ def main() -> int:
     tell, unheard = listener(arguments.metrics)
     problem = problem or unheard
     driver = VmmDriver(output, arguments, tell)
+    report_bugs(partial(driver.log, "E", None))
     for line in sys.stdin.buffer:
         if not driver.handle(line.decode(errors="replace").rstrip("\r\n")):
             break

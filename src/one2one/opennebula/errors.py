@@ -9,8 +9,9 @@
     │   └── WrongState             … the VM is not in a state for it, now
     ├── Busy                 ask again in a moment: the cloud elects a leader, or has too much to do
     ├── Unreachable          ask again: no answer
-    └── ProtocolError        a bug, ours or theirs: not what OpenNebula says
-        └── MethodNotFound         … an older OpenNebula without this call
+    ├── ProtocolError        a bug, ours or theirs: not what OpenNebula says
+    │   └── MethodNotFound         … an older OpenNebula without this call
+    └── InternalError        a bug of ours: an exception that nothing else catches
 
 ``sent`` tells of each whether the call may have had its effect all the same: it was sent, and what
 came back does not deny it.
@@ -102,3 +103,16 @@ class MethodNotFound(ProtocolError):
     """Raised for fault −506: this OpenNebula has no such call."""
 
     remedy = "This OpenNebula is too old for it"
+
+
+class InternalError(OneError):
+    """Raised in place of an exception that is a bug of ours; ``typed`` makes it."""
+
+    remedy = "Report it"
+
+
+def typed(error: Exception) -> OneError:
+    """Return *error* as it is where it is ours, else as an InternalError."""
+    if isinstance(error, OneError):
+        return error
+    return InternalError(f"internal error ({type(error).__name__}: {error})")

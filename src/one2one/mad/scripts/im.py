@@ -20,11 +20,12 @@ from one2one.driver.remotes import Remotes
 from one2one.mad.host_loop import HostLoop
 from one2one.mad.im_messages import read_configuration
 from one2one.mad.monitord import Monitord
+from one2one.mad.process import report_bugs
 from one2one.mad.pull import pull
 from one2one.mad.scripts.daemon import Daemon
 from one2one.mad.scripts.log import write
 from one2one.opennebula.clean import clean_line
-from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError
+from one2one.opennebula.errors import ConfigurationError, ProtocolError, typed
 from one2one.opennebula.xml import Element, parse
 
 _DELIMITED = "ERROR MESSAGE --8<------\n{}\nERROR MESSAGE ------>8--"
@@ -36,10 +37,8 @@ def main() -> int:
     probes = len(sys.argv) > len(["", "stop", "one", "0", "name"])
     try:
         _run(sys.argv[1:])
-    except OneError as error:
-        line = clean_line(str(error))
     except Exception as error:  # noqa: BLE001 - what oned shows its user is one line
-        line = clean_line(f"internal error ({type(error).__name__}: {error})")
+        line = clean_line(str(typed(error)))
     else:
         return 0
     print(_DELIMITED.format(line) if probes else line, file=sys.stderr)
@@ -77,6 +76,7 @@ def _start(host_id: str, stdin: bytes) -> None:
     loop = HostLoop(monitor, monitord, configuration.periods)
     # Without monitord there is no oned either, and a new one starts its own.
     deaf_limit = 2.0 * configuration.periods.beacon_host
+    report_bugs(monitord.log)
     _daemon(host_id).start(lambda: loop.run(deaf_limit))
 
 

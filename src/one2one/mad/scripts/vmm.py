@@ -19,7 +19,7 @@ from one2one.driver.watch import final, read_states
 from one2one.hybrid.request import Request
 from one2one.mad import messages
 from one2one.opennebula.clean import clean_line
-from one2one.opennebula.errors import OneError
+from one2one.opennebula.errors import OneError, typed
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import State
 from one2one.opennebula.xml import parse
@@ -49,10 +49,8 @@ def main() -> int:
     payload = sys.stdin.buffer.read().decode(errors="replace")
     try:
         answer = run(_ACTIONS.get(name, name.upper()), sys.argv[1:], payload)
-    except OneError as error:
-        return _fail(str(error), payload, sys.stderr)
     except Exception as error:  # noqa: BLE001 - what oned shows its user is one line
-        return _fail(f"internal error ({type(error).__name__}: {error})", payload, sys.stderr)
+        return _fail(str(typed(error)), payload, sys.stderr)
     if answer:
         print(answer)
     return 0

@@ -1,0 +1,103 @@
+"""A machine without threads: what needs one fails and says so, the driver lives and goes on."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from opennebula_sandbox.cloud.clock import Clock
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.mad import Mad
+from tests.end_to_end.burst import Burst, burst, of_the_host
+from tests.end_to_end.ear import Ear
+from tests.end_to_end.test_monitoring_process import Driver
+
+PROGRAM = """\
+import sys, threading
+from pathlib import Path
+
+start = threading.Thread.start
+
+def start_or_not(thread):
+    if Path({flag!r}).exists():
+        raise RuntimeError("can't start new thread")
+    start(thread)
+
+threading.Thread.start = start_or_not
+from one2one.mad.{module} import main
+sys.exit(main())
+"""
+
+
+@contextmanager
+def at_the_limit(flag: Path) -> Iterator[None]:
+    """Let the driver start no thread."""
+    flag.touch()
+    yield
+    flag.unlink()
+
+
+def program(module: str, flag: Path) -> list[str]:
+    return [sys.executable, "-c", PROGRAM.format(flag=str(flag), module=module)]
+
+
+def pid(both: Burst) -> int:
+    assert isinstance(both.frontend.driver, Mad)
+    return both.frontend.driver.pid
+
+
+def test_operations_without_threads(tmp_path: Path) -> None:
+    flag = tmp_path / "limit"
+    with (
+        Cloud("6.10", clock=Clock(virtual=True)) as cloud,
+        FrontEnd("6.10", driver=program("vmm", flag)) as frontend,
+    ):
+        both = Burst(cloud, frontend, frontend.add_host("burst1", **of_the_host(cloud)))
+        first = pid(both)
+        refused, vm = both.vm(), both.vm()
+        with at_the_limit(flag):
+            refused.deploy(both.host)
+            refused.wait("BOOT_FAILURE")
+        assert "no thread can be started (can't start new thread)" in refused.error
+        assert "Raise the limit" in refused.error
+        vm.deploy(both.host)
+        vm.wait("RUNNING")
+        cloud.clock.settle()
+        with at_the_limit(flag):  # there is a worker now, but nothing that could wait
+            vm.act("poweroff")
+            vm.wait_for_log("no thread can be started")
+            vm.wait("RUNNING")
+        cloud.clock.settle()
+        vm.act("poweroff")
+        vm.wait("POWEROFF")
+        assert pid(both) == first
+
+
+def test_monitoring_without_threads(tmp_path: Path) -> None:
+    flag = tmp_path / "limit"
+    with Ear() as ear, burst() as both:
+        driver = Driver(both, program("im", flag))
+        host = both.frontend.pools.host(0)
+        driver.tell("INIT")
+        assert driver.line() == "INIT SUCCESS\n"
+        with at_the_limit(flag):
+            driver.tell(ear.start_monitor(host))
+            answer = driver.answer()
+            assert answer[:3] == ("START_MONITOR", "FAILURE", 0)
+            assert "no thread can be started" in answer.text
+        driver.tell(ear.start_monitor(host))
+        assert driver.answer()[:3] == ("START_MONITOR", "SUCCESS", 0)
+        ear.first("SYSTEM_HOST")
+        assert driver.end() == 0
+
+
+def test_a_poll_without_threads_is_answered_by_the_one_that_there_is(tmp_path: Path) -> None:
+    flag = tmp_path / "limit"
+    with burst("5.10") as both, at_the_limit(flag):
+        driver = Driver(both, program("im", flag))
+        driver.tell("INIT")
+        assert driver.line() == "INIT SUCCESS\n"
+        driver.tell("MONITOR 0 burst1 /var/lib/one/datastores 0")
+        assert driver.line().startswith("MONITOR SUCCESS 0 ")
+        assert driver.end() == 0

@@ -1,0 +1,31 @@
+"""The monitoring of a host goes on after a bug, and monitord is told of it."""
+
+from one2one.driver.monitor import HostMonitor
+from one2one.mad.host_loop import HostLoop
+from one2one.mad.im_messages import Configuration, Periods
+from one2one.mad.monitord import Monitord
+from one2one.opennebula.errors import NotFound
+from tests.end_to_end.ear import Ear
+
+
+class Monitor(HostMonitor):
+    """The monitoring of a host that ends in bugs, until the host is gone."""
+
+    def __init__(self, *bugs: Exception) -> None:
+        self._bugs = list(bugs)
+        self._remote = None
+
+    def refresh(self) -> None:
+        if self._bugs:
+            raise self._bugs.pop(0)
+        raise NotFound("no such host")
+
+
+def test_a_bug_does_not_end_the_monitoring_of_a_host() -> None:
+    with Ear() as ear:
+        periods = Periods(beacon_host=0.05)
+        monitord = Monitord(0, Configuration("127.0.0.1", ear.port, "", periods))
+        HostLoop(Monitor(KeyError("one"), RecursionError("two")), monitord, periods).run()
+        for bug in ("KeyError: 'one'", "RecursionError: two"):
+            line = f"internal error ({bug}). Report it"
+            ear.first("STATE_VM", status="FAILURE", when=line.__eq__)
