@@ -77,8 +77,8 @@ def run(action: str, argv: list[str], payload: str) -> str:
             return opened[-1]
 
         return _run(start(request, local, remote, lambda _: None, asked=asked), opened)
-    except OneError as error:
-        raise OneError(explain(error, request, *opened[-1:]), remedy="") from None
+    except Exception as error:  # noqa: BLE001 - after a bug too, it tells the VM and its host
+        raise OneError(explain(typed(error), request, *opened[-1:]), remedy="") from None
 
 
 def _run(steps: Steps, opened: list[Remote]) -> str:
