@@ -1,4 +1,4 @@
-"""``one2one sandbox``: a simulated OpenNebula by itself, to point a driver or a client at."""
+"""``opennebula-sandbox``: a simulated OpenNebula, to point a driver or a client at."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ import click
 from opennebula_sandbox.cloud.cloud import Cloud
 from opennebula_sandbox.cloud.profile import PROFILES
 
-_PASSWORD_VARIABLE = "ONE2ONE_SANDBOX_PASSWORD"  # noqa: S105 - the name of one
+_PASSWORD_VARIABLE = "OPENNEBULA_SANDBOX_PASSWORD"  # noqa: S105 - the name of one
 _DEFAULT_PASSWORD = "burstpass"  # noqa: S105 - of a sandbox, and printed
 
 
@@ -47,7 +47,7 @@ def _address(_context: click.Context, _option: click.Parameter, value: str) -> t
 @click.option(
     "--user",
     default="burst",
-    envvar="ONE2ONE_SANDBOX_USER",
+    envvar="OPENNEBULA_SANDBOX_USER",
     show_envvar=True,
     help="The name of the ordinary user.",
 )
@@ -76,7 +76,7 @@ def sandbox(
     front-end the attributes that it prints:
 
     \b
-      one2one sandbox --listen 127.0.0.1:2733 --version 7.2 --templates 5
+      opennebula-sandbox --listen 127.0.0.1:2733 --version 7.2 --templates 5
       onehost update <host>       # ONE_ENDPOINT, ONE_USER, ONE_PASSWORD
       export ONE_XMLRPC=http://127.0.0.1:2733/RPC2
       onevm list --user burst --password burstpass
@@ -84,7 +84,7 @@ def sandbox(
     A VM whose template says SANDBOX_IGNORES_ACPI="YES" does not care about a graceful shutdown;
     with SANDBOX_FAILS="BOOT" (or any other LCM states) it fails in these states.
 
-    The password is burstpass, unless ONE2ONE_SANDBOX_PASSWORD is set. The administrator's name
+    The password is burstpass, unless OPENNEBULA_SANDBOX_PASSWORD is set. The administrator's name
     is oneadmin, with the same password.
     """  # noqa: D301 - click takes a real backspace for "leave this paragraph as it is"
     if user == "oneadmin":
@@ -122,7 +122,8 @@ def _introduction(cloud: Cloud) -> str:
     )
     return "\n".join(
         (
-            f"OpenNebula {cloud.oned.profile.version} (simulated), VM templates: {templates}",
+            f"OpenNebula {cloud.oned.profile.version} (simulated) at {cloud.endpoint}",
+            f"User {cloud.user}, password {password}, VM templates: {templates}",
             "",
             "Attributes of a hybrid host that uses it:",
             f'  ONE_ENDPOINT = "{cloud.endpoint}"',

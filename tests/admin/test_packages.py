@@ -1,9 +1,10 @@
-"""What is given to administrators: the wheel, the sources, and the Debian package, installed."""
+"""What is given to administrators: the wheels, the sources, and the Debian package, installed."""
 
 import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from dataclasses import dataclass
@@ -20,8 +21,9 @@ pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg i
 def build(output: Path, project: Path = PROJECT) -> None:
     """Build everything, as ``./dev build`` does."""
     hatchling = [sys.executable, "-m", "hatchling", "build", "--directory", str(output)]
-    subprocess.run(hatchling, cwd=project, capture_output=True, check=True)
-    [wheel] = output.glob("*.whl")
+    for directory in (project, project / "src/opennebula_sandbox"):
+        subprocess.run(hatchling, cwd=directory, capture_output=True, check=True)
+    [wheel] = output.glob("one2one-*.whl")
     command = [project / "packaging/build-deb", wheel, output]
     subprocess.run(command, capture_output=True, check=True)
 
@@ -31,6 +33,14 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("dist")
     build(output)
     return output
+
+
+def metadata(dist: Path, name: str = "one2one") -> str:
+    """Return what a wheel says of itself."""
+    [wheel] = dist.glob(f"{name}-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        [found] = [member for member in archive.namelist() if member.endswith("/METADATA")]
+        return archive.read(found).decode()
 
 
 @dataclass(frozen=True)
@@ -49,17 +59,25 @@ class Machine:
             check=False,
         )
 
-    def run(self, name: str, *arguments: str | Path, sent: str = "") -> str:
-        """Run an installed command, with the dependencies of the tests' interpreter."""
-        modules = str(self.root / "usr/lib/python3/dist-packages")
-        done = subprocess.run(
-            [sys.executable, self.root / "usr/bin" / name, *arguments],
-            env={"PYTHONPATH": modules},
+    @property
+    def modules(self) -> Path:
+        """Where Python's modules are."""
+        return self.root / "usr/lib/python3/dist-packages"
+
+    def python(self, *arguments: str | Path, sent: str = "") -> subprocess.CompletedProcess[str]:
+        """Run Python with the dependencies of the tests' interpreter, but not with our modules."""
+        return subprocess.run(
+            [sys.executable, "-S", *arguments],
+            env={"PYTHONPATH": f"{self.modules}:{sysconfig.get_path('purelib')}"},
             input=sent,
             capture_output=True,
             text=True,
             check=False,
         )
+
+    def run(self, name: str, *arguments: str | Path, sent: str = "") -> str:
+        """Run an installed command."""
+        done = self.python(self.root / "usr/bin" / name, *arguments, sent=sent)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -84,10 +102,27 @@ def test_the_commands_of_the_debian_package_work(machine: Machine) -> None:
     packaged(machine.root, "6.10")
     shown = machine.run("one2one", "install", "--root", machine.root, "--dry-run")
     assert 'EXECUTABLE     = "one_vmm_one2one"' in shown
-    where = [sys.executable, "-c", "import one2one; print(one2one.__file__)"]
-    modules = {"PYTHONPATH": str(machine.root / "usr/lib/python3/dist-packages")}
-    found = subprocess.run(where, env=modules, capture_output=True, text=True, check=True)
-    assert found.stdout.startswith(str(machine.root)), "not the tests' own one2one"
+    where = machine.python("-c", "import one2one; print(one2one.__file__)").stdout
+    assert where.startswith(str(machine.root)), "not the tests' own one2one"
+
+
+@pytest.mark.parametrize("command", ["demo", "verify", "sandbox"])
+def test_what_needs_the_sandbox_names_it_until_it_is_there(
+    command: str, machine: Machine, dist: Path
+) -> None:
+    executable = machine.root / "usr/bin/one2one"
+    done = machine.python(executable, command)
+    assert (done.returncode, done.stdout) == (255, "")
+    assert done.stderr == (
+        f"one2one: {command} needs opennebula-sandbox, a package of its own. "
+        "Install it from one2one's sources: pip install . ./src/opennebula_sandbox\n"
+    )
+    [wheel] = dist.glob("opennebula_sandbox-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(machine.modules)
+    assert f"Usage: one2one {command}" in machine.run("one2one", command, "--help")
+    alone = machine.python("-m", "opennebula_sandbox", "--help")
+    assert "Usage: python -m opennebula_sandbox" in alone.stdout
 
 
 def test_the_package_is_not_removed_under_the_drivers(machine: Machine) -> None:
@@ -113,11 +148,7 @@ def test_the_debian_package_is_whole(machine: Machine) -> None:
 
 def test_debian_has_every_dependency(dist: Path) -> None:
     """The wheel's dependencies, each at the same version or a later one."""
-    [wheel] = dist.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        [metadata] = [name for name in archive.namelist() if name.endswith("/METADATA")]
-        text = archive.read(metadata).decode()
-    needed = dict(re.findall(r"^Requires-Dist: ([\w-]+)>=([\d.]+)$", text, re.MULTILINE))
+    needed = dict(re.findall(r"^Requires-Dist: ([\w-]+)>=([\d.]+)$", metadata(dist), re.MULTILINE))
     [package] = dist.glob("*.deb")
     field = ["dpkg-deb", "--field", str(package), "Depends"]
     depends = subprocess.run(field, capture_output=True, text=True, check=True).stdout
@@ -126,12 +157,20 @@ def test_debian_has_every_dependency(dist: Path) -> None:
     assert "python3 (>= 3.11)" in depends
 
 
+def test_the_sandbox_fits_this_very_version(dist: Path) -> None:
+    driver, sandbox = metadata(dist), metadata(dist, "opennebula_sandbox")
+    [version] = re.findall(r"^Version: (.+)$", driver, re.MULTILINE)
+    assert f"\nVersion: {version}\n" in sandbox
+    assert f"\nRequires-Dist: one2one=={version}\n" in sandbox
+    assert f"\nRequires-Dist: opennebula-sandbox=={version}; extra == 'sandbox'\n" in driver
+
+
 def test_the_sources_make_the_same_packages(tmp_path: Path, dist: Path) -> None:
-    [sources] = dist.glob("*.tar.gz")
+    [sources] = dist.glob("one2one-*.tar.gz")
     with tarfile.open(sources) as archive:
         archive.extractall(tmp_path, filter="data")
     again = tmp_path / "again"
     build(again, tmp_path / sources.name.removesuffix(".tar.gz"))
-    for pattern in ("*.whl", "*.deb"):
+    for pattern in ("one2one-*.whl", "opennebula_sandbox-*.whl", "*.deb"):
         [first], [second] = dist.glob(pattern), again.glob(pattern)
         assert first.read_bytes() == second.read_bytes(), pattern

@@ -9,8 +9,11 @@ import pytest
 
 from one2one.admin.cli import commands as one2one
 from one2one.hybrid import attributes_page
+from opennebula_sandbox.command import sandbox
 from tests.docs.pages import PAGES, ROOT, anchors, commands, links, name
 
+_COMMANDS = {"one2one": one2one, "opennebula-sandbox": sandbox}
+_OURS = rf"(^|[ /])({'|'.join(_COMMANDS)}) "
 _SHELL = ("|", ">", "<", ";", "&&", "#")
 
 
@@ -29,12 +32,12 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_command_could_be_run(page: Path) -> None:
     for line in commands(page):
-        words = shlex.split(line) if re.search(r"(^|[ /])one2one ", f"{line} ") else []
+        words = shlex.split(line) if re.search(_OURS, f"{line} ") else []
         while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
             del words[0]
-        if words and words[0].rpartition("/")[2] == "one2one":
+        if words and (command := _COMMANDS.get(words[0].rpartition("/")[2])):
             end = next((i for i, word in enumerate(words) if word in _SHELL), len(words))
-            _parse(line, one2one, words[1:end])
+            _parse(line, command, words[1:end])
 
 
 def _parse(line: str, command: click.Command, words: list[str]) -> None:

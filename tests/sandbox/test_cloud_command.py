@@ -1,4 +1,4 @@
-"""``one2one sandbox`` serves until it is interrupted, and prints what one needs to use it."""
+"""``opennebula-sandbox`` serves until it is interrupted, and prints what one needs to use it."""
 
 import os
 import re
@@ -17,14 +17,13 @@ from opennebula_sandbox.command import sandbox
 def test_serves_what_it_prints_until_it_is_interrupted(
     number: signal.Signals, release: str
 ) -> None:
-    code = "from opennebula_sandbox.command import sandbox; sandbox()"
     options = ["--listen", "127.0.0.1:0", "--version", release, "--templates", "4"]
     process = subprocess.Popen(
-        [sys.executable, "-c", code, *options],
+        [sys.executable, "-m", "opennebula_sandbox", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"ONE2ONE_SANDBOX_PASSWORD": "not for the screen"},
+        env=os.environ | {"OPENNEBULA_SANDBOX_PASSWORD": "not for the screen"},
     )
     assert process.stdout is not None
     printed = ""

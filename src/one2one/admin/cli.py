@@ -15,6 +15,12 @@ from one2one.opennebula.errors import typed
 
 FAILED = 255
 
+_SANDBOX = "opennebula_sandbox"
+_WITHOUT_SANDBOX = (
+    "{} needs opennebula-sandbox, a package of its own. "
+    "Install it from one2one's sources: pip install . ./src/opennebula_sandbox"
+)
+
 
 class Subcommand(NamedTuple):
     """Where a subcommand is, and what it is for in a few words."""
@@ -53,7 +59,13 @@ class _Commands(click.Group):
         if cmd_name not in SUBCOMMANDS:
             return None
         found = SUBCOMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(found.module), found.name)
+        try:
+            module = importlib.import_module(found.module)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] != _SANDBOX:
+                raise
+            raise click.ClickException(_WITHOUT_SANDBOX.format(cmd_name)) from None
+        command: click.Command = getattr(module, found.name)
         return command
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,0 +1,5 @@
+"""``python -m opennebula_sandbox``."""
+
+from opennebula_sandbox.command import sandbox
+
+sandbox()
