@@ -284,6 +284,14 @@ def test_a_quota_that_is_used_up_is_told(newest: Clouds) -> None:
     assert answer(newest, "quotas") == ("warning", "used up: 1/1 VMs (account)")
 
 
+def test_counters_below_0_are_told(newest: Clouds) -> None:
+    newest.remote.owner.quotas.limit(CPU=2)
+    newest.remote.owner.quotas.used |= {"RUNNING_VMS": -4, "CPU": -0.001}
+    newest.add_host("burst1")
+    found = "below 0, and taken for 0 here: RUNNING_VMS_USED = -4 (account)"
+    assert answer(newest, "quota counters") == ("warning", found)
+
+
 def test_a_capacity_beyond_the_quota_is_told(newest: Clouds) -> None:
     newest.remote.owner.quotas.limit("", CPU=2)
     newest.add_host("burst1", ONE_CAPACITY={"CPU": "400", "MEMORY": "0"})

@@ -41,6 +41,14 @@ def test_a_created_host_runs_vms(clouds: Clouds, tmp_path: Path) -> None:
     vm.wait("RUNNING")
 
 
+def test_a_host_is_created_though_the_account_uses_less_than_nothing(
+    newest: Clouds, tmp_path: Path
+) -> None:
+    newest.remote.owner.quotas.limit(RUNNING_VMS=10)
+    newest.remote.owner.quotas.used["RUNNING_VMS"] = -4
+    assert "may use 3 templates" in create(newest, tmp_path)
+
+
 def test_the_password_is_stored_encrypted(clouds: Clouds, tmp_path: Path) -> None:
     create(clouds, tmp_path)
     kept = str(clouds.front_end.call("one.host.info", 0))

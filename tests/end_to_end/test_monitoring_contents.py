@@ -43,6 +43,19 @@ def test_the_host_and_its_vms_are_told_of_in_full(generation: str, way: str) -> 
         wait(both, lambda: both.host.capacity == (100, 512 * 1024))
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_counters_below_0_keep_no_host_off(generation: str, way: str) -> None:
+    """oned itself counts down too often, for years: then an account uses less than nothing."""
+    with burst(generation, way, monitoring=monitored(generation)) as both:
+        for quotas in (both.cloud.owner.quotas, both.cloud.owner.group.quotas):
+            quotas.limit(CPU=2, RUNNING_VMS=10)
+            quotas.used |= {"RUNNING_VMS": -4, "CPU": -0.5, "MEMORY": -1}
+        wait(both, lambda: both.host.state == "MONITORED")
+        assert both.host.capacity[0] == 200
+        both.running()
+
+
 def imported(both: Burst) -> LocalVm:
     """Do what ``onehost importvm`` does with the only foreign VM."""
     (wild,) = both.host.template.vectors("VM")

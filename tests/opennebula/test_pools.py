@@ -237,6 +237,13 @@ def test_what_is_not_a_quota_is_named(value: str) -> None:
         user_with(f"<VM><CPU>{value}</CPU></VM>")
 
 
-def test_a_negative_usage_is_named() -> None:
-    with pytest.raises(ProtocolError, match="CPU_USED of user burst"):
-        user_with("<VM><CPU>1</CPU><CPU_USED>-1</CPU_USED></VM>")
+def test_what_is_not_a_number_of_use_is_named_where_there_is_a_limit() -> None:
+    use = "<CPU_USED>lots</CPU_USED>"
+    with pytest.raises(ProtocolError, match="CPU_USED of user burst is 'lots', not a number"):
+        user_with(f"<VM><CPU>1</CPU>{use}</VM>")
+    for limit in (-1, -2):
+        assert user_with(f"<VM><CPU>{limit}</CPU>{use}</VM>").cpu == Quota(None, 0)
+
+
+def test_a_counter_below_0_counts_as_0() -> None:
+    assert user_with("<VM><CPU>1</CPU><CPU_USED>-4</CPU_USED></VM>").cpu == Quota(1, 0)

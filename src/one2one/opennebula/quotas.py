@@ -3,17 +3,21 @@
 A limit of −1 means the default, −2 none; a default that is missing means none either. CPU is in
 cores, MEMORY and SYSTEM_DISK_SIZE in MB. From 7.0 there may be further ``VM`` elements, each for
 some clusters: instantiating checks the one without CLUSTER_IDS alone, the others make the remote
-scheduler wait. Source: ``src/um/Quota.cc`` and ``QuotaVirtualMachine.cc``.
+scheduler wait. oned counts what is used up and down, and sometimes down too often: such a counter
+stays below 0 until ``onedb fsck`` counts again. Source: ``src/um/Quota.cc``,
+``QuotaVirtualMachine.cc`` and ``src/onedb/fsck/quotas.rb``.
 """
 
 import math
 from dataclasses import dataclass
 
 from one2one.opennebula.errors import ProtocolError
-from one2one.opennebula.xml import Element
+from one2one.opennebula.xml import Element, number
 
 _DEFAULT = -1
 _UNLIMITED = -2
+_ROUNDING = 0.005
+"""oned writes two decimals, of sums of fractions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Quota:
     limit: float | None
     """None without one."""
     used: float
+    """Never negative; 0 where it is no number and there is no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,11 @@ class VmQuotas:
             limit = _number(owner, quota, name, _DEFAULT)
             if limit == _DEFAULT:
                 limit = _number(owner, default, name, _UNLIMITED)
-            used = _number(owner, quota, f"{name}_USED", 0)
-            if used < 0:
-                raise _malformed(owner, f"{name}_USED", used)
-            return Quota(None if limit < 0 else limit, used)
+            if limit not in (_DEFAULT, _UNLIMITED) and limit < 0:
+                raise _malformed(owner, name, f"{limit:g}")
+            if limit < 0:
+                return Quota(None, 0 if quota is None else number(quota, f"{name}_USED"))
+            return Quota(limit, max(0.0, _number(owner, quota, f"{name}_USED", 0)))
 
         return cls(
             vms=read("VMS"),
@@ -66,6 +72,15 @@ class VmQuotas:
         )
 
 
+def negative_counters(owner: Element) -> list[str]:
+    """Return the counters of a ``<USER>`` or ``<GROUP>`` that are below 0, with their values."""
+    return [
+        f"{counter.tag} = {counter.text}"
+        for counter in owner.iterfind("VM_QUOTA/VM/*")
+        if counter.tag.endswith("_USED") and _float(counter.text) <= -_ROUNDING
+    ]
+
+
 def _global(owner: Element, path: str) -> Element | None:
     """Return the element at *path* that is not for certain clusters only."""
     return next((q for q in owner.iterfind(path) if not q.findtext("CLUSTER_IDS")), None)
@@ -75,13 +90,18 @@ def _number(owner: Element, quota: Element | None, name: str, default: int) -> f
     value = quota.findtext(name) if quota is not None else None
     if not value:
         return default
-    try:
-        number = float(value)
-    except ValueError:
-        raise _malformed(owner, name, value) from None
-    if not math.isfinite(number) or (number < 0 and number not in (_DEFAULT, _UNLIMITED)):
+    found = _float(value)
+    if not math.isfinite(found):
         raise _malformed(owner, name, value)
-    return number
+    return found
+
+
+def _float(value: str | None) -> float:
+    """Return the number that *value* is, NaN where it is none."""
+    try:
+        return float(value or "")
+    except ValueError:
+        return math.nan
 
 
 def _malformed(owner: Element, name: str, value: object) -> ProtocolError:

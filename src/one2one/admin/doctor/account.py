@@ -96,7 +96,7 @@ def excessive_rights(host: HybridHost) -> Finding:
                 for kind, allowed in _INFRASTRUCTURE.items()
                 if rights(host.user, rules, kind) & ~allowed
             ]
-    if any(e.text == number for e in host.cloud.group().iterfind("ADMINS/ID")):
+    if any(e.text == number for e in host.group.iterfind("ADMINS/ID")):
         excess.append("it administers its group")
     if excess:
         return warning(some(excess), f"Use an account for this alone. {_DOCUMENT}")

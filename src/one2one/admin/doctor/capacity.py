@@ -2,7 +2,7 @@
 
 from one2one.admin.doctor.facts import HybridHost
 from one2one.admin.doctor.finding import Finding, ok, some, warning
-from one2one.opennebula.quotas import Quota
+from one2one.opennebula.quotas import Quota, negative_counters
 
 _NEARLY = 0.9
 
@@ -39,6 +39,21 @@ def quotas(host: HybridHost) -> Finding:
             "Set a quota at the remote, or ONE_CAPACITY with: onehost update",
         )
     return ok(some(limited) or "ONE_CAPACITY alone")
+
+
+def counters(host: HybridHost) -> Finding:
+    """Check that the remote has counted what is used: its oned may count down too often."""
+    below = [
+        f"{counter} ({owner})"
+        for owner, element in (("account", host.user), ("group", host.group))
+        for counter in negative_counters(element)
+    ]
+    if below:
+        return warning(
+            f"below 0, and taken for 0 here: {some(below)}",
+            "Have the remote's administrator stop its oned and run: onedb fsck",
+        )
+    return ok("none is below 0")
 
 
 def limit(host: HybridHost) -> Finding:

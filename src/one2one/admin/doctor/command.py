@@ -68,6 +68,7 @@ HOST: Checks[HybridHost] = {
     "rights too many": account.excessive_rights,
     "VMs of others": account.foreign_vms,
     "quotas": capacity.quotas,
+    "quota counters": capacity.counters,
     "ONE_CAPACITY": capacity.limit,
     "shared account": capacity.sharing,
     "remote templates": templates.visible,

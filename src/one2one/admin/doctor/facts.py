@@ -109,9 +109,14 @@ class HybridHost:
         return self.cloud.user()
 
     @cached_property
+    def group(self) -> Element:
+        """The account's primary group, as the remote tells it."""
+        return self.cloud.group()
+
+    @property
     def quotas(self) -> tuple[VmQuotas, VmQuotas]:
         """The quotas of the account and of its group."""
-        return self.cloud.quotas()
+        return VmQuotas.read(self.user), VmQuotas.read(self.group)
 
     @cached_property
     def templates(self) -> dict[int, VmTemplate]:
