@@ -8,8 +8,8 @@ import click
 import pytest
 
 from one2one.admin.cli import commands as one2one
-from one2one.hybrid import attributes_page
 from opennebula_sandbox.command import sandbox
+from tests.docs import attributes_page, states_page
 from tests.docs.pages import PAGES, ROOT, anchors, commands, links, name
 
 _COMMANDS = {"one2one": one2one, "opennebula-sandbox": sandbox}
@@ -58,7 +58,12 @@ def _parse(line: str, command: click.Command, words: list[str]) -> None:
 
 def test_the_table_of_host_attributes_is_current() -> None:
     page = (ROOT / "docs/configuration.md").read_text()
-    assert attributes_page.render() in page, "see: python -m one2one.hybrid.attributes_page"
+    assert attributes_page.render() in page, "see: python -m tests.docs.attributes_page"
+
+
+def test_the_page_of_states_is_current() -> None:
+    page = (ROOT / "docs/states.md").read_text()
+    assert page == states_page.render(), "see: python -m tests.docs.states_page > docs/states.md"
 
 
 def test_every_page_can_be_found_from_the_readme() -> None:

@@ -1,13 +1,11 @@
 """What is reported of remote VMs, and what must never be."""
 
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from one2one.hybrid import states_page
 from one2one.hybrid.mirror import (
     BY_LCM_STATE,
     BY_STATE,
@@ -19,7 +17,6 @@ from one2one.hybrid.mirror import (
 )
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
 
-DOCS = Path(__file__).parent.parent.parent / "docs"
 UNKNOWN = State(VmState.ACTIVE, LcmState.UNKNOWN)
 POWEROFF = State(VmState.POWEROFF)
 SUSPENDED = State(VmState.SUSPENDED)
@@ -44,12 +41,6 @@ def told(local: State, remote: State, *, stuck: bool = False) -> Report:
 def test_every_state_of_every_release_has_its_report() -> None:
     assert set(BY_STATE) | {VmState.ACTIVE} == set(VmState)
     assert set(BY_LCM_STATE) == set(LcmState)
-
-
-def test_the_page_of_states_is_current() -> None:
-    assert (DOCS / "states.md").read_text() == states_page.render(), (
-        "run: python -m one2one.hybrid.states_page > docs/states.md"
-    )
 
 
 @pytest.mark.parametrize(

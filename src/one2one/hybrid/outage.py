@@ -35,11 +35,6 @@ class Outage:
         self._failures += 1
         self.declared = True
 
-    @property
-    def ongoing(self) -> bool:
-        """Whether the last round failed."""
-        return self._failures > 0
-
     def ended(self) -> bool:
         """Note a good round; return whether there was anything to recover from."""
         had_failures = self._failures > 0

@@ -32,11 +32,6 @@ class Change:
     before: Content | None
     after: Content | None
 
-    @property
-    def inverse(self) -> "Change":
-        """The change that takes this one back."""
-        return Change(self.path, self.after, self.before)
-
 
 def read(path: Path) -> Content | None:
     """Return what *path* holds; raises OSError for what cannot be read."""

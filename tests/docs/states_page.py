@@ -9,7 +9,7 @@ from one2one.opennebula.states import LcmState, VmState
 _INTRODUCTION = f"""\
 # What the local cloud shows of a remote VM
 
-This page is made from the code: `python -m one2one.hybrid.states_page > docs/states.md`.
+This page is made from the code: `python -m tests.docs.states_page > docs/states.md`.
 
 Every monitoring round compares each remote VM with its local VM and reports only where they
 differ. The local VM then becomes what the last column says, if oned allows it:
