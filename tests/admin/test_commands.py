@@ -106,7 +106,12 @@ def test_every_format_tells_the_same(burst1: Clouds, command: Named) -> None:
         ("template sync nowhere", "no hybrid host nowhere"),
         ("reap --host nowhere", "no hybrid host nowhere"),
         ("show 99", "99"),
-        ("show everything", "'everything' is not a valid integer. See: one2one show --help"),
+        ("show 2147483648", "'2147483648' is no id: a number from 0 to 2147483647. See"),
+        ("show " + "9" * 5000, "is no id"),
+        (
+            "show everything",
+            "'everything' is no id: a number from 0 to 2147483647. See: one2one show --help",
+        ),
         ("show", "Missing argument 'VM_ID'. See: one2one show --help"),
         ("host create x", "Missing option '--endpoint'. See: one2one host create --help"),
         ("template sync burst1 0 --prune", "leave the IDS out"),

@@ -33,6 +33,11 @@ TEMPLATE_CASES: list[tuple[dict[str, Value], str, str]] = [
         "Write it as",
     ),
     (
+        {"PUBLIC_CLOUD": {"TYPE": "opennebula", "TEMPLATE_ID": "2147483648"}},
+        "TEMPLATE_ID is '2147483648' instead of the id of a remote template",
+        "Write it as",
+    ),
+    (
         {"PUBLIC_CLOUD": {"TYPE": "opennebula", "TEMPLATE_ID": "999"}},
         "Error getting virtual machine template [999]",
         "Write the id of a template",
@@ -214,7 +219,14 @@ def test_a_deploy_id_of_somebody_else_is_left_alone() -> None:
 def test_lines_that_oned_never_sends() -> None:
     nowhere = b64encode(b"<T><HOST>burst1</HOST><VM><ID>1</ID><STATE>3</STATE></VM></T>").decode()
     with burst() as both:
-        for line in ["", "garbage", "DEPLOY  x y", "REBOOT  1 !!", "DEPLOY  1 PHg+PC94Pg=="]:
+        for line in [
+            "",
+            "garbage",
+            "DEPLOY  x y",
+            f"SAVE  {'9' * 5000} x",
+            "REBOOT  1 !!",
+            "DEPLOY  1 PHg+PC94Pg==",
+        ]:
             both.frontend.driver.send(f"{line}\n")
         both.frontend.wait_for_log("no VM id in it")
         both.frontend.driver.send(f"REBOOT  1 {nowhere}")

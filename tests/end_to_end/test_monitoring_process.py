@@ -131,6 +131,7 @@ def test_messages_are_encrypted_for_a_monitord_with_a_key() -> None:
         (monitor_line.write("START_MONITOR", 0, "<A><B/></A>"), "no MONITOR_CONFIGURATION"),
         (monitor_line.write("START_MONITOR", 0, "<A>"), "XML"),
         ("START_MONITOR - zero 0 x", "no host id"),
+        (f"START_MONITOR - {'9' * 5000} 0 x", "no host id"),
         ("DANCE 0 x", "DANCE is no action of an IM driver"),
         ("", "no host id"),
     ],

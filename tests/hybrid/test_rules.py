@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from one2one.hybrid import goals
 from one2one.hybrid.goals import Goal, Step
-from one2one.hybrid.naming import deploy_id, local_id, remote_id, remote_name
+from one2one.hybrid.naming import Owner, deploy_id, local_id, owner, remote_id, remote_name
 from one2one.hybrid.onegate import onegate_token
 from one2one.hybrid.public_cloud import remote_template_id
 from one2one.hybrid.settings import Capacity, read_settings
 from one2one.opennebula.errors import ConfigurationError, Refused
-from one2one.opennebula.records import Host
+from one2one.opennebula.records import Host, Vm
 from one2one.opennebula.secrets import decrypt, encrypt
-from one2one.opennebula.states import LcmState, State, VmState
+from one2one.opennebula.states import RUNNING, LcmState, State, VmState
 from one2one.opennebula.template import Template, Vector
 
 ALL_GOALS = [
@@ -34,11 +34,39 @@ def test_names_tell_the_id_they_were_made_from(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "-", "one-7", "opennebula-hybrid-", "opennebula-hybrid-7 ", "xopennebula-hybrid-7"]
+    "text",
+    ["", "-", "one-7", "opennebula-hybrid-", "opennebula-hybrid-7 ", "xopennebula-hybrid-7"]
+    + [f"opennebula-hybrid-{number}" for number in ("07", "-7", "2147483648", "9" * 5000, "٣")],
 )
 def test_a_deploy_id_of_others_is_refused(text: str) -> None:
     with pytest.raises(Refused, match="is not of the form"):
         remote_id(text)
+
+
+MARKS: list[tuple[str, str]] = [
+    ("ONE_HYBRID_ID", "h"),
+    ("REMOTE_OPENNEBULA_VM_ID", "7"),
+    ("ONE_HYBRID_STAY", "1700000000.0"),
+]
+
+
+def marked(**marks: str) -> Vm:
+    attributes = Template((dict(MARKS) | marks).items())
+    return Vm(1, "remote-opennebula-7", RUNNING, "", 0, user_template=attributes)
+
+
+def test_marks_that_are_all_there_tell_the_owner() -> None:
+    assert owner(marked()) == Owner("h", 7, 1700000000, 0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"REMOTE_OPENNEBULA_VM_ID": n} for n in ("", "-7", "07", "2147483648", "9" * 5000, "٣", "7 ")]
+    + [{"ONE_HYBRID_STAY": s} for s in ("", "1", "1.", "-1.0", "1." + "9" * 400, "9" * 5000 + ".0")]
+    + [{"ONE_HYBRID_ID": ""}],
+)
+def test_a_malformed_mark_is_no_mark_of_ours(wrong: dict[str, str]) -> None:
+    assert owner(marked(**wrong)) is None
 
 
 @pytest.mark.parametrize(
@@ -78,6 +106,8 @@ def test_the_section_for_the_host_is_chosen(sections: list[Vector], expected: in
         ([{"TYPE": "opennebula", "TEMPLATE_ID": "7"}] * 2, "several PUBLIC_CLOUD sections"),
         ([{"TYPE": "opennebula", "TEMPLATE_ID": "web"}], "TEMPLATE_ID is 'web'"),
         ([{"TYPE": "opennebula", "TEMPLATE_ID": "-1"}], "TEMPLATE_ID is '-1'"),
+        ([{"TYPE": "opennebula", "TEMPLATE_ID": "2147483648"}], "TEMPLATE_ID is '2147483648'"),
+        ([{"TYPE": "opennebula", "TEMPLATE_ID": "9" * 5000}], "TEMPLATE_ID is '9{60}'"),
         ([{"TYPE": "opennebula"}], "TEMPLATE_ID is ''"),
     ],
 )

@@ -12,6 +12,7 @@ from one2one.mad import messages
 from one2one.mad.messages import Generation
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ProtocolError
+from one2one.opennebula.ids import MAX_ID
 from one2one.opennebula.states import State, VmState
 
 MESSAGE = b64encode(
@@ -50,7 +51,7 @@ words = st.text(letters, min_size=1).map(str.strip).filter(bool)
 @given(
     st.sampled_from([" ", "  "]),
     st.sampled_from(["DEPLOY", "CANCEL"]),
-    st.integers(0, 2**31),
+    st.integers(0, MAX_ID),
     words,
     words,
     st.integers(0, 70),
@@ -71,6 +72,21 @@ def test_what_oned_writes_is_what_is_read(
     assert (request.action, request.host_name, request.deploy_id) == (action, host, "")
     assert (request.vm.id, request.vm.name) == (vm_id, name)
     assert request.vm.state == State(VmState.ACTIVE, lcm)
+
+
+@pytest.mark.parametrize("vm_id", ["2147483648", "9" * 5000, "-7", "٣", "07"])
+def test_a_vm_that_no_oned_can_have_is_a_protocol_error(vm_id: str) -> None:
+    with pytest.raises(ProtocolError, match="no VM id in it"):
+        messages.parse_line(f"DEPLOY  {vm_id} {MESSAGE}")
+    document = messages.decode(MESSAGE).replace(b"<ID>34", f"<ID>{vm_id}".encode())
+    with pytest.raises(ProtocolError, match="<VM> has no id"):
+        messages.request("DEPLOY", b64encode(document).decode())
+
+
+@pytest.mark.parametrize("action", ["DE\x1bPLOY", "DÉPLOY", "D" * 5000])
+def test_an_action_that_no_oned_can_mean_is_a_protocol_error(action: str) -> None:
+    with pytest.raises(ProtocolError, match="no action"):
+        messages.parse_line(f"{action}  34 {MESSAGE}")
 
 
 @given(st.text())

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from one2one.driver.local import LocalCloud
 from one2one.hybrid import naming
 from one2one.hybrid.mirror import Sighting
-from one2one.opennebula.cloud import VISIBLE
 from one2one.opennebula.errors import NotFound, OneError, Refused
+from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.records import Host, VmSummary
 from one2one.opennebula.states import VmState
 

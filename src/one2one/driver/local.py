@@ -19,6 +19,7 @@ from one2one.hybrid.settings import Settings, read_settings
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Server
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Refused
+from one2one.opennebula.ids import read_id
 from one2one.opennebula.records import Host, Vm
 from one2one.opennebula.secrets import decrypt
 from one2one.opennebula.template import to_text
@@ -114,7 +115,9 @@ class LocalCloud:
         except OSError:
             pass
         try:
-            creator = int(vm.template.text("CREATED_BY", "-1"))
+            creator = read_id(vm.template.text("CREATED_BY"))
+            if creator is None:
+                raise ValueError("the VM does not say who created it")
             password = text(self.cloud.user(creator), "TEMPLATE/TOKEN_PASSWORD")
             return onegate_token(vm.id, vm.stime, password)
         except (ValueError, OneError) as error:

@@ -160,10 +160,9 @@ class HostMonitor:
             if reported(row.state) is Report.RUNNING
         }
         rows = {row.id: row for row in running.values()}
-        used = {
-            remote_id: usage(rows[remote_id], record)
-            for remote_id, record in self._opened().cloud.monitoring_by_id(rows)
-        }
+        used = self._opened().cloud.monitoring_by_id(
+            rows, lambda remote_id, record: usage(rows[remote_id], record)
+        )
         return [
             VmUsage(
                 vm_id,

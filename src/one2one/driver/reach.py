@@ -6,7 +6,7 @@ from one2one.driver.operation import Context, Steps
 from one2one.driver.watch import Change, read_states
 from one2one.hybrid import goals
 from one2one.hybrid.goals import Goal, Step
-from one2one.hybrid.naming import marked_id, owner
+from one2one.hybrid.naming import is_marked, marked_id, owner
 from one2one.opennebula.errors import Busy, NotFound, Refused, Unreachable, WrongState
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import State
@@ -80,8 +80,7 @@ def destroy(context: Context, remote_id: int, action: str = "terminate-hard") ->
         return ""
     if not _belongs(vm, request.vm):
         raise Refused(
-            f"remote VM {remote_id} carries the marks of VM {marked_id(vm)} of another cloud or "
-            "time",
+            f"remote VM {remote_id} carries the marks of {_owner_text(vm)}",
             remedy="Nothing was done to it. To be rid of the local VM: onevm recover --delete",
         )
     if goals.DONE.step(vm.state) is Step.REACHED:
@@ -89,11 +88,16 @@ def destroy(context: Context, remote_id: int, action: str = "terminate-hard") ->
     return (yield from reach(context, remote_id, goals.DONE, action))
 
 
+def _owner_text(remote: Vm) -> str:
+    named = marked_id(remote)
+    return "no VM" if named is None else f"VM {named} of another cloud or time"
+
+
 def _belongs(remote: Vm, local: Vm) -> bool:
     """Tell whether the marks are *local*'s, of which VMs of the Ruby driver have but the id."""
     found = owner(remote)
     if found is None:
-        return marked_id(remote) in (None, local.id)
+        return marked_id(remote) == local.id or not is_marked(remote)
     return (found.vm_id, found.stime) == (local.id, local.stime)
 
 

@@ -6,6 +6,7 @@ by ``hybrid.ownership``, and destroyed after one more look at both sides. Everyt
 or deliberately not done, is logged with its reason.
 """
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
@@ -27,8 +28,8 @@ from one2one.hybrid.ownership import (
     decide,
     orphan,
 )
-from one2one.opennebula.cloud import VISIBLE
-from one2one.opennebula.errors import NotFound, OneError, Unreachable
+from one2one.opennebula.errors import NotFound, OneError, ProtocolError, Unreachable
+from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.records import VmRow, VmSummary
 
 
@@ -59,16 +60,22 @@ class Reaper:
         self._owners: dict[int, Owner | None] = {}
         self._claims: list[Claim] = []
         self._last = Decision()
+        self._unread: set[str] = set()
 
     def look(self, remote: Remote, rows: Iterable[VmRow]) -> Decision:
         """Return what to do about the orphans among *rows*: all of the account's VMs, just read.
 
-        Marks do not change, so those of a VM are read once. Raises the errors of a call; nothing
-        is decided then.
+        Marks do not change, so those of a VM are read once. A VM that cannot be read, on either
+        side, is not judged. Raises the errors of a call; nothing is decided then.
         """
         self._claims = claims = self._read_claims(remote, rows)
         local = self._local_vms({claim.owner.vm_id for claim in claims})
-        found = [orphan(c, local[c.owner.vm_id], self._host_id, claims) for c in claims]
+        found = [
+            orphan(claim, local[claim.owner.vm_id], self._host_id, claims)
+            for claim in claims
+            if claim.owner.vm_id in local
+        ]
+        self._report_unread(remote)
         decision = decide(
             [one for one in found if one],
             len(claims),
@@ -122,11 +129,15 @@ class Reaper:
         ]
 
     def _local_vms(self, vm_ids: Collection[int]) -> dict[int, VmSummary | None]:
-        """Return each local VM; None only for what oned, asked for it alone, does not know."""
+        """Return each local VM; None only for what oned, asked for it alone, does not know.
+
+        One that cannot be read is left out.
+        """
         rows = self._local.cloud.summaries_by_id(vm_ids, VISIBLE)
         found: dict[int, VmSummary | None] = {row.id: row for row in rows}
         for vm_id in set(vm_ids) - found.keys():
-            found[vm_id] = self._local_vm(vm_id)
+            with contextlib.suppress(ProtocolError):
+                found[vm_id] = self._local_vm(vm_id)
         return found
 
     def _local_vm(self, vm_id: int) -> VmSummary | None:
@@ -170,6 +181,16 @@ class Reaper:
                 f"their local VM at once ({names}), as after a restored database. None is "
                 f"destroyed. See them with: one2one reap --host {name} --dry-run"
             )
+
+    def _report_unread(self, remote: Remote) -> None:
+        """Log each VM that could not be read, once."""
+        for side in (remote.cloud, self._local.cloud):
+            for name, cause in side.unread.items():
+                found = f"{name} at {side.endpoint}"
+                if found not in self._unread:
+                    self._unread.add(found)
+                    host = remote.settings.host_name
+                    self._log(f"Host {host}: {found} cannot be read, and is left alone: {cause}")
 
     def _write(self, remote: Remote, one: Orphan, what: str) -> None:
         self._log(

@@ -63,7 +63,7 @@ class Roster:
             if ascending:
                 rows = self._cloud.vms()
             elif oldest.stime >= since:
-                rows += self._cloud.vms(0, oldest.id - 1)
+                rows += self._cloud.vms(range(oldest.id))
             else:
                 reaches = oldest.stime
         by_name: dict[str, list[VmRow]] = {}

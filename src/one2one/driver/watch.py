@@ -16,6 +16,7 @@ from one2one.opennebula.errors import (
     InternalError,
     NotFound,
     OneError,
+    ProtocolError,
     Refused,
     typed,
 )
@@ -99,7 +100,8 @@ class Watch:
 def read_states(cloud: Cloud, remote_ids: Iterable[int]) -> dict[int, State]:
     """Return the state of each VM; ``GONE`` for one that the remote, asked for it alone, denies.
 
-    Raises the errors of a call: what could not be read is never guessed.
+    Raises the errors of a call: what could not be read is never guessed. Among several, one that
+    the remote shows as no VM is left out.
     """
     ids = set(remote_ids)
     states = {row.id: row.state for row in cloud.vms_by_id(ids)}
@@ -108,6 +110,9 @@ def read_states(cloud: Cloud, remote_ids: Iterable[int]) -> dict[int, State]:
             states[missing] = cloud.vm(missing).state
         except NotFound:
             states[missing] = GONE
+        except ProtocolError:
+            if len(ids) == 1:
+                raise
     return states
 
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from one2one.hybrid.naming import HYBRID_ID, deploy_id, local_id
+from one2one.opennebula.ids import read_id
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import VmState
 from one2one.opennebula.template import Template, Vector, to_text
@@ -68,9 +69,9 @@ def _import_template(vm: Vm, name: str, host_name: str, attribute: str) -> str:
         if _AMOUNT.fullmatch(amount):
             template.add(size, amount)
     public_cloud: Vector = {"TYPE": "opennebula"}
-    template_id = vm.template.text("TEMPLATE_ID")
-    if template_id.isdecimal():
-        public_cloud["TEMPLATE_ID"] = template_id
+    template_id = read_id(vm.template.text("TEMPLATE_ID"))
+    if template_id is not None:
+        public_cloud["TEMPLATE_ID"] = str(template_id)
     template.add("PUBLIC_CLOUD", public_cloud)
     template.add("HYPERVISOR", "opennebula")
     template.add(attribute, deploy_id(vm.id))

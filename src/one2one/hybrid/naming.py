@@ -11,47 +11,47 @@ import re
 from dataclasses import dataclass
 
 from one2one.opennebula.errors import Refused
+from one2one.opennebula.ids import read_id
 from one2one.opennebula.records import Vm
 from one2one.opennebula.template import Template
 
 HYBRID_ID = "ONE_HYBRID_ID"
 _VM_ID = "REMOTE_OPENNEBULA_VM_ID"
 _STAY = "ONE_HYBRID_STAY"
-_STAY_VALUE = re.compile(r"(\d{1,15})\.(\d{1,9})", re.ASCII)
-_DEPLOY_ID = re.compile(r"opennebula-hybrid-(\d{1,10})", re.ASCII)
-_NAME = re.compile(r"remote-opennebula-(\d{1,10})", re.ASCII)
+_STAY_VALUE = re.compile(r"(\d{1,11})\.(\d{1,9})", re.ASCII)
+_DEPLOY_ID = "opennebula-hybrid-"
+_NAME = "remote-opennebula-"
 
 
 def deploy_id(remote_id: int) -> str:
     """Return the deploy id, in the local cloud, of the remote VM *remote_id*."""
-    return f"opennebula-hybrid-{remote_id}"
+    return f"{_DEPLOY_ID}{remote_id}"
 
 
 def is_deploy_id(text: str) -> bool:
     """Tell whether *text* is a deploy id of ours."""
-    return _DEPLOY_ID.fullmatch(text) is not None
+    return _number_after(_DEPLOY_ID, text) is not None
 
 
 def remote_id(deploy_id: str) -> int:
     """Return the remote VM's id; raises Refused when the deploy id is not one of ours."""
-    match = _DEPLOY_ID.fullmatch(deploy_id)
-    if match is None:
+    number = _number_after(_DEPLOY_ID, deploy_id)
+    if number is None:
         raise Refused(
-            f"deploy id {deploy_id!r} is not of the form opennebula-hybrid-<remote VM id>",
+            f"deploy id {deploy_id[:60]!r} is not of the form opennebula-hybrid-<remote VM id>",
             remedy="Free the VM with: onevm recover --delete",
         )
-    return int(match[1])
+    return number
 
 
 def remote_name(vm_id: int) -> str:
     """Return the name of the remote VM of the local VM *vm_id*."""
-    return f"remote-opennebula-{vm_id}"
+    return f"{_NAME}{vm_id}"
 
 
 def local_id(remote_name: str) -> int | None:
     """Return the local VM's id that a remote VM's name tells, None for any other name."""
-    match = _NAME.fullmatch(remote_name)
-    return int(match[1]) if match else None
+    return _number_after(_NAME, remote_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,10 @@ def marks(owner: Owner) -> Template:
 
 
 def owner(remote: Vm) -> Owner | None:
-    """Return what *remote*'s marks say, None when they are not all there: no VM of ours."""
+    """Return what *remote*'s marks say, None when they are not all there, and right.
+
+    It is no VM of ours then: we write no others.
+    """
     hybrid_id, vm_id = remote.user_template.text(HYBRID_ID), marked_id(remote)
     stay = _STAY_VALUE.fullmatch(remote.user_template.text(_STAY))
     if not hybrid_id or vm_id is None or stay is None:
@@ -90,5 +93,13 @@ def owner(remote: Vm) -> Owner | None:
 
 def marked_id(remote: Vm) -> int | None:
     """Return the local VM's id in *remote*'s marks, the Ruby driver's included."""
-    vm_id = remote.user_template.text(_VM_ID)
-    return int(vm_id) if vm_id.isascii() and vm_id.isdecimal() else None
+    return read_id(remote.user_template.text(_VM_ID))
+
+
+def is_marked(remote: Vm) -> bool:
+    """Tell whether *remote* has a mark that names a local VM, be it malformed."""
+    return bool(remote.user_template.text(_VM_ID))
+
+
+def _number_after(prefix: str, text: str) -> int | None:
+    return read_id(text.removeprefix(prefix)) if text.startswith(prefix) else None

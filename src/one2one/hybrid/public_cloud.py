@@ -1,6 +1,7 @@
 """Which remote template a local VM asks for, in its PUBLIC_CLOUD attributes."""
 
 from one2one.opennebula.errors import Refused
+from one2one.opennebula.ids import read_id
 from one2one.opennebula.template import Template, Vector
 
 _EXAMPLE = 'PUBLIC_CLOUD=[TYPE="opennebula", TEMPLATE_ID="…"]'
@@ -28,12 +29,13 @@ def remote_template_id(user_template: Template, host_name: str) -> int:
             remedy=f'Give exactly one of them HOST="{host_name}", or none',
         )
     value = candidates[0].get("TEMPLATE_ID", "").strip()
-    if not (value.isascii() and value.isdecimal()):
+    template_id = read_id(value)
+    if template_id is None:
         raise Refused(
-            f"PUBLIC_CLOUD/TEMPLATE_ID is {value!r} instead of the id of a remote template",
+            f"PUBLIC_CLOUD/TEMPLATE_ID is {value[:60]!r} instead of the id of a remote template",
             remedy=f"Write it as {_EXAMPLE}",
         )
-    return int(value)
+    return template_id
 
 
 def _is(expected: str, section: Vector, name: str) -> bool:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ProtocolError
+from one2one.opennebula.ids import read_id
 from one2one.opennebula.xml import Element, integer, number, parse, text
 
 _MAX_XML = 16 << 20
@@ -45,9 +46,10 @@ def parse_line(line: str) -> Line:
         host_id, payload = "".join(words[2:3]), "".join(words[4:])
     else:
         host_id, payload = "".join(words[1:2]), " ".join(words[2:])
-    if not (host_id.isascii() and host_id.isdecimal()):
+    number = read_id(host_id)
+    if number is None:
         raise ProtocolError(f"an IM driver cannot answer {line[:60]!r}: no host id", remedy="")
-    return Line(action, int(host_id), payload)
+    return Line(action, number, payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def read_configuration(configuration: Element) -> Configuration:
     address = text(configuration, "NETWORK/MONITOR_ADDRESS", "auto").strip()
     return Configuration(
         address="127.0.0.1" if address == "auto" else address,
-        port=integer(configuration, "NETWORK/PORT", 4124),
+        port=_port(configuration),
         public_key=text(configuration, "NETWORK/PUBKEY").strip(),
         periods=Periods(
             **{
@@ -103,6 +105,13 @@ def read_configuration(configuration: Element) -> Configuration:
             }
         ),
     )
+
+
+def _port(configuration: Element) -> int:
+    port = integer(configuration, "NETWORK/PORT", 4124)
+    if not 0 < port < 2**16:
+        raise ProtocolError(f"monitord's port cannot be {port}", remedy="")
+    return port
 
 
 _DEFAULT_PERIODS = {name: getattr(Periods(), name) for name in Periods.__slots__}

@@ -6,6 +6,7 @@ mean VM 0. Sources: ``src/mad/Mad.cc`` and ``include/Message.h``.
 """
 
 import binascii
+import re
 from base64 import b64decode
 from dataclasses import dataclass
 from enum import Enum
@@ -13,9 +14,11 @@ from enum import Enum
 from one2one.hybrid.request import Request
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ProtocolError
+from one2one.opennebula.ids import read_id
 from one2one.opennebula.records import Vm
 from one2one.opennebula.xml import parse, text
 
+_ACTION = re.compile("[A-Z_]{1,40}")
 SECURITY_GROUP_ACTIONS = {"UPDATESG": "SECURITY_GROUP_ID", "UPDATENIC": "VIRTUAL_NETWORK_ID"}
 """Actions whose answer, FAILURE too, must begin with the number in that element."""
 
@@ -49,11 +52,12 @@ def parse_line(line: str) -> Line:
     action = words[0].upper()
     if action in ("INIT", "FINALIZE"):
         return Line(action, -1, "", None)
-    if len(words) < 2 or not (words[1].isascii() and words[1].isdecimal()):
-        raise ProtocolError(f"oned sent {line[:60]!r}: no VM id in it", remedy="")
+    vm_id = read_id(words[1]) if len(words) > 1 else None
+    if not _ACTION.fullmatch(action) or vm_id is None:
+        raise ProtocolError(f"oned sent {line[:60]!r}: no action or no VM id in it", remedy="")
     empty_status = line[len(words[0]) :].startswith("  ")
     generation = Generation.DRIVER if empty_status else Generation.MAD
-    return Line(action, int(words[1]), words[2] if len(words) > 2 else "", generation)
+    return Line(action, vm_id, words[2] if len(words) > 2 else "", generation)
 
 
 def request(action: str, payload: str) -> Request:
@@ -80,7 +84,10 @@ def decode(payload: str) -> bytes:
 def subject(action: str, payload: str) -> str:
     """Return the number that an answer to *action* must begin with, nothing for most."""
     element = SECURITY_GROUP_ACTIONS.get(action)
-    return text(parse(decode(payload)), element, "-1") if element else ""
+    if element is None:
+        return ""
+    number = read_id(text(parse(decode(payload)), element))
+    return "-1" if number is None else str(number)
 
 
 def answer(action: str, vm_id: int, *, success: bool, info: str) -> str:

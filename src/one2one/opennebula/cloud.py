@@ -4,30 +4,22 @@ Source of orders and meanings: ``src/rm/*.cc`` of each release. Every method rai
 ``opennebula.errors``.
 """
 
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from enum import IntEnum
+from typing import TypeVar
 
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.client import Client
 from one2one.opennebula.connection import Server
-from one2one.opennebula.errors import MethodNotFound, NotAuthorized, ProtocolError, Refused
+from one2one.opennebula.errors import NotAuthorized, NotSendable, ProtocolError, Refused
+from one2one.opennebula.ids import read_id
+from one2one.opennebula.pools import EVERY_ID, NOT_DONE, OWN, VISIBLE, Pools
 from one2one.opennebula.quotas import VmQuotas
 from one2one.opennebula.records import Host, Vm, VmRow, VmSummary, VmTemplate
 from one2one.opennebula.template import Template, from_xml
-from one2one.opennebula.xml import Element, each, integer, parse
+from one2one.opennebula.xml import Element, content, parse
 
-OWN = -3
-"""Pool filter: what belongs to the calling user."""
-VISIBLE = -2
-"""Pool filter: whatever the calling user may see."""
-NOT_DONE = -1
-"""VM state filter: any but DONE."""
-
-
-_ONE_AT_A_TIME = threading.RLock()
-"""Held while a pool is parsed, not while it is waited for. Python runs one thread at a time anyway,
-and so what parsing needs of memory is needed once, not once a host."""
+Value = TypeVar("Value")
 
 
 class Update(IntEnum):
@@ -50,12 +42,21 @@ class Cloud:
 
     def __init__(self, server: Server, session: str, breaker: Breaker | None = None) -> None:
         self.client = Client(server, session, breaker)
-        self._has_infoset = True
+        self._pools = Pools(self.client)
 
     @property
     def endpoint(self) -> str:
         """The URL of the cloud's XML-RPC."""
         return self.client.server.endpoint
+
+    @property
+    def unread(self) -> dict[str, str]:
+        """What pools held that could not be read, such as ``VM 7``, and why."""
+        return dict(self._pools.unread)
+
+    def is_unread(self, vm_id: int) -> bool:
+        """Tell whether a pool held a VM that could not be read."""
+        return f"VM {vm_id}" in self._pools.unread
 
     def version(self) -> str:
         """Return the release, such as ``6.10.0``."""
@@ -74,18 +75,20 @@ class Cloud:
         """Return the calling user's VMs that are not DONE, *limit* of them, newest first.
 
         Newest first is OpenNebula's default; a cloud with API_LIST_ORDER=ASC answers oldest
-        first.
+        first. All of them are returned where one of the newest cannot be sent.
         """
-        return self._rows("one.vmpool.info", OWN, 0, -limit, NOT_DONE)
+        try:
+            return self._pools.read(VmRow.read, "one.vmpool.info", OWN, 0, -limit, NOT_DONE)
+        except NotSendable:
+            return self.vms()
 
-    def vms(self, first: int = -1, last: int = -1) -> list[VmRow]:
-        """Return the calling user's VMs that are not DONE, with ids from *first* to *last*."""
-        return self._rows("one.vmpool.info", OWN, first, last, NOT_DONE)
+    def vms(self, ids: range = EVERY_ID) -> list[VmRow]:
+        """Return the calling user's VMs that are not DONE, with certain *ids*."""
+        return self._pools.in_range(VmRow.read, "one.vmpool.info", OWN, NOT_DONE, ids=ids)
 
     def summaries(self, whose: int = OWN) -> list[VmSummary]:
         """Return all of the calling user's VMs, or of any user's, that are not DONE."""
-        pool = self._pool("one.vmpool.info", whose, -1, -1, NOT_DONE)
-        return [VmSummary.read(vm) for vm in pool]
+        return self._pools.in_range(VmSummary.read, "one.vmpool.info", whose, NOT_DONE)
 
     def summary(self, vm_id: int) -> VmSummary:
         """Return one VM, DONE or not, in short."""
@@ -94,41 +97,44 @@ class Cloud:
     def vms_by_id(self, vm_ids: Iterable[int]) -> list[VmRow]:
         """Return the calling user's VMs with these ids; unknown ids are left out.
 
-        One call whatever their number: ``infoset``, or before 5.12 the range of ids that spans
-        them, where VMs that are DONE are left out too.
+        Before 5.12 those that are DONE are left out too.
         """
-        return [VmRow.read(vm) for vm in self._by_id(vm_ids)]
+        return self._pools.by_id(VmRow.read, vm_ids)
 
     def summaries_by_id(self, vm_ids: Iterable[int], whose: int = OWN) -> list[VmSummary]:
         """Return the same VMs, or any user's, with their sizes, hosts and addresses."""
-        return [VmSummary.read(vm) for vm in self._by_id(vm_ids, whose)]
+        return self._pools.by_id(VmSummary.read, vm_ids, whose)
 
     def own_vms_in_full(self) -> list[Vm]:
         """Return the calling user's VMs that are not DONE, whole: 4 KB and more for each."""
-        return [Vm.read(vm) for vm in self._extended()]
+        return self._pools.extended(Vm.read)
 
     def whole_vms_by_id(self, vm_ids: Iterable[int]) -> list[Vm]:
         """Return the same VMs, whole."""
-        return [Vm.read(vm) for vm in self._by_id(vm_ids, extended=True)]
+        return self._pools.by_id(Vm.read, vm_ids, extended=True)
 
-    def monitoring_by_id(self, vm_ids: Iterable[int]) -> Iterator[tuple[int, Template]]:
-        """Yield the id and the newest monitoring record of each of these VMs that has one.
+    def monitoring_by_id(
+        self, vm_ids: Iterable[int], use: Callable[[int, Template], Value]
+    ) -> dict[int, Value]:
+        """Return what *use* makes of the newest monitoring record of each VM that has one.
 
         Before 5.12 the call for it answers with hours of records; the whole VMs, which have the
         newest in them, are less.
         """
         wanted = set(vm_ids)
+
+        def read(element: Element) -> tuple[int, Value] | None:
+            vm_id = read_id(content(element.find("ID")))
+            record = element if element.tag == "MONITORING" else element.find("MONITORING")
+            if vm_id is None or vm_id not in wanted or record is None:
+                return None
+            return vm_id, use(vm_id, from_xml(record))
+
         if not wanted:
-            return
-        records: Iterator[tuple[int, Element | None]]
-        if self._has_infoset:
-            pool = self._pool("one.vmpool.monitoring", OWN, 0, tag="MONITORING")
-            records = ((integer(record, "ID", -1), record) for record in pool)
-        else:
-            records = ((integer(vm, "ID"), vm.find("MONITORING")) for vm in self._extended())
-        for vm_id, record in records:
-            if vm_id in wanted and record is not None:
-                yield vm_id, from_xml(record)
+            return {}
+        if self._pools.has_infoset:
+            return dict(self._pools.read(read, "one.vmpool.monitoring", OWN, 0, tag="MONITORING"))
+        return dict(self._pools.extended(read))
 
     def vm_template(self, template_id: int) -> VmTemplate:
         """Return a VM template."""
@@ -136,8 +142,9 @@ class Cloud:
 
     def vm_templates(self) -> list[VmTemplate]:
         """Return every VM template that the calling user may use."""
-        pool = self._xml("one.templatepool.info", VISIBLE, -1, -1)
-        return [VmTemplate.read(found) for found in pool.iterfind("VMTEMPLATE")]
+        return self._pools.in_range(
+            VmTemplate.read, "one.templatepool.info", VISIBLE, tag="VMTEMPLATE"
+        )
 
     def create_template(self, template: str) -> int:
         """Create a VM template, with its NAME in it, and return its id."""
@@ -180,7 +187,7 @@ class Cloud:
 
     def hosts(self) -> list[Host]:
         """Return every host that the calling user may see."""
-        return [Host.read(host) for host in self._xml("one.hostpool.info").iterfind("HOST")]
+        return self._pools.read(Host.read, "one.hostpool.info", tag="HOST")
 
     def create_host(self, name: str, im_mad: str, vm_mad: str, cluster_id: int = -1) -> int:
         """Create a host and return its id; -1 is the default cluster."""
@@ -226,53 +233,13 @@ class Cloud:
         """Return oned's configuration, which only oneadmin may read."""
         return self._xml("one.system.config")
 
-    def _by_id(
-        self, vm_ids: Iterable[int], whose: int = OWN, *, extended: bool = False
-    ) -> Iterator[Element]:
-        wanted = set(vm_ids)
-        ids = sorted(wanted)
-        if not ids:
-            return
-        if self._has_infoset:
-            try:
-                yield from self._pool("one.vmpool.infoset", ",".join(map(str, ids)), extended)
-            except MethodNotFound:
-                self._has_infoset = False
-            else:
-                return
-        pool = (
-            self._extended()
-            if extended
-            else self._pool("one.vmpool.info", whose, ids[0], ids[-1], NOT_DONE)
-        )
-        yield from (vm for vm in pool if integer(vm, "ID") in wanted)
-
-    def _extended(self) -> Iterator[Element]:
-        arguments = (OWN, -1, -1, NOT_DONE)
-        try:
-            yield from self._pool("one.vmpool.infoextended", *arguments)
-        except MethodNotFound:  # up to early 5.8, whose rows are whole
-            yield from self._pool("one.vmpool.info", *arguments)
-
     def _id(self, method: str, *arguments: str | int | bool) -> int:
         answer = self.client.call(method, *arguments)
-        if not isinstance(answer, int):
-            raise ProtocolError(f"{method} answered {answer!r} instead of an id")
-        return answer
-
-    def _rows(self, method: str, *arguments: str | int | bool) -> list[VmRow]:
-        return [VmRow.read(vm) for vm in self._pool(method, *arguments)]
-
-    def _pool(
-        self, method: str, *arguments: str | int | bool, tag: str = "VM"
-    ) -> Iterator[Element]:
-        """Yield each object of a pool, until the next one is asked for."""
-        answer = self.client.pieces(method, *arguments)
-        try:
-            with _ONE_AT_A_TIME:
-                yield from each(answer, tag)
-        except ProtocolError as error:
-            raise self._located(error, method) from None
+        number = read_id(str(answer))
+        if number is None:
+            error = ProtocolError(f"answered {answer!r} instead of an id", sent=True)
+            raise self._located(error, method)
+        return number
 
     def _xml(self, method: str, *arguments: str | int | bool) -> Element:
         answer = self.client.pieces(method, *arguments)

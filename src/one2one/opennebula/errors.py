@@ -10,7 +10,8 @@
     ├── Busy                 ask again in a moment: the cloud elects a leader, or has too much to do
     ├── Unreachable          ask again: no answer
     ├── ProtocolError        a bug, ours or theirs: not what OpenNebula says
-    │   └── MethodNotFound         … an older OpenNebula without this call
+    │   ├── MethodNotFound         … an older OpenNebula without this call
+    │   └── NotSendable            … an object that the cloud cannot send: ask for others apart
     └── InternalError        a bug of ours: an exception that nothing else catches
 
 ``sent`` tells of each whether the call may have had its effect all the same: it was sent, and what
@@ -103,6 +104,15 @@ class MethodNotFound(ProtocolError):
     """Raised for fault −506: this OpenNebula has no such call."""
 
     remedy = "This OpenNebula is too old for it"
+
+
+class NotSendable(ProtocolError):
+    """Raised for fault −510: an object in the answer has a character that XML-RPC cannot carry.
+
+    Whoever asked for a pool gets the other objects by asking for them apart from it.
+    """
+
+    remedy = "Remove characters beyond U+FFFF, such as emoji, from its name and attributes"
 
 
 class InternalError(OneError):

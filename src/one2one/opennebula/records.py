@@ -1,8 +1,10 @@
 """Typed views of the XML that OpenNebula answers, with the fields that we use."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from one2one.opennebula.errors import ProtocolError
+from one2one.opennebula.ids import read_id
 from one2one.opennebula.states import State
 from one2one.opennebula.template import Template, from_xml
 from one2one.opennebula.xml import Element, amount, children, content, integer, text, whole
@@ -10,6 +12,10 @@ from one2one.opennebula.xml import Element, amount, children, content, integer, 
 _NICS = frozenset({"NIC", "NIC_ALIAS"})
 _ADDRESSES = frozenset({"IP", "IP6", "IP6_GLOBAL", "IP6_ULA"})
 """What a NIC calls its addresses; a link-local one (IP6_LINK) means nothing elsewhere."""
+_LATEST = 10**11 - 1
+"""A time after the year 5000 is none."""
+_LARGEST_KB = 2**53
+_NONE = "<VM> has no whole number at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +64,11 @@ class VmSummary(VmRow):
             *_row(found),
             cpu=amount(sizes.get("CPU")),
             memory=int(amount(sizes.get("MEMORY"))),
-            host_id=whole(newest.get("HID"), "", -1),
+            host_id=whole(newest.get("HID"), f"{_NONE} HID", -1),
             host_name=content(newest.get("HOSTNAME")),
             addresses=() if template is None else tuple(dict.fromkeys(_addresses(template))),
-            sequence=whole(newest.get("SEQ"), "", -1),
-            etime=whole(found.get("ETIME"), "", 0),
+            sequence=whole(newest.get("SEQ"), f"{_NONE} SEQ", -1),
+            etime=_time(found, "ETIME"),
         )
 
 
@@ -109,9 +115,9 @@ class HostShare:
         """Return the share in a ``<HOST>``; a number that is not there counts as 0."""
         return cls(
             cpu=integer(host, "HOST_SHARE/MAX_CPU", 0),
-            memory=integer(host, "HOST_SHARE/MAX_MEM", 0),
+            memory=integer(host, "HOST_SHARE/MAX_MEM", 0, most=_LARGEST_KB),
             used_cpu=integer(host, "HOST_SHARE/CPU_USAGE", 0),
-            used_memory=integer(host, "HOST_SHARE/MEM_USAGE", 0),
+            used_memory=integer(host, "HOST_SHARE/MEM_USAGE", 0, most=_LARGEST_KB),
         )
 
 
@@ -136,18 +142,18 @@ class Host:
     def read(cls, host: Element) -> "Host":
         """Return the host in a ``<HOST>``; raises ProtocolError when it has no id."""
         return cls(
-            id=integer(host, "ID"),
+            id=_id(host.find("ID"), "HOST"),
             name=text(host, "NAME"),
             im_mad=text(host, "IM_MAD"),
             vm_mad=text(host, "VM_MAD"),
-            vm_ids=tuple(int(e.text or -1) for e in host.iterfind("VMS/ID")),
+            vm_ids=tuple(_ids(host.iterfind("VMS/ID"))),
             template=_template(host, "TEMPLATE"),
             state=integer(host, "STATE", 0),
             cluster_id=integer(host, "CLUSTER_ID", -1),
             share=HostShare.read(host),
             monitored=max(
-                integer(host, "LAST_MON_TIME", 0),  # 5.6 to 5.10
-                integer(host, "MONITORING/TIMESTAMP", 0),
+                integer(host, "LAST_MON_TIME", 0, most=_LATEST),  # 5.6 to 5.10
+                integer(host, "MONITORING/TIMESTAMP", 0, most=_LATEST),
             ),
         )
 
@@ -165,7 +171,7 @@ class VmTemplate:
     def read(cls, vmtemplate: Element) -> "VmTemplate":
         """Return the VM template in a ``<VMTEMPLATE>``; raises ProtocolError without an id."""
         return cls(
-            id=integer(vmtemplate, "ID"),
+            id=_id(vmtemplate.find("ID"), "VMTEMPLATE"),
             name=text(vmtemplate, "NAME"),
             template=_template(vmtemplate, "TEMPLATE"),
             owner=text(vmtemplate, "UNAME"),
@@ -178,15 +184,35 @@ def _template(element: Element, path: str) -> Template:
 
 
 def _row(vm: dict[str, Element]) -> tuple[int, str, State, str, int]:
-    missing = "<VM> has no whole number at"
-    state = whole(vm.get("STATE"), f"{missing} STATE")
+    state = whole(vm.get("STATE"), f"{_NONE} STATE")
     return (
-        whole(vm.get("ID"), f"{missing} ID"),
+        _id(vm.get("ID"), "VM"),
         content(vm.get("NAME")),
-        State(state, whole(vm.get("LCM_STATE"), "", 0)),
+        State(state, whole(vm.get("LCM_STATE"), f"{_NONE} LCM_STATE", 0)),
         content(vm.get("DEPLOY_ID")),
-        whole(vm.get("STIME"), "", 0),
+        _time(vm, "STIME"),
     )
+
+
+def _id(element: Element | None, tag: str) -> int:
+    number = read_id(content(element))
+    if number is None:
+        raise ProtocolError(f"<{tag}> has no id: {content(element)[:60]!r}", remedy="")
+    return number
+
+
+def _ids(elements: Iterable[Element]) -> Iterator[int]:
+    for element in elements:
+        number = read_id(element.text)
+        if number is not None:
+            yield number
+
+
+def _time(vm: dict[str, Element], name: str) -> int:
+    moment = whole(vm.get(name), f"{_NONE} {name}", 0, most=_LATEST)
+    if moment < 0:
+        raise ProtocolError(f"{_NONE} {name}: {moment}", remedy="")
+    return moment
 
 
 def _addresses(template: Element) -> Iterator[str]:

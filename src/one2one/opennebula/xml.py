@@ -8,10 +8,13 @@ from typing import cast
 from lxml import etree
 
 from one2one.opennebula.errors import ProtocolError
+from one2one.opennebula.ids import MAX_ID
 
 Element = etree._Element  # noqa: SLF001 - lxml exports its element type under no other name
 
 _EXCERPT = 60
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_LARGEST = 2.0**53
 _OPENING = re.compile(rb"<([A-Z_]+)>")
 """The root's start, as OpenNebula writes it: first of all, and without attributes."""
 
@@ -123,31 +126,36 @@ def content(element: Element | None) -> str:
     return "" if element is None else element.text or ""
 
 
-def integer(element: Element, path: str, default: int | None = None) -> int:
-    """Return the whole number at *path*, else *default*; without one, raise ProtocolError."""
-    return whole(element.find(path), f"<{element.tag}> has no whole number at {path}", default)
+def integer(element: Element, path: str, default: int | None = None, *, most: int = MAX_ID) -> int:
+    """Return the whole number at *path*, at most *most* and at least as much below 0.
+
+    Returns *default* where there is nothing; raises ProtocolError for anything else.
+    """
+    what = f"<{element.tag}> has no whole number at {path}"
+    return whole(element.find(path), what, default, most=most)
 
 
-def whole(element: Element | None, otherwise: str, default: int | None = None) -> int:
-    """Return the whole number in *element*, else *default*, or raise ProtocolError."""
+def whole(
+    element: Element | None, otherwise: str, default: int | None = None, *, most: int = MAX_ID
+) -> int:
+    """Return the same of *element*; *otherwise* is what a ProtocolError says."""
     value = content(element)
-    try:
-        return int(value)
-    except ValueError:
-        if default is not None:
-            return default
-        raise ProtocolError(f"{otherwise}: {value!r}") from None
+    if not value and default is not None:
+        return default
+    if not _WHOLE.fullmatch(value) or abs(int(value)) > most:
+        raise ProtocolError(f"{otherwise}: {value[:_EXCERPT]!r}", remedy="")
+    return int(value)
 
 
 def number(element: Element, path: str) -> float:
-    """Return the number at *path*, 0 where there is none that is finite and not negative."""
+    """Return the number at *path*, 0 where there is none from 0 to 2⁵³."""
     return amount(element.find(path))
 
 
 def amount(element: Element | None) -> float:
-    """Return the number in *element*, 0 where there is none that is finite and not negative."""
+    """Return the number in *element*, 0 where there is none from 0 to 2⁵³."""
     try:
         found = float(content(element) or 0)
     except ValueError:
         return 0.0
-    return found if 0 <= found < float("inf") else 0.0
+    return found if 0 <= found < _LARGEST else 0.0

@@ -12,6 +12,7 @@ from rich.live import Live
 from one2one.admin.demo.board import Board, LiveBoard, PlainBoard, summary
 from one2one.admin.demo.life import LIFE, Progress, clean_up, live
 from one2one.admin.demo.sides import Account, Sides, opened
+from one2one.admin.options import object_id
 from one2one.opennebula.states import State
 from opennebula_sandbox.cloud.profile import PROFILES
 from opennebula_sandbox.frontend.im.monitoring import Settings
@@ -42,7 +43,7 @@ _REMOTE_LOOK_S = 1.0
     show_envvar=True,
     help="Its password or login token; asked for if it is not given.",
 )
-@click.option("--template", type=click.IntRange(0), help="The id of a VM template in it.")
+@click.option("--template", type=object_id, help="The id of a VM template in it.")
 @click.option("--ca-file", type=click.Path(exists=True), help="Who signed its certificate (PEM).")
 def demo(
     *,

@@ -1,17 +1,20 @@
 """Checks of the account in the remote cloud: accepted, with neither too few rights nor too many."""
 
+import re
 import time
 from enum import IntFlag
 
 from one2one.admin.doctor.facts import HybridHost
 from one2one.admin.doctor.finding import Finding, failure, ok, some, warning
 from one2one.admin.units import duration
-from one2one.opennebula.cloud import VISIBLE
-from one2one.opennebula.errors import AuthenticationError, NotAuthorized
+from one2one.opennebula.errors import AuthenticationError, NotAuthorized, ProtocolError
+from one2one.opennebula.ids import read_id
+from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.xml import Element, integer, text
 
 _SOON_S = 7 * 86400
 _DOCUMENT = "See docs/least-privilege.md"
+_HEXADECIMAL = re.compile("[0-9A-Fa-f]{1,16}")
 
 
 class Kind(IntFlag):
@@ -120,12 +123,18 @@ def rights(user: Element, rules: Element, kind: Kind) -> Right:
     granted = Right(0)
     mine = {_USER | integer(user, "ID"), *(_GROUP | group for group in _groups(user)), _ALL}
     for rule in rules.iterfind("ACL"):
-        who, what = int(text(rule, "USER"), 16), int(text(rule, "RESOURCE"), 16)
-        if who in mine and what & kind:
-            granted |= Right(int(text(rule, "RIGHTS"), 16) & 15)
+        if _hexadecimal(rule, "USER") in mine and _hexadecimal(rule, "RESOURCE") & kind:
+            granted |= Right(_hexadecimal(rule, "RIGHTS") & 15)
     return granted
 
 
+def _hexadecimal(rule: Element, path: str) -> int:
+    value = text(rule, path)
+    if not _HEXADECIMAL.fullmatch(value):
+        raise ProtocolError(f"an access control rule has the {path} {value[:60]!r}", remedy="")
+    return int(value, 16)
+
+
 def _groups(user: Element) -> set[int]:
-    listed = (int(group.text or -1) for group in user.iterfind("GROUPS/ID"))
-    return {integer(user, "GID", -1), *listed}
+    listed = (read_id(group.text) for group in user.iterfind("GROUPS/ID"))
+    return {integer(user, "GID", -1), *(group for group in listed if group is not None)}

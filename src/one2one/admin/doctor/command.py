@@ -43,6 +43,7 @@ FRONT_END: Checks[FrontEnd] = {
     "probe periods": installation.probe_periods,
     "dummy transfer driver": installation.dummy_driver,
     "hybrid hosts": hosts.any_host,
+    "readable VMs": daemon.readable,
     "hybrid ids": hosts.hybrid_ids,
 }
 """What is checked once."""
@@ -76,6 +77,7 @@ HOST: Checks[HybridHost] = {
     "template sizes": templates.sizes,
     "template parts": templates.unusable_parts,
     "template requirements": templates.requirements,
+    "readable remote VMs": vms.readable,
     "deploy ids": vms.deploy_ids,
     "shared deploy ids": vms.shared_deploy_ids,
     "doubles": vms.doubles,

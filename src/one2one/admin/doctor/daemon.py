@@ -1,7 +1,7 @@
 """Checks of the local oned: that it runs, and that it runs what is configured."""
 
 from one2one.admin.doctor.facts import FrontEnd
-from one2one.admin.doctor.finding import Finding, failure, ok, skipped, warning
+from one2one.admin.doctor.finding import Finding, failure, ok, skipped, unread, warning
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.xml import text
 
@@ -48,6 +48,13 @@ def known_release(version: str) -> Finding:
     if numbers(version) > NEWEST:
         return warning(f"OpenNebula {version} is newer than this one2one", "Upgrade one2one")
     return ok(f"OpenNebula {version}")
+
+
+def readable(front_end: FrontEnd) -> Finding:
+    """Check that each local VM and host can be read: the others are not monitored."""
+    number = len(front_end.vms)
+    front_end.hosts  # noqa: B018 - they are read for what is missing
+    return unread(number, front_end.local.cloud.unread)
 
 
 def loaded(front_end: FrontEnd) -> Finding:

@@ -12,8 +12,9 @@ from one2one.admin.install.layout import Layout, find_layout
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import server
 from one2one.hybrid.settings import Settings
-from one2one.opennebula.cloud import VISIBLE, Cloud
+from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.errors import ConfigurationError
+from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.quotas import VmQuotas
 from one2one.opennebula.records import Host, Vm, VmSummary, VmTemplate
 from one2one.opennebula.xml import Element

@@ -1,5 +1,6 @@
 """What a check finds: how bad it is, what it is, and what to do about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -41,6 +42,17 @@ def warning(text: str, remedy: str) -> Finding:
 def failure(text: str, remedy: str) -> Finding:
     """Return what keeps hybrid VMs from working."""
     return Finding(Severity.FAILURE, text, remedy)
+
+
+def unread(number: int, problems: Mapping[str, str]) -> Finding:
+    """Return whether all of a *number* of VMs could be read, by the *problems* with others."""
+    if problems:
+        named = [f"{name} ({cause})" for name, cause in problems.items()]
+        return warning(
+            f"left out everywhere, as they cannot be read: {some(named)}",
+            "Have the owner of each correct it, with: onevm update, onevm rename",
+        )
+    return ok(f"all {number} VMs")
 
 
 def some(items: list[str], limit: int = 5) -> str:

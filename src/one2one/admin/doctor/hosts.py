@@ -9,6 +9,7 @@ from one2one.admin.install.configuration import DRIVER
 from one2one.admin.units import duration, size
 from one2one.hybrid.naming import HYBRID_ID
 from one2one.opennebula.errors import ConfigurationError
+from one2one.opennebula.ids import read_id
 from one2one.opennebula.xml import text
 
 _PATIENCE_S = 600
@@ -108,7 +109,7 @@ def cluster(host: HybridHost) -> Finding:
     found = host.front_end.local.cloud.cluster(number)
     name = text(found, "NAME")
     ours = {known.id for known in host.front_end.hosts}
-    others = [e.text for e in found.iterfind("HOSTS/ID") if int(e.text or -1) not in ours]
+    others = [e.text for e in found.iterfind("HOSTS/ID") if read_id(e.text) not in ours]
     if others:
         return warning(f"cluster {name} has other hosts too: VMs may get mixed up", remedy)
     members = {e.text for e in found.iterfind("DATASTORES/ID")}

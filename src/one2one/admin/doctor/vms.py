@@ -1,12 +1,20 @@
 """Checks of whose VM is whose."""
 
+import contextlib
+
 from one2one.admin.doctor.facts import HybridHost
-from one2one.admin.doctor.finding import Finding, failure, ok, skipped, some, warning
+from one2one.admin.doctor.finding import Finding, failure, ok, skipped, some, unread, warning
 from one2one.hybrid.naming import owner, remote_id
 from one2one.hybrid.ownership import Claim, Kind, Orphan, orphan
-from one2one.opennebula.errors import NotFound, Refused
+from one2one.opennebula.errors import NotFound, ProtocolError, Refused
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.states import VmState
+
+
+def readable(host: HybridHost) -> Finding:
+    """Check that each VM of the account can be read: the others are not monitored or reaped."""
+    host.cloud.summaries()
+    return unread(len(host.vms), host.cloud.unread)
 
 
 def deploy_ids(host: HybridHost) -> Finding:
@@ -17,10 +25,12 @@ def deploy_ids(host: HybridHost) -> Finding:
         if not vm.deploy_id or vm.state.state == VmState.DONE:
             continue
         try:
-            if remote_id(vm.deploy_id) not in known:
-                wrong.append(f"{vm.id} ({vm.deploy_id})")
+            number = remote_id(vm.deploy_id)
         except Refused:
             wrong.append(f"{vm.id} ({vm.deploy_id})")
+        else:
+            if number not in known and not host.cloud.is_unread(number):
+                wrong.append(f"{vm.id} ({vm.deploy_id})")
     if wrong:
         return failure(
             f"the account has no such VM: local VM {some(wrong)}",
@@ -83,9 +93,11 @@ def _all_orphans(host: HybridHost) -> list[Orphan]:
         for vm in host.vms
         if (found := owner(vm)) and found.hybrid_id == host.settings.hybrid_id
     ]
-    judged = (
-        orphan(claim, _local_vm(host, claim.owner.vm_id), host.host.id, claims) for claim in claims
-    )
+    judged = []
+    for claim in claims:
+        with contextlib.suppress(ProtocolError):  # a VM that cannot be read is not judged
+            local = _local_vm(host, claim.owner.vm_id)
+            judged.append(orphan(claim, local, host.host.id, claims))
     return [one for one in judged if one]
 
 

@@ -10,6 +10,7 @@ from one2one.admin.host.view import HostView, quota_text, view_host, view_hosts
 from one2one.admin.hosts import find_host
 from one2one.admin.output import Output, output_options
 from one2one.driver.local import LocalCloud
+from one2one.opennebula.ids import MAX_ID
 from one2one.opennebula.template import Template
 
 _COLUMNS = {
@@ -40,7 +41,12 @@ def host() -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help=f"A file with the password or token; without it, ${VARIABLE} or a question.",
 )
-@click.option("--cluster", type=int, default=-1, help="The id of the cluster to put it into.")
+@click.option(
+    "--cluster",
+    type=click.IntRange(-1, MAX_ID),
+    default=-1,
+    help="The id of the cluster to put it into.",
+)
 @click.option("--cpu", type=click.FloatRange(0), default=0, help="Offer no more cores than this.")
 @click.option("--memory", type=click.IntRange(0), default=0, help="Offer no more MB than this.")
 @click.option("--ca-file", help="The authorities that the remote's certificate comes from (PEM).")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import click
 
 from one2one.admin.hosts import connect, find_host
+from one2one.admin.options import object_id
 from one2one.admin.output import Output, output_options
 from one2one.admin.template.derive import mapped_id
 from one2one.admin.template.sync import Planned, carry_out, plan
@@ -73,7 +74,7 @@ def list_command(host: str, output: Output) -> None:
 
 @template.command()
 @click.argument("host")
-@click.argument("ids", nargs=-1, type=int)
+@click.argument("ids", nargs=-1, type=object_id)
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done.")
 @click.option("--prune", is_flag=True, help="Delete those whose remote template is gone.")
 @output_options

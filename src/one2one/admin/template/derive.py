@@ -1,5 +1,6 @@
 """What a local template must say so that its VMs run from a remote template."""
 
+from one2one.opennebula.ids import read_id
 from one2one.opennebula.records import VmTemplate
 from one2one.opennebula.template import Template
 
@@ -51,12 +52,11 @@ def adapt(known: Template, wanted: Template) -> Template:
 def mapped_id(local: Template, host_name: str) -> int | None:
     """Return the remote template's id that a local template has for a host, None without one."""
     for section in local.vectors("PUBLIC_CLOUD"):
-        number = section.get("TEMPLATE_ID", "").strip()
+        number = read_id(section.get("TEMPLATE_ID", "").strip())
         if (
             section.get("TYPE", "").lower() == "opennebula"
             and section.get("HOST", "").strip().lower() in (host_name.lower(), "")
-            and number.isascii()
-            and number.isdecimal()
+            and number is not None
         ):
-            return int(number)
+            return number
     return None

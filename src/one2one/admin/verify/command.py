@@ -9,6 +9,7 @@ import click
 
 from one2one.admin.cli import FAILED
 from one2one.admin.demo.sides import Account
+from one2one.admin.options import object_id
 from one2one.admin.output import Output, Style, output_options
 from one2one.admin.verify import asked, life, losses
 from one2one.admin.verify.result import Result, Verdict, failed, passed, skipped
@@ -53,7 +54,7 @@ def _environment(name: str) -> dict[str, Any]:
 )
 @click.option(
     "--template",
-    type=click.IntRange(0),
+    type=object_id,
     required=True,
     help="The id of a VM template in it.",
     **_environment("TEMPLATE"),

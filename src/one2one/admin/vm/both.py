@@ -93,7 +93,7 @@ def _side(vm: Vm) -> Side:
 def _marks(remote: Vm, vm_id: int, hybrid_id: str) -> Marks:
     marked, found = marked_id(remote), owner(remote)
     if marked != vm_id:
-        whose = "another VM's" if marked is not None else "nobody's: it has no marks"
+        whose = "another VM's" if marked is not None else "nobody's: its marks name no VM"
     elif found is None:
         whose = "this VM's, by the Ruby driver"
     else:

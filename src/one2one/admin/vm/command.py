@@ -7,6 +7,7 @@ import click
 from rich.console import Console
 from rich.live import Live
 
+from one2one.admin.options import object_id
 from one2one.admin.output import Output, Style, output_options, table
 from one2one.admin.vm.both import Both, Side, read_both
 from one2one.admin.vm.pairs import Pairs
@@ -54,7 +55,7 @@ def _watch(pairs: Pairs, output: Output) -> None:
 
 
 @click.command()
-@click.argument("vm_id", type=int)
+@click.argument("vm_id", type=object_id)
 @output_options
 def show(vm_id: int, output: Output) -> None:
     """Show both sides of the local VM with the id VM_ID, its marks and its latest log lines."""

@@ -11,8 +11,8 @@ from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remotes
 from one2one.hybrid.mirror import Report, reported
 from one2one.hybrid.naming import remote_id
-from one2one.opennebula.cloud import VISIBLE
 from one2one.opennebula.errors import OneError, Refused
+from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.records import Host, VmSummary
 from one2one.opennebula.states import FAILURES, RUNNING, LcmState, State, VmState
 
@@ -75,17 +75,22 @@ class Pairs:
 
     def _pairs(self, host: Host, vms: list[VmSummary]) -> list[Pair]:
         ids = [number for vm in vms if (number := _remote_id(vm)) is not None]
-        outage = ""
+        problems: dict[str, str] = {}
         remote: dict[int, VmSummary] = {}
+        outage = ""
         try:
             cloud = self._remotes.remote(host.id, host.name).cloud
             remote = {vm.id: vm for vm in cloud.summaries_by_id(ids)}
+            problems = {
+                name: f"its remote VM cannot be read: {why}" for name, why in cloud.unread.items()
+            }
         except OneError as error:
             outage = str(error)
-        return [_pair(vm, remote, outage) for vm in vms]
+        return [_pair(vm, remote, problems.get(f"VM {_remote_id(vm)}", outage)) for vm in vms]
 
 
 def _pair(vm: VmSummary, remotes: dict[int, VmSummary], outage: str) -> Pair:
+    """Return a pair; *outage* is why its remote VM could not be read, where that is not there."""
     number = _remote_id(vm)
     remote = remotes.get(number) if number is not None else None
     return Pair(
@@ -108,7 +113,7 @@ def _problem(vm: VmSummary, number: int | None, remote: VmSummary | None, outage
         if vm.deploy_id:
             return f"its deploy id is {vm.deploy_id}"
         return "it has no deploy id" if _expected(vm.state) else ""
-    if outage:
+    if remote is None and outage:
         return outage
     if remote is None or remote.state.state == VmState.DONE:
         return "its remote VM is gone"

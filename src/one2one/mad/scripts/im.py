@@ -26,8 +26,10 @@ from one2one.mad.scripts.daemon import Daemon
 from one2one.mad.scripts.log import write
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ConfigurationError, ProtocolError, typed
+from one2one.opennebula.ids import read_id
 from one2one.opennebula.xml import Element, parse
 
+_STARTED_BY = "OpenNebula runs this: see IM_MAD in oned.conf or monitord.conf"
 _DELIMITED = "ERROR MESSAGE --8<------\n{}\nERROR MESSAGE ------>8--"
 """How the shells up to 6.0 find the reason of a failure."""
 
@@ -54,25 +56,27 @@ def _run(argv: list[str]) -> None:
         case [_, _, _, _, host_id, _]:
             local = LocalCloud()
             # Nothing is remembered from one call to the next, so any operation may be stuck.
-            reaper = Reaper(int(host_id), local, write, forgetful=True)
+            number = _id(host_id)
+            reaper = Reaper(number, local, write, forgetful=True)
             monitor = HostMonitor(
-                int(host_id), local, Remotes(local), stuck_after=0, on_survey=reaper.reap
+                number, local, Remotes(local), stuck_after=0, on_survey=reaper.reap
             )
             print(pull(monitor, log=lambda error: write(f"Host {host_id}: {error}")))
         case _:
             raise ConfigurationError(
                 f"run with {len(argv)} arguments",
-                remedy="OpenNebula runs this: see IM_MAD in oned.conf or monitord.conf",
+                remedy=_STARTED_BY,
             )
 
 
 def _start(host_id: str, stdin: bytes) -> None:
     """Leave a process that monitors the host, in place of one that did so already."""
     configuration = read_configuration(_document(stdin))
-    monitord = Monitord(int(host_id), configuration)
+    number = _id(host_id)
+    monitord = Monitord(number, configuration)
     local = LocalCloud()
-    reaper = Reaper(int(host_id), local, monitord.log)
-    monitor = HostMonitor(int(host_id), local, Remotes(local), on_survey=reaper.reap)
+    reaper = Reaper(number, local, monitord.log)
+    monitor = HostMonitor(number, local, Remotes(local), on_survey=reaper.reap)
     loop = HostLoop(monitor, monitord, configuration.periods)
     # Without monitord there is no oned either, and a new one starts its own.
     deaf_limit = 2.0 * configuration.periods.beacon_host
@@ -81,7 +85,14 @@ def _start(host_id: str, stdin: bytes) -> None:
 
 
 def _daemon(host_id: str) -> Daemon:
-    return Daemon(var_location() / f".one2one-monitor-{int(host_id)}.pid")
+    return Daemon(var_location() / f".one2one-monitor-{_id(host_id)}.pid")
+
+
+def _id(host_id: str) -> int:
+    number = read_id(host_id)
+    if number is None:
+        raise ConfigurationError(f"run for the host {host_id[:60]!r}", remedy=_STARTED_BY)
+    return number
 
 
 def _document(stdin: bytes) -> Element:

@@ -1,0 +1,152 @@
+"""Reading pools: each object by itself, so that one that cannot be read never hides the others.
+
+What cannot be read is left out and noted. A cloud may also be unable to send an object at all
+(see ``NotSendable``). It then refuses the whole pool, which is read in ever smaller parts.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from one2one.opennebula.client import Client
+from one2one.opennebula.errors import MethodNotFound, NotSendable, ProtocolError
+from one2one.opennebula.ids import MAX_ID
+from one2one.opennebula.records import VmRow
+from one2one.opennebula.xml import Element, content, each
+
+Row = TypeVar("Row")
+Vms = TypeVar("Vms", bound=VmRow)
+
+OWN = -3
+"""Pool filter: what belongs to the calling user."""
+VISIBLE = -2
+"""Pool filter: whatever the calling user may see."""
+NOT_DONE = -1
+"""VM state filter: any but DONE."""
+EVERY_ID = range(MAX_ID + 1)
+
+_MOST_NOTED = 100
+_ONE_AT_A_TIME = threading.Lock()
+"""Held while a pool is parsed, not while it is waited for. Python runs one thread at a time anyway,
+and so what parsing needs of memory is needed once, not once a host."""
+
+
+class Pools:
+    """The pools of one cloud. Thread-safe."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.has_infoset = True
+        """Whether VMs can be asked for by id: not before 5.12, as the first call for it tells."""
+        self.unread: dict[str, str] = {}
+        """What could not be read, such as ``VM 7``, and why; a hundred objects at most."""
+
+    def read(
+        self,
+        read: Callable[[Element], Row | None],
+        method: str,
+        *arguments: str | int | bool,
+        tag: str = "VM",
+    ) -> list[Row]:
+        """Return what *read* makes of each object that is called *tag*, None left out.
+
+        An object for which *read* raises ProtocolError is noted in ``unread``.
+        """
+        answer = self._client.pieces(method, *arguments)
+        rows = []
+        try:
+            with _ONE_AT_A_TIME:
+                for element in each(answer, tag):
+                    try:
+                        row = read(element)
+                    except ProtocolError as error:
+                        self._note(f"{tag} {content(element.find('ID'))[:20] or '?'}", error)
+                    else:
+                        if row is not None:
+                            rows.append(row)
+        except ProtocolError as error:
+            error.call, error.endpoint = method, self._client.server.endpoint
+            raise
+        return rows
+
+    def in_range(
+        self,
+        read: Callable[[Element], Row | None],
+        method: str,
+        whose: int,
+        *state: int,
+        ids: range = EVERY_ID,
+        tag: str = "VM",
+    ) -> list[Row]:
+        """Return the same of the objects with certain *ids*, for calls that take a range."""
+
+        def part(ids: Sequence[int]) -> list[Row]:
+            ends = (-1, -1) if ids == EVERY_ID else (ids[0], ids[-1])
+            return self.read(read, method, whose, *ends, *state, tag=tag)
+
+        return self._in_parts(part, ids, tag)
+
+    def by_id(
+        self,
+        read: Callable[[Element], Vms],
+        vm_ids: Iterable[int],
+        whose: int = OWN,
+        *,
+        extended: bool = False,
+    ) -> list[Vms]:
+        """Return the VMs with certain ids; unknown ids are left out.
+
+        One call whatever their number: ``infoset``, or before 5.12 the range of ids that spans
+        them, where VMs that are DONE are left out too.
+        """
+        ids = sorted(set(vm_ids))
+        if self.has_infoset:
+            try:
+                return self._in_parts(
+                    lambda part: self.read(
+                        read, "one.vmpool.infoset", ",".join(map(str, part)), extended
+                    ),
+                    ids,
+                )
+            except MethodNotFound:
+                self.has_infoset = False
+        wanted = set(ids)
+
+        def one(element: Element) -> Vms | None:
+            row = read(element)
+            return row if row.id in wanted else None
+
+        if extended:
+            return self.extended(one)
+        spanned = range(ids[0], ids[-1] + 1)
+        return self.in_range(one, "one.vmpool.info", whose, NOT_DONE, ids=spanned)
+
+    def extended(self, read: Callable[[Element], Row | None]) -> list[Row]:
+        """Return what *read* makes of each of the calling user's VMs that is not DONE, whole."""
+        try:
+            return self.in_range(read, "one.vmpool.infoextended", OWN, NOT_DONE)
+        except MethodNotFound:  # up to early 5.8, whose rows are whole
+            return self.in_range(read, "one.vmpool.info", OWN, NOT_DONE)
+
+    def _in_parts(
+        self, read: Callable[[Sequence[int]], list[Row]], ids: Sequence[int], tag: str = "VM"
+    ) -> list[Row]:
+        """Return what *read* returns for *ids*, halved wherever the cloud cannot send it.
+
+        Newest first, as a cloud answers.
+        """
+        if not ids:
+            return []
+        try:
+            return read(ids)
+        except NotSendable as error:
+            if len(ids) == 1:
+                self._note(f"{tag} {ids[0]}", error)
+                return []
+        middle = len(ids) // 2
+        newer, older = ids[middle:], ids[:middle]
+        return self._in_parts(read, newer, tag) + self._in_parts(read, older, tag)
+
+    def _note(self, name: str, error: ProtocolError) -> None:
+        if len(self.unread) < _MOST_NOTED:
+            self.unread[name] = error.cause

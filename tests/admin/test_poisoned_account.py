@@ -1,0 +1,55 @@
+"""Every command goes on where the account has VMs that are odd."""
+
+import json
+
+import pytest
+
+from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.frontend.frontend import FrontEnd
+from tests.admin.clouds import DRIVER, Clouds, remote_id
+from tests.end_to_end.poison import poison
+
+
+@pytest.mark.parametrize("generation", ["5.10", "6.10"])
+def test_every_command_tells_of_the_others(generation: str) -> None:
+    with Cloud(generation) as remote, FrontEnd(generation, driver=[DRIVER]) as front_end:
+        clouds = Clouds(front_end, remote)
+        host = clouds.add_host()
+        vm, lost = clouds.running(host), clouds.running(host)
+        gone = remote_id(lost)
+        poison(remote, host.template.text("ONE_HYBRID_ID"))
+        with front_end.clock.lock:
+            del front_end.pools.vms[lost.id]
+
+        [pair] = json.loads(clouds.output("status", "--json"))
+        assert (pair["remote_id"], pair["remote_state"]) == (remote_id(vm), "RUNNING")
+        assert pair["problem"] == ""
+        assert (
+            json.loads(clouds.output("show", str(vm.id), "--json"))["remote"]["state"] == "RUNNING"
+        )
+        [orphan] = json.loads(clouds.output("reap", "--dry-run", "--json"))
+        assert orphan["remote_id"] == gone
+
+        rows = json.loads(clouds.run("doctor", "--json").stdout)
+        found = {row["check"]: (row["severity"], row["text"]) for row in rows}
+        severity, text = found["readable remote VMs"]
+        assert severity == "warning"
+        assert text.count("cannot be read") == 1
+        assert found["deploy ids"][0] == "ok"
+        assert found["lost VMs"] == (
+            "warning",
+            f"remote VMs without a local VM: {gone} (there is no local VM {lost.id})",
+        )
+
+
+def test_a_vm_whose_remote_vm_cannot_be_read_is_told_so(newest: Clouds) -> None:
+    vm = newest.running()
+    newest.remote.vms[remote_id(vm)].user_template.add("NOTE", "\N{GRINNING FACE}")
+    newest.remote.vms[remote_id(vm)].name = "\N{GRINNING FACE}"
+    newest.remote.vms.changed(newest.remote.vms[remote_id(vm)])
+
+    [pair] = json.loads(newest.output("status", "--json"))
+    assert pair["problem"].startswith("its remote VM cannot be read: fault -510")
+    assert json.loads(newest.output("show", str(vm.id), "--json"))["problem"]
+    rows = json.loads(newest.run("doctor", "--json").stdout)
+    assert next(row for row in rows if row["check"] == "deploy ids")["severity"] == "ok"

@@ -1,0 +1,33 @@
+"""What is odd in one VM of the account keeps nobody from the others."""
+
+import pytest
+
+from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitored
+from tests.end_to_end.poison import poison
+from tests.end_to_end.test_reaper import has_log
+
+
+def hybrid_id(both: Burst) -> str:
+    return both.host.template.text("ONE_HYBRID_ID")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_monitoring_and_the_reaper_go_on(generation: str, way: str) -> None:
+    with burst(generation, way, monitoring=monitored(generation)) as both:
+        stays, ended = both.running(), both.running()
+        ended.act("poweroff-hard")
+        ended.wait("POWEROFF")
+        odd = poison(both.cloud, hybrid_id(both))
+        both.end_long_ago(ended)
+        both.wait_remote(ended, "DONE")
+        assert set(both.alive()) == {both.remote_id(stays), *odd}
+
+        both.cloud.act(both.remote_id(stays), "poweroff-hard")
+        stays.wait("POWEROFF")  # monitoring tells
+        stays.act("resume")
+        stays.wait("RUNNING")
+        assert both.remote_id(both.running()) not in odd  # the listing tells of both
+        assert both.host.state.endswith("MONITORED")
+        told = has_log(both, way, "cannot be read, and is left alone: fault -510")
+        assert both.frontend.pools.wait_for(told, 30)

@@ -1,0 +1,82 @@
+"""An object that cannot be read, or that a cloud cannot even send, hides none of the others."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from one2one.opennebula.cloud import Cloud
+from one2one.opennebula.connection import Server
+from one2one.opennebula.errors import NotSendable, ProtocolError
+from opennebula_sandbox.cloud import faults
+from opennebula_sandbox.cloud.cloud import Cloud as Sandbox
+from tests.end_to_end.poison import MARKS, ROWS, poison
+
+SMILE = "\N{GRINNING FACE}"
+
+
+@pytest.fixture(params=["5.10", "6.10"])
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    with Sandbox(request.param) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def cloud(sandbox: Sandbox) -> Iterator[Cloud]:
+    cloud = Cloud(Server(sandbox.endpoint), sandbox.session)
+    yield cloud
+    cloud.client.close()
+
+
+def test_every_reading_of_vms_tells_of_the_others(sandbox: Sandbox, cloud: Cloud) -> None:
+    good = [sandbox.instantiate(0, f"good-{n}").id for n in range(5)]
+    odd = poison(sandbox, "h")
+    good += [sandbox.instantiate(0, f"good-{n}").id for n in range(5)]
+    readable = {*good, *odd[: len(MARKS)]}
+    in_short_rows = {*readable, odd[len(MARKS)]}  # its emoji is no part of a short row
+
+    assert {vm.id for vm in cloud.vms()} >= in_short_rows
+    assert {vm.id for vm in cloud.newest_vms(100)} >= in_short_rows
+    assert {vm.id for vm in cloud.summaries()} >= in_short_rows
+    assert {vm.id for vm in cloud.vms_by_id([*good, *odd])} >= in_short_rows
+    assert {vm.id for vm in cloud.own_vms_in_full()} == readable
+    assert {vm.id for vm in cloud.whole_vms_by_id([*good, *odd])} == readable
+    assert cloud.is_unread(odd[len(MARKS)])
+    assert len(cloud.unread) == 2 + len(ROWS)
+
+
+def test_a_vm_that_cannot_be_sent_costs_some_calls(sandbox: Sandbox, cloud: Cloud) -> None:
+    ids = [sandbox.instantiate(0, SMILE if n == 13 else "vm").id for n in range(40)]
+    others = ids[:13] + ids[14:]
+
+    assert [vm.id for vm in cloud.vms()] == others[::-1]
+    assert len(sandbox.calls) < 70
+    cloud.vms_by_id([0])  # it learns whether there is infoset
+    sandbox.calls.clear()
+    assert [vm.id for vm in cloud.summaries_by_id(ids)] == others[::-1]
+    assert len(sandbox.calls) < 16
+    assert cloud.unread == {"VM 13": cloud.unread["VM 13"]}
+    with pytest.raises(NotSendable, match="beyond U"):
+        cloud.vm(13)
+
+
+def test_what_is_read_alone_is_a_protocol_error(sandbox: Sandbox, cloud: Cloud) -> None:
+    good, *odd = sandbox.instantiate(0, "good").id, *poison(sandbox, "h")
+    assert cloud.vm(good).name == "good"
+    for vm_id in odd[len(MARKS) :]:
+        with pytest.raises(ProtocolError):
+            cloud.vm(vm_id)
+
+
+@pytest.mark.parametrize("answer", ["2147483648", "-1", "9" * 4000, "9" * 5000])
+def test_an_id_that_is_none_is_a_protocol_error(
+    sandbox: Sandbox, cloud: Cloud, answer: str
+) -> None:
+    body = (
+        "<methodResponse><params><param><value><array><data><value><boolean>1</boolean></value>"
+        f"<value><i4>{answer}</i4></value></data></array></value></param></params></methodResponse>"
+    )
+    sandbox.faults.on(faults.garbage(body.encode()), "one.template.instantiate")
+    with pytest.raises(ProtocolError) as caught:
+        cloud.instantiate(0, "vm", "")
+    assert caught.value.sent, "a VM may have been made"
+    assert len(str(caught.value)) < 1300
