@@ -7,7 +7,7 @@ from lxml import etree
 
 from one2one.opennebula.errors import ProtocolError
 from one2one.opennebula.template import Template, Value, from_xml, parse_text, to_text, to_xml
-from one2one.opennebula.xml import parse
+from one2one.opennebula.xml import LONGEST_TEXT, parse
 
 names = st.from_regex(r"[A-Z_][A-Z0-9_]{0,8}", fullmatch=True).filter(
     lambda name: not name.startswith("XML")
@@ -24,7 +24,7 @@ def writable(value: str) -> bool:
 
 xml_text = st.text(
     st.characters(exclude_categories=["Cs"], max_codepoint=0xFFFD).filter(
-        lambda c: c >= " " or c in "\t\n\r"
+        lambda c: c >= " " or c in "\t\n"
     )
 )
 
@@ -77,10 +77,19 @@ def test_what_is_no_template_is_refused(source: str) -> None:
         parse_text(source)
 
 
-@pytest.mark.parametrize("value", ["a]]>b", "a@^_^@b", "a\x00b", "a\ufffeb", "a\x1bb", "a😀b"])
+@pytest.mark.parametrize(
+    "value", ["a]]>b", "a@^_^@b", "a\x00b", "a\ufffeb", "a\x1bb", "a\r\nb", "a😀b"]
+)
 def test_what_opennebula_cannot_store_is_named(value: str) -> None:
     with pytest.raises(ValueError, match="CONTEXT/KEY contains"):
         to_xml(Template([("CONTEXT", {"KEY": value})]))
+
+
+def test_what_is_too_long_is_named_with_its_size_and_the_limit() -> None:
+    longest = LONGEST_TEXT // 2 * "é"
+    assert len(to_xml(Template([("KEY", longest)]))) > LONGEST_TEXT
+    with pytest.raises(ValueError, match=r"KEY is 10,000,001 bytes long, .* than 10,000,000"):
+        to_xml(Template([("KEY", f"{longest}e")]))
 
 
 def test_a_representation_shows_no_values() -> None:

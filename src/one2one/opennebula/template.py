@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from lxml import etree
 
 from one2one.opennebula.errors import ProtocolError
-from one2one.opennebula.xml import Element
+from one2one.opennebula.xml import LONGEST_TEXT, Element
 
 Vector = dict[str, str]
 Value = str | Vector
@@ -22,7 +22,7 @@ _QUOTED = re.compile(r'"((?:\\"|[^"])*)"')
 _PLAIN = re.compile(r"[^=#\s,\[\]\"]+")
 _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _LETTER = re.compile(r"[A-Za-z_]")
-_UNSAFE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd]")
+_UNSAFE = re.compile("[^\t\n\u0020-\ud7ff\ue000-\ufffd]")
 
 
 class Template:
@@ -70,15 +70,21 @@ def check_value(name: str, value: str) -> None:
     """Raise ValueError, naming the attribute, when OpenNebula cannot store *value*.
 
     ``]]>`` aborts its parser, ``@^_^@`` is its own separator of vector values, and XML has no
-    way to write most control characters (measured on 5.10, 6.10 and 7.2). A character beyond
+    way to write most control characters (measured on 5.10, 6.10 and 7.2). A carriage return
+    becomes a line feed as soon as oned reads the object from its database. A character beyond
     U+FFFF is stored, but from then on every call that shows the object fails: xmlrpc-c, which
-    oned answers with, takes it for broken UTF-8 (measured on 6.10).
+    oned answers with, takes it for broken UTF-8. What is longer than libxml2's limit is refused
+    as "Error transforming the VM to XML" (these measured on 6.10 and 7.2).
     """
     for forbidden in ("]]>", "@^_^@"):
         if forbidden in value:
             raise ValueError(f"{name} contains {forbidden}, which OpenNebula cannot store")
     if match := _UNSAFE.search(value):
         raise ValueError(f"{name} contains U+{ord(match[0]):04X}, which OpenNebula cannot store")
+    if 4 * len(value) > LONGEST_TEXT and (size := len(value.encode())) > LONGEST_TEXT:
+        raise ValueError(
+            f"{name} is {size:,} bytes long, and OpenNebula stores no more than {LONGEST_TEXT:,}"
+        )
 
 
 def from_xml(element: Element) -> Template:

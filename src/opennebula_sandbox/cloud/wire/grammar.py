@@ -56,7 +56,8 @@ def parse(source: str) -> Template:
 def parse_xml(source: str) -> Template:
     """Return the template in *source*: only first text nodes count, empty members do not."""
     try:
-        root = etree.fromstring(source.encode(), etree.XMLParser(resolve_entities=False))
+        parser = etree.XMLParser(resolve_entities=False, huge_tree=True)
+        root = etree.fromstring(source.encode(), parser)
     except etree.XMLSyntaxError:
         raise Refusal(Code.INTERNAL, "Parse error: XML Template malformed.") from None
     template = Template()
