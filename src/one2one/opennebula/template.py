@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from lxml import etree
 
 from one2one.opennebula.errors import ProtocolError
-from one2one.opennebula.xml import LONGEST_TEXT, Element
+from one2one.opennebula.xml import Element
 
 Vector = dict[str, str]
 Value = str | Vector
@@ -22,7 +22,7 @@ _QUOTED = re.compile(r'"((?:\\"|[^"])*)"')
 _PLAIN = re.compile(r"[^=#\s,\[\]\"]+")
 _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _LETTER = re.compile(r"[A-Za-z_]")
-_UNSAFE = re.compile("[^\t\n\u0020-\ud7ff\ue000-\ufffd]")
+_UNSAFE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd]")
 
 
 class Template:
@@ -70,53 +70,54 @@ def check_value(name: str, value: str) -> None:
     """Raise ValueError, naming the attribute, when OpenNebula cannot store *value*.
 
     ``]]>`` aborts its parser, ``@^_^@`` is its own separator of vector values, and XML has no
-    way to write most control characters (measured on 5.10, 6.10 and 7.2). A carriage return
-    becomes a line feed as soon as oned reads the object from its database. A character beyond
+    way to write most control characters (measured on 5.10, 6.10 and 7.2). A character beyond
     U+FFFF is stored, but from then on every call that shows the object fails: xmlrpc-c, which
-    oned answers with, takes it for broken UTF-8. What is longer than libxml2's limit is refused
-    as "Error transforming the VM to XML" (these measured on 6.10 and 7.2).
+    oned answers with, takes it for broken UTF-8 (measured on 6.10).
     """
     for forbidden in ("]]>", "@^_^@"):
         if forbidden in value:
             raise ValueError(f"{name} contains {forbidden}, which OpenNebula cannot store")
     if match := _UNSAFE.search(value):
         raise ValueError(f"{name} contains U+{ord(match[0]):04X}, which OpenNebula cannot store")
-    if 4 * len(value) > LONGEST_TEXT and (size := len(value.encode())) > LONGEST_TEXT:
-        raise ValueError(
-            f"{name} is {size:,} bytes long, and OpenNebula stores no more than {LONGEST_TEXT:,}"
-        )
 
 
 def from_xml(element: Element) -> Template:
     """Return the template in *element* (``<TEMPLATE>``, ``<USER_TEMPLATE>``, …)."""
     template = Template()
-    for child in element.iterchildren(tag=etree.Element):
+    for child in element.iterchildren(etree.Element):
+        members: Vector = {}
         if len(child):
-            members = {member.tag: member.text or "" for member in child}
-            template.add(child.tag, members)
-        else:
-            template.add(child.tag, child.text or "")
+            members = {
+                member.tag: member.text or "" for member in child.iterchildren(etree.Element)
+            }
+        template.add(child.tag, members or child.text or "")
     return template
 
 
 def to_xml(template: Template, root: str = "TEMPLATE") -> str:
     """Return *template* as XML, for calls that take a template.
 
-    OpenNebula reads only the first text node of a value and drops a vector's member without
-    text, so an empty member is left out. Raises ValueError for what cannot be stored.
+    OpenNebula reads only the first text node of a value, and takes an element without one for
+    nothing, so an empty value is an empty CDATA section. An empty vector takes an attribute away
+    where templates are merged (``Update.MERGE``); give it nowhere else. Raises ValueError for
+    what cannot be stored.
     """
     top = etree.Element(root)
     for name, value in template:
         child = etree.SubElement(top, name)
         if isinstance(value, str):
-            check_value(name, value)
-            child.text = value
+            _set_text(child, name, value)
             continue
         for member, text in value.items():
-            check_value(f"{name}/{member}", text)
-            if text:
-                etree.SubElement(child, member.upper()).text = text
+            _set_text(etree.SubElement(child, member), f"{name}/{member}", text)
+        if not value:
+            etree.SubElement(child, "EMPTY")
     return etree.tostring(top).decode("ascii")
+
+
+def _set_text(element: Element, name: str, value: str) -> None:
+    check_value(name, value)
+    element.text = value or etree.CDATA("")
 
 
 def to_text(attributes: Mapping[str, Value] | Template) -> str:
