@@ -60,7 +60,7 @@ def test_every_call_is_answered(
         assert isinstance(ok, bool)
         assert (code == 0) == ok
         text = result.decode() if isinstance(result, bytes) else str(result)
-        if ok and text.startswith(("<", "&lt;")):
+        if ok and method != "one.user.login" and text.startswith(("<", "&lt;")):
             raw = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
             etree.fromstring(raw if isinstance(result, bytes) else text)
         cloud.clock.advance(1)

@@ -175,8 +175,10 @@ class FrontEnd:
             host.update(**{"PUBLIC_CLOUD": "YES", "HYPERVISOR": "opennebula"} | attributes)
         return host
 
-    def add_template(self, template: Mapping[str, Value], *, name: str = "hybrid-template") -> int:
+    def add_template(self, template: Mapping[str, Value], *, name: str = "") -> int:
         """Create a VM template, and return its id."""
+        others = len(self.pools.templates)
+        name = name or ("hybrid-template" + (f"-{others}" if others else ""))
         text = to_xml(Template([("NAME", name), *template.items()]))
         return int(self.call("one.template.allocate", text))
 

@@ -1,14 +1,16 @@
 """The calls one.template.… and one.templatepool.…."""
 
+from collections.abc import Iterable
+
 from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.accounts import Right, User
 from opennebula_sandbox.cloud.api.method import Method
 from opennebula_sandbox.cloud.merging import merge, restricted_attribute, without
-from opennebula_sandbox.cloud.objects import OWN
+from opennebula_sandbox.cloud.objects import OWN, VmTemplate
 from opennebula_sandbox.cloud.oned import Oned
 from opennebula_sandbox.cloud.quotas import Usage
 from opennebula_sandbox.cloud.refusal import Code, Refusal, not_authorized
-from opennebula_sandbox.cloud.vm.birth import Order, create
+from opennebula_sandbox.cloud.vm.birth import Order, create, storable
 from opennebula_sandbox.cloud.wire.grammar import parse
 from opennebula_sandbox.cloud.wire.render import vm_template
 
@@ -37,10 +39,24 @@ def allocate(oned: Oned, user: User, template: str) -> int:
     """Answer one.template.allocate."""
     wanted = parse(template)
     _check_may_create(user)
-    name = wanted.text("NAME")
-    if not name:
-        raise Refusal(Code.INTERNAL, "Invalid NAME, it cannot be empty")
+    name = template_name(wanted, user, oned.templates.values())
     return oned.add_template(user, name, without(wanted, "NAME"), permissions=OWN).id
+
+
+def template_name(wanted: Template, user: User, known: Iterable[VmTemplate]) -> str:
+    """Return the name of a new template of *user*; raises Refusal, as for what cannot be kept.
+
+    Source: ``PoolObjectSQL::name_is_valid``, ``VMTemplatePool::allocate``.
+    """
+    name = wanted.text("NAME").rstrip()
+    if problem := _name_problem(name):
+        raise Refusal(Code.INTERNAL, f"Invalid NAME, {problem}")
+    for template in known:
+        if (template.name, template.uid) == (name, user.id):
+            raise Refusal(Code.INTERNAL, f"NAME is already taken by TEMPLATE {template.id}.")
+    if not storable(name, wanted):
+        raise Refusal(Code.INTERNAL, "Error transforming the Template to XML.")
+    return name
 
 
 def instantiate(
@@ -72,6 +88,14 @@ def instantiate(
     vm = create(order, oned.vms.next_id, now, oned.storehouse, oned.profile)
     oned.machine.add(vm)
     return vm.id
+
+
+def _name_problem(name: str) -> str:
+    if not name:
+        return "it cannot be empty"
+    if found := next((c for c in name if c in "&|:\\\";/'#{}$<>"), ""):
+        return f"char '{found}' is not allowed"
+    return "max length is 128 chars" if len(name.encode()) > 128 else ""
 
 
 def _check_may_create(user: User) -> None:

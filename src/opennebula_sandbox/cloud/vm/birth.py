@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import chain
 
 from one2one.opennebula.template import Template
-from one2one.opennebula.xml import LONGEST_TEXT
 from opennebula_sandbox.cloud.accounts import User
 from opennebula_sandbox.cloud.merging import without
 from opennebula_sandbox.cloud.objects import Vm
@@ -28,7 +27,6 @@ _CAPACITY = ("CPU", "MEMORY", "VCPU")
 _REBUILT = (*_CAPACITY, "NAME", "VMID", "DISK", "NIC", "CONTEXT", "SUBMIT_ON_HOLD")
 
 NOT_STORABLE = "Error transforming the VM to XML."
-"""For characters that XML has not, and for texts beyond libxml2's limit."""
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|\\]\\]>")
 
 
@@ -101,7 +99,7 @@ def storable(name: str, *templates: Template) -> bool:
         members += () if isinstance(value, str) else value
     return not (
         set("<&") & set(name)
-        or any(_FORBIDDEN.search(text) or len(text.encode()) > LONGEST_TEXT for text in texts)
+        or any(_FORBIDDEN.search(text) for text in texts)
         or any(member[0].isdigit() for member in members)
     )
 

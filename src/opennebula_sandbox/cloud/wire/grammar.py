@@ -54,19 +54,23 @@ def parse(source: str) -> Template:
 
 
 def parse_xml(source: str) -> Template:
-    """Return the template in *source*: only first text nodes count, empty members do not."""
+    """Return the template in *source*.
+
+    Only first text nodes count, and elements without one do not; an empty CDATA section is one.
+    A value with anything but text in it is lost.
+    """
     try:
-        parser = etree.XMLParser(resolve_entities=False, huge_tree=True)
-        root = etree.fromstring(source.encode(), parser)
+        root = etree.fromstring(source.encode(), etree.XMLParser(resolve_entities=False))
     except etree.XMLSyntaxError:
         raise Refusal(Code.INTERNAL, "Parse error: XML Template malformed.") from None
     template = Template()
     for child in root.iterchildren(tag=etree.Element):
-        if not len(child):
-            template.add(_top_name(_local(child)), child.text or "")
-        elif members := list(child.iterchildren(tag=etree.Element)):
-            vector = {_local(member): member.text for member in members if member.text}
-            template.add(_top_name(_local(child)), vector)
+        name = _top_name(_local(child))
+        if not len(child) and child.text is not None:
+            template.add(name, child.text)
+        elif members := list(child.iterchildren(etree.Element)):
+            vector = {_local(one): one.text for one in members if one.text is not None}
+            template.add(name, vector)
     return template
 
 

@@ -1,8 +1,7 @@
 """XML as oned writes it: attributes, permissions, and the objects that consist of them.
 
 Values of templates stand in CDATA sections, as oned writes them. It stores nothing that such a
-section cannot hold, and what it has read from its database has no carriage return any more: XML
-takes CR LF, and CR, for a line feed.
+section cannot hold.
 """
 
 from collections.abc import Iterable
@@ -14,8 +13,8 @@ from opennebula_sandbox.cloud.objects import Vm, VmTemplate
 def attribute(name: str, value: Value) -> str:
     """Return one attribute of a template; members come in the order of their names."""
     if isinstance(value, str):
-        return f"<{name}>{_section(value)}</{name}>"
-    members = "".join(f"<{key}>{_section(value[key])}</{key}>" for key in sorted(value))
+        return f"<{name}><![CDATA[{value}]]></{name}>"
+    members = "".join(f"<{key}><![CDATA[{value[key]}]]></{key}>" for key in sorted(value))
     return f"<{name}>{members}</{name}>"
 
 
@@ -23,12 +22,6 @@ def attributes(template: Iterable[tuple[str, Value]]) -> str:
     """Return attributes in the order of their names; equal names keep theirs."""
     ordered = sorted(template, key=lambda item: item[0])
     return "".join(attribute(name, value) for name, value in ordered)
-
-
-def _section(text: str) -> str:
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return f"<![CDATA[{text}]]>"
 
 
 def permissions(mode: int) -> str:

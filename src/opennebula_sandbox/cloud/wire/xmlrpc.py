@@ -18,11 +18,6 @@ _NOT_UTF8 = (
     "{}-byte supposed UTF-8 string is not valid UTF-8.  UTF-8 string contains a character not in "
     "the Basic Multilingual Plane (first byte 0xffffff{:x})"
 )
-_NOT_ANSWERED = (
-    "Unexpected error executing code for particular method, detected by Xmlrpc-c method registry "
-    "code.  Method did not fail; rather, it did not complete at all.  "
-)
-_NO_CALL = "Call XML not a proper XML-RPC call.  "
 
 
 class Fault(Exception):
@@ -49,13 +44,9 @@ def read_call(body: bytes) -> tuple[str, tuple[object, ...]]:
     try:
         arguments, method = xmlrpc.client.loads(body)
     except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError) as error:
-        raise Fault(-503, f"{_NO_CALL}{error}") from None
+        raise Fault(-503, f"Call XML not a proper XML-RPC call.  {error}") from None
     if method is None:
-        raise Fault(-503, f"{_NO_CALL}Not a <methodCall>")
-    for text in arguments:
-        data = text.encode() if isinstance(text, str) else b""
-        if beyond := _BEYOND_BMP.search(data):
-            raise Fault(-503, _NO_CALL + _NOT_UTF8.format(len(data), beyond[0][0]))
+        raise Fault(-503, "Call XML not a proper XML-RPC call.  Not a <methodCall>")
     return method, arguments
 
 
@@ -140,5 +131,5 @@ def _write(value: Value, index: int) -> bytes:
             return _write(escape(value).encode(), index)
         case bytes():
             if not value.isascii() and (beyond := _BEYOND_BMP.search(value)):
-                raise Fault(-500, _NOT_ANSWERED + _NOT_UTF8.format(len(value), beyond[0][0]))
+                raise Fault(-510, _NOT_UTF8.format(len(value), beyond[0][0]))
             return b"<string>%s</string>" % value

@@ -131,11 +131,13 @@ class HostMethods:
         return self._profile.version
 
     def _config(self, _user: User) -> str:
-        key, gate = (
-            attribute("ONE_KEY", self._one_key),
-            attribute("ONEGATE_ENDPOINT", ONEGATE_ENDPOINT),
-        )
-        return f"<OPENNEBULA_CONFIGURATION>{gate}{key}</OPENNEBULA_CONFIGURATION>"
+        shown = [
+            ("ONEGATE_ENDPOINT", ONEGATE_ENDPOINT),
+            ("ONE_KEY", self._one_key),
+            *(("VM_RESTRICTED_ATTR", name) for name in self._pools.restricted),
+        ]
+        inner = "".join(attribute(name, value) for name, value in shown)
+        return f"<OPENNEBULA_CONFIGURATION>{inner}</OPENNEBULA_CONFIGURATION>"
 
     def _user(self, user: User, user_id: int, _opened: bool = False) -> str:
         found = user if user_id == -1 else self._pools.accounts.by_id(user_id)

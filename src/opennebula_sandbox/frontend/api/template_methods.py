@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.accounts import User
 from opennebula_sandbox.cloud.api.method import Method
+from opennebula_sandbox.cloud.api.template import template_name
 from opennebula_sandbox.cloud.merging import merge, without
 from opennebula_sandbox.cloud.objects import OWN, VmTemplate
 from opennebula_sandbox.cloud.wire.grammar import parse
@@ -32,7 +33,8 @@ class TemplateMethods:
         }
 
     def _allocate(self, user: User, template: str) -> int:
-        parsed = parse(template)
+        wanted = parse(template)
+        name = template_name(wanted, user, self._pools.templates.values())
         number = max(self._pools.templates, default=-1) + 1
         self._pools.templates[number] = VmTemplate(
             id=number,
@@ -40,8 +42,8 @@ class TemplateMethods:
             gid=user.group.id,
             uname=user.name,
             gname=user.group.name,
-            name=parsed.text("NAME") or f"template-{number}",
-            template=without(parsed, "NAME"),
+            name=name,
+            template=without(wanted, "NAME"),
             permissions=OWN,
             regtime=self._pools.now(),
         )

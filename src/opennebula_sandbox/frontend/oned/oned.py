@@ -49,7 +49,7 @@ class Oned:
     monitoring: Monitoring | None = None
 
     def __init__(self, generation: Generation, home: Home, clock: Clock, one_key: str) -> None:
-        pools = self.pools = Pools(clock)
+        pools = self.pools = Pools(clock, restricted=[*generation.profile.restricted])
         self._generation = generation
         self._datastores = str(home.var / "datastores")
         contents = Contents(generation, one_key)

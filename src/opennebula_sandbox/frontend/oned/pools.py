@@ -27,6 +27,8 @@ class Pools:
     hosts: dict[int, Host] = field(default_factory=dict)
     templates: dict[int, VmTemplate] = field(default_factory=dict)
     vms: dict[int, Vm] = field(default_factory=dict)
+    restricted: list[str] = field(default_factory=list)
+    """The attributes that users may not set: VM_RESTRICTED_ATTR of ``oned.conf``."""
     log: list[str] = field(default_factory=list)
     """What ``/var/log/one/oned.log`` would show."""
     vm_logs: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
