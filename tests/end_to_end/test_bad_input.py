@@ -98,53 +98,6 @@ def test_a_wrong_template(way: str) -> None:
         both.running()
 
 
-VALUES = [
-    ("KEY", "hello 😀", "CONTEXT/KEY contains U+1F600, which OpenNebula cannot store"),
-    ("KEY", "x" * 12_000_000, "CONTEXT/KEY is 12,000,000 bytes long"),
-    ("", "hello 😀", "MOTD contains U+1F600, which OpenNebula cannot store"),
-]
-"""What a local VM has in CONTEXT, or else in MOTD, and what the user is told."""
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_a_value_that_cannot_travel_is_refused_by_its_name(way: str) -> None:
-    with burst(way=way) as both:
-        for member, value, words in VALUES:
-            vm = both.vm(CONTEXT={"KEY": "x"})
-            stored = both.frontend.pools.vm(vm.id)
-            if member:
-                stored.template.vector("CONTEXT")[member] = value
-            else:
-                stored.user_template.add("MOTD", value)
-            vm.deploy(both.host)
-            vm.wait("BOOT_FAILURE")
-            assert words in vm.error
-            assert "Change the value" in vm.error
-        assert both.cloud.calls.counts()["one.template.instantiate"] == 0
-        both.running()
-
-
-@pytest.mark.parametrize("generation", ["5.10", "6.10", "7.2"])
-def test_line_ends_arrive_as_the_local_oned_has_them(generation: str) -> None:
-    """It has no carriage return any more when it has read the VM from its database."""
-    with burst(generation) as both:
-        vm = both.vm(CONTEXT={"SCRIPT": "x"})
-        context = both.frontend.pools.vm(vm.id).template.vector("CONTEXT")
-        context["SCRIPT"] = "one\r\ntwo\rthree\n"
-        vm.deploy(both.host)
-        vm.wait("RUNNING")
-        remote = both.cloud.vms[both.remote_id(vm)]
-        assert remote.template.vector("CONTEXT")["SCRIPT"] == "one\ntwo\nthree\n"
-
-
-def test_a_character_that_the_remote_cannot_tell_is_explained() -> None:
-    with burst() as both:
-        number = both.cloud.add_template(MOTD="hello 😀")
-        wrong: Value = {"TYPE": "opennebula", "TEMPLATE_ID": str(number)}
-        words = "its answer holds a character beyond U+FFFF"
-        refused(both, words, "such as emoji", PUBLIC_CLOUD=wrong)
-
-
 @pytest.mark.parametrize("generation", ["5.10", "6.10", "7.2"])
 def test_scripts_fail_as_each_shell_understands(generation: str) -> None:
     with burst(generation, "scripts") as both:

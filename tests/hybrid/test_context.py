@@ -9,7 +9,8 @@ from one2one.opennebula.errors import Refused
 from one2one.opennebula.template import Template, Vector
 
 storable = st.text(
-    st.characters(exclude_categories=["Cs", "Cc"], max_codepoint=0xFFFD) | st.sampled_from("\t\n$")
+    st.characters(exclude_categories=["Cs", "Cc"], max_codepoint=0xFFFD)
+    | st.sampled_from("\t\n\r$")
 ).filter(lambda value: "]]>" not in value and "@^_^@" not in value)
 
 
@@ -66,7 +67,7 @@ def test_nothing_is_sent_when_there_is_nothing() -> None:
     assert len(remote_context({"DISK_ID": "0", "TARGET": "hda"}, {})) == 0
 
 
-@pytest.mark.parametrize("value", ["x]]>y", "x@^_^@y", "bell\x07", "two\r\nlines", "😀"])
+@pytest.mark.parametrize("value", ["x]]>y", "x@^_^@y", "bell\x07", "😀"])
 def test_a_value_that_cannot_travel_is_refused_by_name(value: str) -> None:
     with pytest.raises(Refused, match="CONTEXT/SECRET contains"):
         remote_context({"SECRET": value}, {})

@@ -10,11 +10,11 @@ from collections.abc import Generator
 from one2one.driver.operation import Context, Wait
 from one2one.driver.reach import destroy, reach
 from one2one.hybrid import goals
-from one2one.hybrid.context import check_readable, remote_context
+from one2one.hybrid.context import remote_context
 from one2one.hybrid.goals import Step
 from one2one.hybrid.naming import Owner, marks, owner, remote_name
 from one2one.hybrid.public_cloud import remote_template_id
-from one2one.opennebula.errors import OneError, Refused
+from one2one.opennebula.errors import OneError
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import FAILURES, State
 from one2one.opennebula.template import Template, to_xml
@@ -32,7 +32,6 @@ def create(context: Context) -> Generator[Wait, State | None, int]:
     """
     request, remote = context.request, context.remote
     template_id = remote_template_id(request.vm.user_template, request.host_name)
-    check_readable(request.vm)
     local = context.local.vm(request.vm.id)
     hybrid_id = remote.settings.hybrid_id or context.local.hybrid_id(remote.settings.host_id)
     ours = Owner(hybrid_id, local.id, local.stime, request.placement.sequence)
@@ -65,12 +64,7 @@ def _extra_template(context: Context, local: Vm, template_id: int, owner: Owner)
     token = context.local.onegate_token(local)
     if ours.get("FILES_DS"):
         context.log("CONTEXT/FILES_DS is left out: a remote VM cannot get local files")
-    extra = Template([*marks(owner), *remote_context(ours, theirs, token)])
-    try:
-        return to_xml(extra)
-    except ValueError as error:
-        remedy = f"Change the value in template {template_id} of the remote"
-        raise Refused(str(error), remedy=remedy) from None
+    return to_xml(Template([*marks(owner), *remote_context(ours, theirs, token)]))
 
 
 def _adopt(

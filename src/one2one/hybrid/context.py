@@ -9,14 +9,12 @@ as an attribute of its own, which CONTEXT names (measured on 5.10, 6.10 and 7.2)
 import re
 
 from one2one.opennebula.errors import Refused
-from one2one.opennebula.records import Vm
 from one2one.opennebula.template import Template, Vector, check_value
 
 _GENERATED = re.compile(r"DISK_ID|TARGET|TOKEN|FILES_DS|(ETH|PCI)\d+_\w+")
 """What the local core wrote into CONTEXT for its own context disk and networks."""
 
 _RAW = "ONE_RAW_{}"
-_BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 
 
 def remote_context(local: Vector, remote: Vector, onegate_token: str | None = None) -> Template:
@@ -41,7 +39,10 @@ def remote_context(local: Vector, remote: Vector, onegate_token: str | None = No
     raw = Template()
     context = dict(theirs)
     for name, value in ours.items():
-        _check(f"CONTEXT/{name}", value)
+        try:
+            check_value(f"CONTEXT/{name}", value)
+        except ValueError as error:
+            raise Refused(str(error), remedy="Change the value") from None
         if "$" in value or not value:
             attribute = _RAW.format(len(raw) + 1)
             raw.add(attribute, value)
@@ -50,22 +51,3 @@ def remote_context(local: Vector, remote: Vector, onegate_token: str | None = No
     if not context:
         return Template()
     return Template([*raw, ("CONTEXT", context)])
-
-
-def check_readable(vm: Vm) -> None:
-    """Raise Refused, naming the attribute, for what keeps the local cloud from telling *vm*.
-
-    Drivers are told of a VM all the same, so here is the only place where the cause can be named.
-    """
-    for name, value in [("NAME", vm.name), *vm.template, *vm.user_template]:
-        members = {"": value} if isinstance(value, str) else value
-        for member, text in members.items():
-            if _BEYOND_BMP.search(text):
-                _check(f"{name}/{member}".rstrip("/"), text)
-
-
-def _check(name: str, value: str) -> None:
-    try:
-        check_value(name, value)
-    except ValueError as error:
-        raise Refused(str(error), remedy="Change the value") from None

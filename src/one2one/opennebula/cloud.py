@@ -23,9 +23,8 @@ Value = TypeVar("Value")
 
 
 class Update(IntEnum):
-    """What ``one.*.update`` does with the attributes that it is not given."""
+    """What ``one.*.update`` does with the attributes that it is not given. 0 would drop them."""
 
-    REPLACE = 0
     MERGE = 1
 
 

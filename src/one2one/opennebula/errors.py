@@ -107,7 +107,7 @@ class MethodNotFound(ProtocolError):
 
 
 class NotSendable(ProtocolError):
-    """Raised when an object in the answer has a character that XML-RPC cannot carry.
+    """Raised for fault −510: an object in the answer has a character that XML-RPC cannot carry.
 
     Whoever asked for a pool gets the other objects by asking for them apart from it.
     """

@@ -166,6 +166,8 @@ class VmTemplate:
     name: str
     template: Template
     owner: str = ""
+    uid: int = -1
+    gid: int = -1
 
     @classmethod
     def read(cls, vmtemplate: Element) -> "VmTemplate":
@@ -175,6 +177,8 @@ class VmTemplate:
             name=text(vmtemplate, "NAME"),
             template=_template(vmtemplate, "TEMPLATE"),
             owner=text(vmtemplate, "UNAME"),
+            uid=integer(vmtemplate, "UID", -1),
+            gid=integer(vmtemplate, "GID", -1),
         )
 
 

@@ -54,10 +54,8 @@ Reading calls are answered all the time. Sources: ``Request::execute`` in ``src/
 xmlrpc-c 1.33.14; ``LogDB::replicate``.
 """
 
-_METHOD_NOT_FOUND = -506
-_BEYOND_BMP = "not in the Basic Multilingual Plane"
-"""What xmlrpc-c says instead of an answer with such a character: fault -500, measured on 6.10 and
-7.2, which it has for other failures too."""
+FAULTS: dict[int, type[ProtocolError]] = {-506: errors.MethodNotFound, -510: errors.NotSendable}
+"""Faults of the XML-RPC server that its caller can do something about."""
 _BUFFER = 1 << 18
 _PIECE = 1 << 17
 
@@ -88,12 +86,8 @@ def result(body: Body) -> str | int:
         values = _values(body)
     except xmlrpc.client.Fault as fault:
         cause = f"fault {fault.faultCode}: {fault.faultString}"
-        if fault.faultCode == _METHOD_NOT_FOUND:
-            raise errors.MethodNotFound(cause) from None
-        if _BEYOND_BMP in str(fault.faultString):
-            cause = "its answer holds a character beyond U+FFFF, which its XML-RPC cannot send"
-            raise errors.NotSendable(cause) from None
-        raise ProtocolError(cause, remedy="Report it") from None
+        known = FAULTS.get(fault.faultCode) if isinstance(fault.faultCode, int) else None
+        raise (known(cause) if known else ProtocolError(cause, remedy="Report it")) from None
     except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError) as error:
         excerpt = body[:60].decode(errors="replace")
         raise ProtocolError(f"not an XML-RPC answer ({error}): {excerpt!r}", sent=True) from None

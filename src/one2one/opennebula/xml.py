@@ -12,10 +12,6 @@ from one2one.opennebula.ids import MAX_ID
 
 Element = etree._Element  # noqa: SLF001 - lxml exports its element type under no other name
 
-LONGEST_TEXT = 10_000_000
-"""Bytes that libxml2 takes for one text, unless it is told otherwise. oned reads what it is sent
-under this limit, and what is in its database without one."""
-
 _EXCERPT = 60
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _LARGEST = 2.0**53
@@ -26,16 +22,13 @@ _OPENING = re.compile(rb"<([A-Z_]+)>")
 def parse(document: str | bytes) -> Element:
     """Return the root element of *document*.
 
-    Entities are not expanded, nothing is fetched, and libxml2's own limits stay on, unless there
-    is a longer text. Raises ProtocolError for anything that is not well-formed XML, or that
-    carries a DOCTYPE, which OpenNebula never sends.
+    Entities are not expanded, nothing is fetched, and libxml2's own limits (10 MB for one text
+    node, 256 levels) stay on. Raises ProtocolError for anything that is not well-formed XML, or
+    that carries a DOCTYPE, which OpenNebula never sends.
     """
     if isinstance(document, str):
         document = document.encode()
-    huge = _has_long_text(document)
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=huge
-    )
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         root = etree.fromstring(document, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
@@ -56,7 +49,7 @@ def each(document: Iterable[bytes], tag: str) -> Iterator[Element]:
     rest = next(pieces, b"")
     head = _OPENING.match(rest)
     if head is None:
-        yield from _fed(chain([rest], pieces), tag, huge=False)
+        yield from _fed(chain([rest], pieces), tag)
         return
     opening, end = head[0], b"</%b>" % tag.encode()
     closing = b"</%b>" % head[1]
@@ -68,22 +61,16 @@ def each(document: Iterable[bytes], tag: str) -> Iterator[Element]:
         except ProtocolError:
             whole = None
         if whole is None:
-            yield from _fed(chain([opening, rows, found, rest], pieces), tag, huge=True)
+            yield from _fed(chain([opening, rows, found, rest], pieces), tag)
             return
         yield from whole.iterchildren(tag)
     yield from parse(opening + rest).iterchildren(tag)
 
 
-def _fed(document: Iterable[bytes], tag: str, *, huge: bool) -> Iterator[Element]:
-    """Yield the same, from one parser that is fed the pieces as they are.
-
-    *huge*: without libxml2's limits, where the document begins with its root.
-    """
-    parser = etree.XMLPullParser(
-        ("end",), tag=tag, resolve_entities=False, no_network=True, load_dtd=False, huge_tree=huge
-    )
+def _fed(document: Iterable[bytes], tag: str) -> Iterator[Element]:
+    """Yield the same, from one parser that is fed the pieces as they are."""
     root: Element | None = None
-    for element in _ended(document, parser):
+    for element in _ended(document, tag):
         parent = element.getparent()
         if root is None:
             root = _root(element)
@@ -92,8 +79,11 @@ def _fed(document: Iterable[bytes], tag: str, *, huge: bool) -> Iterator[Element
             parent.remove(element)
 
 
-def _ended(document: Iterable[bytes], parser: etree.XMLPullParser) -> Iterator[Element]:
-    """Yield each element that *parser* looks for when its end has been read."""
+def _ended(document: Iterable[bytes], tag: str) -> Iterator[Element]:
+    """Yield each element called *tag* when its end has been read."""
+    parser = etree.XMLPullParser(
+        ("end",), tag=tag, resolve_entities=False, no_network=True, load_dtd=False
+    )
     events = cast(Iterator[tuple[str, Element]], parser.read_events())
     first = b""
     try:
@@ -105,18 +95,6 @@ def _ended(document: Iterable[bytes], parser: etree.XMLPullParser) -> Iterator[E
     except etree.XMLSyntaxError as error:
         raise _not_xml(first, error) from None
     yield from (element for _, element in events)
-
-
-def _has_long_text(document: bytes) -> bool:
-    """Tell whether *document* needs libxml2 without its limits, and can do no harm then.
-
-    Before the root there is no DOCTYPE, so there are no entities to be multiplied.
-    """
-    return (
-        len(document) > LONGEST_TEXT
-        and _OPENING.match(document) is not None
-        and any(len(part) > LONGEST_TEXT for part in document.split(b"]]>"))
-    )
 
 
 def _root(element: Element) -> Element:

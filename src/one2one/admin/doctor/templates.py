@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from one2one.admin.doctor.facts import HybridHost
 from one2one.admin.doctor.finding import Finding, failure, ok, skipped, some, warning
-from one2one.admin.template.derive import mapped_id
+from one2one.admin.template.mapping import mapped_id
 from one2one.opennebula.records import VmTemplate
 
 _SIZE = ("CPU", "MEMORY", "VCPU")
@@ -51,7 +51,7 @@ def sizes(host: HybridHost) -> Finding:
     if differing:
         return warning(
             f"a local template and its remote one differ: {some(differing)}",
-            f"Run: one2one template sync {host.host.name}, or onetemplate update",
+            f"See: one2one template sync {host.host.name} --dry-run",
         )
     return ok("the same on both sides")
 

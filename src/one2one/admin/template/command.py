@@ -1,19 +1,25 @@
 """``one2one template``: list, sync."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import click
 
 from one2one.admin.hosts import connect, find_host
 from one2one.admin.options import object_id
-from one2one.admin.output import Output, output_options
-from one2one.admin.template.derive import mapped_id
-from one2one.admin.template.sync import Planned, carry_out, plan
+from one2one.admin.output import Output, Style, output_options
+from one2one.admin.template.known import Known, Terms
+from one2one.admin.template.mapping import mapped_id
+from one2one.admin.template.plan import plan, plan_orphans
+from one2one.admin.template.step import Action, Planned, Step
+from one2one.admin.template.sync import carry_out
 from one2one.driver.local import LocalCloud
-from one2one.opennebula.errors import NotFound
-from one2one.opennebula.records import VmTemplate
+from one2one.opennebula.clean import clean_line
+from one2one.opennebula.cloud import Cloud
+from one2one.opennebula.errors import NotAuthorized, NotFound
+from one2one.opennebula.records import Host, VmTemplate
+from one2one.opennebula.xml import integer
 
 _COLUMNS = {
     "ID": "id",
@@ -24,7 +30,20 @@ _COLUMNS = {
     "VCPU": "vcpu",
     "LOCAL": "local",
 }
-_STEPS = {"ACTION": "action", "LOCAL": "local_id", "REMOTE": "remote_id", "NAME": "name"}
+_LINES = {
+    "ACTION": "action",
+    "LOCAL": "local_id",
+    "REMOTE": "remote_id",
+    "NAME": "name",
+    "ATTRIBUTE": "attribute",
+    "OLD": "old",
+    "NEW": "new",
+    "NOTE": "note",
+}
+_SHOWN = 48
+"""Characters of a value in a table."""
+_KEPT = "changed here, so it stays (--overwrite)"
+_WARNING = 1
 
 
 @dataclass(frozen=True)
@@ -72,29 +91,111 @@ def list_command(host: str, output: Output) -> None:
     output.print(rows, _COLUMNS)
 
 
+@dataclass(frozen=True)
+class Line:
+    """A step, or one of its changes, in a table."""
+
+    action: str
+    local_id: int | None
+    remote_id: int
+    name: str
+    attribute: str
+    old: str
+    new: str
+    note: str
+
+
 @template.command()
 @click.argument("host")
 @click.argument("ids", nargs=-1, type=object_id)
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would be done.")
 @click.option("--prune", is_flag=True, help="Delete those whose remote template is gone.")
+@click.option("--overwrite", is_flag=True, help="Take over what was changed here by hand, too.")
 @output_options
-def sync(host: str, ids: tuple[int, ...], output: Output, *, dry_run: bool, prune: bool) -> None:
+def sync(
+    host: str,
+    ids: tuple[int, ...],
+    output: Output,
+    *,
+    dry_run: bool,
+    prune: bool,
+    overwrite: bool,
+) -> None:
     """Create or update a local template for each remote template of HOST, or those in IDS.
 
     It touches only templates that it made, which have ONE2ONE_SYNC in them, and in those only
-    the attributes that it writes.
+    what is still as it wrote it. A remote template that cannot be taken over is skipped, and the
+    exit status is 1.
     """
     if ids and prune:
         raise click.UsageError("--prune looks at all templates: leave the IDS out")
     local = LocalCloud()
     found = find_host(local, host)
-    remote = _chosen(connect(local, found).vm_templates(), ids)
-    steps = [*plan(remote, local.cloud.vm_templates(), found.name, prune=prune)]
-    if dry_run:
-        output.print([planned.step for planned in steps], _STEPS)
-        return
-    done = [carry_out(local.cloud, planned) for planned in _shown(steps)]
-    output.print(done, _STEPS)
+    terms = _terms(local.cloud, found, overwrite=overwrite)
+    remote = connect(local, found)
+    steps = _plan(remote, ids, Known(local.cloud.vm_templates(), terms), terms, prune=prune)
+    done = [planned.step for planned in steps] if dry_run else []
+    try:
+        if not dry_run:
+            done.extend(carry_out(local.cloud, planned) for planned in _shown(steps))
+    finally:
+        _print(done, output)
+    if any(step.went_wrong for step in done):
+        sys.exit(_WARNING)
+
+
+def _terms(local: Cloud, host: Host, *, overwrite: bool) -> Terms:
+    try:
+        restricted = [found.text or "" for found in local.config().iterfind("VM_RESTRICTED_ATTR")]
+    except NotAuthorized:  # only oneadmin may read it
+        restricted = []
+    return Terms(
+        host_name=host.name,
+        user_id=integer(local.user(), "ID"),
+        restricted=frozenset(restricted),
+        overwrite=overwrite,
+    )
+
+
+def _plan(
+    remote: Cloud, ids: tuple[int, ...], known: Known, terms: Terms, *, prune: bool
+) -> list[Planned]:
+    templates = remote.vm_templates()
+    if ids:
+        return [*plan(_chosen(templates, ids), known, terms)]
+    is_gone: Callable[[int], bool] = (lambda number: _is_gone(remote, number)) if prune else _kept
+    return [*plan(templates, known, terms), *plan_orphans(templates, known, is_gone)]
+
+
+def _is_gone(remote: Cloud, template_id: int) -> bool:
+    """Ask for one template alone: what a list leaves out may still be there."""
+    try:
+        remote.vm_template(template_id)
+    except (NotFound, NotAuthorized):
+        return True
+    return False
+
+
+def _kept(_: int) -> bool:
+    return False
+
+
+def _print(steps: list[Step], output: Output) -> None:
+    if output.style in (Style.JSON, Style.YAML):
+        output.print(steps, {})
+    else:
+        output.print([line for step in steps for line in _lines(step)], _LINES)
+
+
+def _lines(step: Step) -> Iterator[Line]:
+    """Yield a line for each change; a new template is one line."""
+    what = (step.action, step.local_id, step.remote_id, step.name)
+    changes = () if step.action == Action.CREATE.value else step.changes
+    if step.note or not changes:
+        yield Line(*what, "", "", "", step.note)
+    for change in changes:
+        old, new = (clean_line(value, _SHOWN) for value in (change.old, change.new))
+        yield Line(*what, change.attribute, old, new, _KEPT if change.kept else "")
 
 
 def _shown(steps: list[Planned]) -> Iterator[Planned]:

@@ -1,0 +1,51 @@
+"""What a local template is called: like the remote one, where oned and its users permit that."""
+
+from collections.abc import Iterator
+from itertools import count
+
+from one2one.opennebula.errors import Refused
+
+_LONGEST = 128
+"""Bytes of a name. Source: ``PoolObjectSQL::name_is_valid``, like what it forbids."""
+_FORBIDDEN = frozenset("&|:\\\";/'#{}$<>")
+_HOST_SHARE = 40
+"""Bytes that a host's name may take of it."""
+
+
+class LocalNames:
+    """The names of the local templates. Each is given once, whosever template has it."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def take(self, name: str) -> None:
+        """Note that a template is called *name*. MariaDB compares without regard to case."""
+        self._taken.add(name.strip().casefold())
+
+    def give(self, remote_name: str, remote_id: int, host_name: str) -> str:
+        """Return a free name for a remote template; raises Refused where it has none itself."""
+        wish = " ".join(map(_fit, remote_name.split()))
+        if not wish:
+            raise Refused("it has no name")
+        for suffix in _suffixes(remote_id, _cut(host_name, _HOST_SHARE)):
+            name = _cut(wish, _LONGEST - len(suffix.encode())).rstrip() + suffix
+            if name.casefold() not in self._taken:
+                self.take(name)
+                return name
+        raise AssertionError
+
+
+def _suffixes(remote_id: int, host_name: str) -> Iterator[str]:
+    yield from ("", f"@{host_name}", f"@{host_name}-{remote_id}")
+    yield from (f"@{host_name}-{remote_id}-{number}" for number in count(2))
+
+
+def _fit(word: str) -> str:
+    """Return *word* with an underscore for what oned, its XML-RPC or a terminal minds."""
+    return "".join(
+        "_" if c in _FORBIDDEN or c > "\uffff" or not c.isprintable() else c for c in word
+    )
+
+
+def _cut(text: str, size: int) -> str:
+    return text.encode()[:size].decode(errors="ignore")
