@@ -8,6 +8,7 @@ from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import Template, Value
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.wire.server import Delivery
+from tests.end_to_end.binary_service import binary_service
 from tests.end_to_end.burst import TEMPLATE, WAYS, Burst, burst, of_the_host
 
 HOST_CASES: list[tuple[dict[str, Value], str, str]] = [
@@ -88,6 +89,28 @@ def test_a_wrong_host_attribute(way: str) -> None:
             refused(both, words, remedy)
         both.host.update(**good)
         both.running()  # the driver goes on, and what was corrected counts at once
+
+
+@pytest.mark.parametrize("generation", ["5.10", "6.10"])
+@pytest.mark.parametrize("way", WAYS)
+def test_an_endpoint_where_a_database_listens(generation: str, way: str) -> None:
+    with binary_service() as url, burst(generation, way, ONE_ENDPOINT=url) as both:
+        refused(both, r"not an HTTP answer", "Check that the endpoint is an OpenNebula's")
+        vm = both.vm()
+        vm.deploy(both.host)
+        vm.wait("BOOT_FAILURE")
+        assert r"J\x00\x00\x00" in vm.error
+        assert vm.error.isprintable()
+        assert len(vm.error) < 1100
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_reason_phrase_that_a_terminal_would_act_on(way: str) -> None:
+    with burst(way=way) as both:
+        fault = faults.http_error("500 \x1b[31m\x07" + "x" * 5000)
+        both.cloud.faults.on(fault, "one.template.info", times=None)
+        refused(both, r"HTTP 500 \x1b[31m\x07xxx", "Check that the cloud runs")
+        assert both.frontend.pools.vm(0).user_template.text("ERROR").isprintable()
 
 
 @pytest.mark.parametrize("way", WAYS)

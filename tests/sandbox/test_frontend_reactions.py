@@ -8,6 +8,7 @@ import pytest
 from opennebula_sandbox.cloud.refusal import Refusal
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.handles import LocalVm
+from opennebula_sandbox.frontend.lines import Lines
 from tests.sandbox.frontends import GENERATIONS, TEMPLATE, Directed, running
 
 ATTACHING: list[Callable[[LocalVm], object]] = [
@@ -61,6 +62,45 @@ def test_vm_runs_on_when_an_operation_fails(action: str, message: str, directed:
         vm.act(action)
         vm.wait("RUNNING")
         assert vm.error == f"{message}: the remote said no"
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("reason", ["a\x1b[31mb", "a]]>b", "a\ufffeb"])
+def test_reason_that_xml_cannot_hold_is_logged_and_not_kept(
+    generation: str, reason: str, directed: Directed
+) -> None:
+    directed.tell(DEPLOY=["DEPLOY FAILURE {id} " + reason + "\n"])
+    with FrontEnd(generation, driver=directed.argv) as frontend:
+        vm = frontend.add_vm(TEMPLATE)
+        vm.deploy(frontend.add_host("burst1"))
+        vm.wait("BOOT_FAILURE")
+        assert vm.error == ""
+        assert any(line.endswith(f": {reason}") for line in vm.log)
+
+
+def test_nul_ends_a_reason(directed: Directed) -> None:
+    directed.tell(DEPLOY=["DEPLOY FAILURE {id} J\0\0005.7\n"])
+    with FrontEnd("5.10", driver=directed.argv) as frontend:
+        vm = frontend.add_vm(TEMPLATE)
+        vm.deploy(frontend.add_host("burst1"))
+        vm.wait("BOOT_FAILURE")
+        assert vm.error == ""
+        assert any(line.endswith(": J") for line in vm.log)
+
+
+def test_nul_swallows_the_next_answer_from_6_0_on() -> None:
+    pieces = [
+        b"DEPLOY FAILURE 2 J\0\0x\n",
+        b"DEPLOY FAIL",
+        b"URE 3 no\nLOG I 4 x\n",
+        b"LOG I 5 y\n",
+    ]
+    old, new = Lines(stops_at_nul=False), Lines(stops_at_nul=True)
+    lost = "DEPLOY FAILURE 3 no"
+    read = ["DEPLOY FAILURE 2 J\0\0x", lost, "LOG I 4 x", "LOG I 5 y"]
+    assert [line for piece in pieces for line in old.feed(piece)] == read
+    read.remove(lost)
+    assert [line for piece in pieces for line in new.feed(piece)] == read
 
 
 def test_reason_that_begins_with_a_dash_is_not_kept(directed: Directed) -> None:

@@ -17,6 +17,7 @@ from typing import IO
 
 from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.handshake import handshake, readable
+from opennebula_sandbox.frontend.lines import Lines
 
 _CLOSED_STDERR = ("/bin/sh", "-c", 'exec "$@" 2>&-', "sh")
 _CHUNK = 1 << 16
@@ -148,15 +149,14 @@ class Mad:
 
     def _read_lines(self, fd: int) -> None:
         """Pass on lines until the driver ends, or counts as dead."""
-        buffer = b""
-        patience = None if self._generation.stream_driver else _GAP
-        while not buffer or readable(fd, patience):
+        stream = self._generation.stream_driver
+        lines = Lines(stops_at_nul=stream)
+        while not lines or readable(fd, None if stream else _GAP):
             data = os.read(fd, _CHUNK)
             if not data:
                 return
-            *lines, buffer = (buffer + data).split(b"\n")
-            for line in lines:
-                self._receive(line.decode(errors="replace"))
+            for line in lines.feed(data):
+                self._receive(line)
 
     def _restart(self) -> None:
         while not self._stopping.wait(0.1):

@@ -61,8 +61,9 @@ class Pools:
         self.clock.lock.notify_all()
 
     def write_log(self, module: str, severity: str, text: str, vm: Vm | None = None) -> None:
-        """Append a line to the log of *vm*, of oned without one."""
-        line = f"{time.ctime(self.clock.now())} [Z0][{module}][{severity}]: {text}"
+        """Append a line to the log of *vm*, of oned without one; a NUL ends it."""
+        written = text.partition("\0")[0]
+        line = f"{time.ctime(self.clock.now())} [Z0][{module}][{severity}]: {written}"
         (self.log if vm is None else self.vm_logs[vm.id]).append(line)
         self.clock.lock.notify_all()
 
