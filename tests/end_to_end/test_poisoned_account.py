@@ -29,5 +29,7 @@ def test_monitoring_and_the_reaper_go_on(generation: str, way: str) -> None:
         stays.wait("RUNNING")
         assert both.remote_id(both.running()) not in odd  # the listing tells of both
         assert both.host.state.endswith("MONITORED")
-        told = has_log(both, way, "cannot be read, and is left alone: fault -510")
+        told = has_log(
+            both, way, "cannot be read, and is left alone: its answer holds a character beyond"
+        )
         assert both.frontend.pools.wait_for(told, 30)

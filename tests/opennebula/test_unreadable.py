@@ -55,7 +55,7 @@ def test_a_vm_that_cannot_be_sent_costs_some_calls(sandbox: Sandbox, cloud: Clou
     assert [vm.id for vm in cloud.summaries_by_id(ids)] == others[::-1]
     assert len(sandbox.calls) < 16
     assert cloud.unread == {"VM 13": cloud.unread["VM 13"]}
-    with pytest.raises(NotSendable, match="beyond U"):
+    with pytest.raises(NotSendable, match="a character beyond U"):
         cloud.vm(13)
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple, NoReturn
 import click
 
 from one2one import __version__
+from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import typed
 
 FAILED = 255
@@ -116,5 +117,5 @@ def _misused(error: click.UsageError) -> int:
 
 
 def _fail(reason: str) -> int:
-    click.echo(f"one2one: {reason}", err=True)
+    click.echo(f"one2one: {clean_line(reason)}", err=True)
     return FAILED

@@ -2,6 +2,9 @@
 
 Every list is a sequence of dataclasses. JSON and YAML show all their fields, under the fields'
 names; a table and CSV show the columns that they are given.
+
+Names, states and errors come from outside. JSON and YAML keep them as they are, with escapes where
+a terminal would act on a character. Everything else shows them as clean lines.
 """
 
 import csv
@@ -18,6 +21,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from one2one.opennebula.clean import clean_json, clean_line
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -28,6 +33,8 @@ Sections = Mapping[str, Mapping[str, object]]
 """Titles, and below each its lines: what, and its value."""
 
 _PIPE_WIDTH = 10_000
+_FORMULA = ("=", "+", "-", "@")
+"""With these a spreadsheet begins what it calculates."""
 
 
 class Style(Enum):
@@ -50,14 +57,14 @@ class Output:
         """Print *rows* on stdout."""
         match self.style:
             case Style.JSON:
-                click.echo(json.dumps([asdict(row) for row in rows], indent=2, ensure_ascii=False))
+                click.echo(_json([asdict(row) for row in rows]))
             case Style.YAML:
-                click.echo(yaml([asdict(row) for row in rows]))
+                click.echo(clean_json(yaml([asdict(row) for row in rows])))
             case Style.CSV:
                 writer = csv.writer(sys.stdout, lineterminator="\n")
                 if self.header:
                     writer.writerow(columns)
-                writer.writerows([_cell(getattr(r, f)) for f in columns.values()] for r in rows)
+                writer.writerows([_csv(getattr(r, f)) for f in columns.values()] for r in rows)
             case Style.TABLE:
                 click.echo(render(table(rows, columns, header=self.header)), nl=False)
 
@@ -65,13 +72,13 @@ class Output:
         """Print one *thing*: for CSV and as a table, what *sections* tell of it."""
         match self.style:
             case Style.JSON:
-                click.echo(json.dumps(asdict(thing), indent=2, ensure_ascii=False))
+                click.echo(_json(asdict(thing)))
             case Style.YAML:
-                click.echo(yaml(asdict(thing)))
+                click.echo(clean_json(yaml(asdict(thing))))
             case Style.CSV:
                 writer = csv.writer(sys.stdout, lineterminator="\n")
                 writer.writerows(
-                    (title, key, _cell(value))
+                    (title, key, _csv(value))
                     for title, lines in sections.items()
                     for key, value in lines.items()
                 )
@@ -81,6 +88,11 @@ class Output:
     def _section(self, title: str, lines: Mapping[str, object]) -> str:
         header = [click.style(title, bold=True)] if self.header else []
         return "\n".join([*header, *(f"{key:<18}: {_cell(lines[key])}" for key in lines)])
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print one line, whatever it holds from outside."""
+    click.echo(clean_line(text), err=err)
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -133,6 +145,17 @@ def _nested(value: object, indent: str) -> str:
     return " " + json.dumps(value, ensure_ascii=False)
 
 
+def _json(value: object) -> str:
+    return clean_json(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _csv(value: object) -> str:
+    """Return the same as ``_cell``; an apostrophe keeps text from being a formula."""
+    cell = _cell(value)
+    is_number = isinstance(value, int | float)
+    return f"'{cell}" if cell.startswith(_FORMULA) and cell != "-" and not is_number else cell
+
+
 def _cell(value: object) -> str:
     match value:
         case None | "" | [] | ():
@@ -142,6 +165,6 @@ def _cell(value: object) -> str:
         case float():
             return f"{value:g}"
         case list() | tuple():
-            return ",".join(map(str, value))
+            return clean_line(",".join(map(str, value)))
         case _:
-            return str(value)
+            return clean_line(str(value))

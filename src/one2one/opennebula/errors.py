@@ -107,12 +107,12 @@ class MethodNotFound(ProtocolError):
 
 
 class NotSendable(ProtocolError):
-    """Raised for fault −510: an object in the answer has a character that XML-RPC cannot carry.
+    """Raised when an object in the answer has a character that XML-RPC cannot carry.
 
     Whoever asked for a pool gets the other objects by asking for them apart from it.
     """
 
-    remedy = "Remove characters beyond U+FFFF, such as emoji, from its name and attributes"
+    remedy = "Replace such characters, emoji for example, in the name and attributes there"
 
 
 class InternalError(OneError):

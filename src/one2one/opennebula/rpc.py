@@ -54,8 +54,10 @@ Reading calls are answered all the time. Sources: ``Request::execute`` in ``src/
 xmlrpc-c 1.33.14; ``LogDB::replicate``.
 """
 
-FAULTS: dict[int, type[ProtocolError]] = {-506: errors.MethodNotFound, -510: errors.NotSendable}
-"""Faults of the XML-RPC server that its caller can do something about."""
+_METHOD_NOT_FOUND = -506
+_NOT_SENDABLE = "is not valid UTF-8"
+"""What xmlrpc-c says instead of an answer with a character beyond U+FFFF: fault -500 from 5.10,
+6.10 and 7.2 with xmlrpc-c 1.33.14."""
 _BUFFER = 1 << 18
 _PIECE = 1 << 17
 
@@ -86,8 +88,14 @@ def result(body: Body) -> str | int:
         values = _values(body)
     except xmlrpc.client.Fault as fault:
         cause = f"fault {fault.faultCode}: {fault.faultString}"
-        known = FAULTS.get(fault.faultCode) if isinstance(fault.faultCode, int) else None
-        raise (known(cause) if known else ProtocolError(cause, remedy="Report it")) from None
+        if fault.faultCode == _METHOD_NOT_FOUND:
+            raise errors.MethodNotFound(cause) from None
+        if _NOT_SENDABLE in cause:
+            raise errors.NotSendable(
+                "its answer holds a character beyond U+FFFF, which its XML-RPC cannot send",
+                sent=True,
+            ) from None
+        raise ProtocolError(cause, remedy="Report it") from None
     except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError) as error:
         excerpt = body[:60].decode(errors="replace")
         raise ProtocolError(f"not an XML-RPC answer ({error}): {excerpt!r}", sent=True) from None

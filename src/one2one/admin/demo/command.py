@@ -13,6 +13,7 @@ from one2one.admin.demo.board import Board, LiveBoard, PlainBoard, summary
 from one2one.admin.demo.life import LIFE, Progress, clean_up, live
 from one2one.admin.demo.sides import Account, Sides, opened
 from one2one.admin.options import object_id
+from one2one.admin.output import say
 from one2one.opennebula.states import State
 from opennebula_sandbox.cloud.profile import PROFILES
 from opennebula_sandbox.frontend.im.monitoring import Settings
@@ -128,7 +129,7 @@ def _clean_up(made: list[Progress], sides: Sides) -> None:
 def _verdict(made: list[Progress]) -> None:
     failed = [one for one in made if one.failure]
     for one in failed:
-        click.echo(f"VM {one.vm.id}: {one.operation} failed: {one.failure}", err=True)
+        say(f"VM {one.vm.id}: {one.operation} failed: {one.failure}", err=True)
     if failed:
         raise click.ClickException(f"{len(failed)} of {len(made)} VMs failed")
     click.echo(f"\n{len(made)} VMs, {len(LIFE)} operations each, all succeeded; nothing is left.")

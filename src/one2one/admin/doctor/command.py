@@ -22,6 +22,7 @@ from one2one.admin.doctor.facts import FrontEnd, HybridHost
 from one2one.admin.doctor.finding import Finding, Severity, failure, skipped
 from one2one.admin.hosts import find_host
 from one2one.admin.output import Output, Style, output_options
+from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import NotFound, OneError
 from one2one.opennebula.records import Host
 
@@ -131,7 +132,7 @@ def doctor(host: str | None, output: Output) -> None:
     for row in examine(host):
         if output.style is Style.TABLE:
             if not rows or rows[-1].subject != row.subject:
-                click.secho(row.subject, bold=True)
+                click.secho(clean_line(row.subject), bold=True)
             _tell(row)
         rows.append(row)
     if output.style is Style.TABLE:
@@ -186,6 +187,6 @@ def run(name: str, checks: Checks[Subject], subject: Subject) -> Iterator[Row]:
 def _tell(row: Row) -> None:
     mark = _MARKS[Severity(row.severity)]
     padding = " " * (7 - len(click.unstyle(mark)))
-    click.echo(f"  {mark}{padding}  {row.check:<{_WIDTH}}  {row.text}")
+    click.echo(f"  {mark}{padding}  {row.check:<{_WIDTH}}  {clean_line(row.text)}")
     if row.remedy:
-        click.echo(f"  {'':7}  {'':{_WIDTH}}  → {row.remedy}")
+        click.echo(f"  {'':7}  {'':{_WIDTH}}  → {clean_line(row.remedy)}")

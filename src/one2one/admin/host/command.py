@@ -8,7 +8,7 @@ from one2one.admin.host.create import create, try_remote
 from one2one.admin.host.password import VARIABLE, read_password
 from one2one.admin.host.view import HostView, quota_text, view_host, view_hosts
 from one2one.admin.hosts import find_host
-from one2one.admin.output import Output, output_options
+from one2one.admin.output import Output, output_options, say
 from one2one.driver.local import LocalCloud
 from one2one.opennebula.ids import MAX_ID
 from one2one.opennebula.template import Template
@@ -81,7 +81,7 @@ def create_command(
         if value:
             attributes.add(attribute, value)
     account = try_remote(name, attributes)
-    click.echo(
+    say(
         f"{endpoint} is an OpenNebula {account.version}; {account.user} (group {account.group})"
         f" may use {account.templates} templates; VMs: {quota_text(account.quotas.vms)}"
     )
@@ -103,7 +103,7 @@ def list_command(output: Output) -> None:
     output.print(hosts, _COLUMNS)
     for found in hosts:
         if found.problem:
-            click.echo(f"{found.name}: {found.problem}", err=True)
+            say(f"{found.name}: {found.problem}", err=True)
 
 
 @host.command("show")

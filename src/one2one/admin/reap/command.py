@@ -8,7 +8,7 @@ import click
 
 from one2one.admin.cli import FAILED
 from one2one.admin.hosts import find_host, hybrid_hosts
-from one2one.admin.output import Output, output_options, render, table
+from one2one.admin.output import Output, output_options, render, say, table
 from one2one.admin.reap.hunt import Hunt, Row
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remotes
@@ -83,7 +83,7 @@ def reap(
     for hunt in hunts:
         _mention(hunt, known)
     for problem in problems:
-        click.echo(problem, err=True)
+        say(problem, err=True)
     if problems or any(row.failed for row in rows):
         sys.exit(FAILED)
 
@@ -113,7 +113,7 @@ def _ask(rows: list[Row], doomed: int, *, yes: bool) -> None:
 
 def _mention(hunt: Hunt, known: set[str]) -> None:
     for hybrid_id, vms in hunt.unknown(known):
-        click.echo(
+        say(
             f"{hunt.name}: {vms} VMs in its account carry {HYBRID_ID} {hybrid_id}, of no host "
             "here. They are another front-end's, or of a host that was deleted: --hybrid-id",
             err=True,

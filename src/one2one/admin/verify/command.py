@@ -10,10 +10,11 @@ import click
 from one2one.admin.cli import FAILED
 from one2one.admin.demo.sides import Account
 from one2one.admin.options import object_id
-from one2one.admin.output import Output, Style, output_options
+from one2one.admin.output import Output, Style, output_options, say
 from one2one.admin.verify import asked, life, losses
 from one2one.admin.verify.result import Result, Verdict, failed, passed, skipped
 from one2one.admin.verify.trial import Trial, tried
+from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ConfigurationError, OneError
 from opennebula_sandbox.cloud.refusal import Refusal
 
@@ -103,7 +104,7 @@ def verify(
                     report.add(result)
     except KeyboardInterrupt:
         if trial is not None and (left := _left(trial.left)).is_bad:
-            click.echo(f"{left.text}. {left.meaning}", err=True)
+            say(f"{left.text}. {left.meaning}", err=True)
         raise
     report.begin("AT THE END")
     report.add(_left(trial.left))
@@ -130,9 +131,9 @@ class _Report:
         self.results.append(result)
         if self._streams:
             mark = click.style(f"{result.verdict:<11}", fg=_COLORS[Verdict(result.verdict)])
-            click.echo(f"  {mark}  {result.check:<{_WIDTH}}  {result.text}")
+            click.echo(f"  {mark}  {result.check:<{_WIDTH}}  {clean_line(result.text)}")
             if result.meaning:
-                click.echo(f"  {'':11}  {'':{_WIDTH}}  → {result.meaning}")
+                click.echo(f"  {'':11}  {'':{_WIDTH}}  → {clean_line(result.meaning)}")
 
     def end(self) -> None:
         """Tell all, or how much it was."""
