@@ -4,7 +4,7 @@ import signal
 import subprocess
 from typing import Any
 
-from one2one.opennebula.states import State, VmState
+from one2one.opennebula.states import LcmState, State, VmState
 from tests.admin.clouds import Clouds
 from tests.admin.command import ONE2ONE
 
@@ -34,6 +34,15 @@ def test_status_says_that_the_states_differ(clouds: Clouds) -> None:
     [pair] = listed(clouds)
     assert pair["problem"] == "the states differ"
     assert "the states differ" in clouds.output("status")
+
+
+def test_status_says_what_the_remote_failed_at(newest: Clouds) -> None:
+    newest.running()
+    [remote] = newest.remote.vms
+    remote.state = State(VmState.ACTIVE, LcmState.PROLOG_FAILURE)
+    newest.remote.vms.changed(remote)
+    [pair] = listed(newest)
+    assert pair["problem"] == "the remote's storage could not bring its disks"
 
 
 def test_status_says_that_the_remote_vm_is_gone(clouds: Clouds) -> None:

@@ -269,6 +269,22 @@ def test_a_remote_vm_that_is_busy_is_destroyed_when_it_is_not() -> None:
             both.wait_remote(vm, "DONE")
 
 
+def test_what_persistent_disks_have_not_saved_is_not_destroyed() -> None:
+    with burst() as both:
+        vm = off(both, "poweroff-hard")
+        both.end_long_ago(vm)
+        remote = both.cloud.vms[both.remote_id(vm)]
+        remote.state = State(VmState.ACTIVE, LcmState.EPILOG_FAILURE)
+        remote.template.vectors("DISK")[0]["SAVE"] = "YES"
+        with looking(both) as look:
+            look.reap()
+            assert "it is EPILOG_FAILURE, and its persistent disks are not saved" in look.lines[0]
+            assert both.alive() == [remote.id]
+            remote.template.vectors("DISK")[0]["SAVE"] = "NO"
+            look.reap()
+            both.wait_remote(vm, "DONE")
+
+
 def test_marks_are_read_once() -> None:
     with burst() as both:
         for _ in range(3):

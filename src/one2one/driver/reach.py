@@ -4,10 +4,10 @@ import time
 
 from one2one.driver.operation import Context, Steps
 from one2one.driver.watch import Change, read_states
-from one2one.hybrid import goals
+from one2one.hybrid import goals, verdicts
 from one2one.hybrid.goals import Goal, Step
 from one2one.hybrid.naming import is_marked, marked_id, owner
-from one2one.opennebula.errors import Busy, NotFound, Refused, Unreachable, WrongState
+from one2one.opennebula.errors import Busy, NotFound, OneError, Refused, Unreachable, WrongState
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import State
 
@@ -39,10 +39,7 @@ def reach(context: Context, remote_id: int, goal: Goal, action: str) -> Steps:
         now = time.monotonic()
         wake = deadline
         if step is Step.NEVER:
-            raise Refused(
-                f"remote VM {remote_id} is {state} and cannot become {goal.name}",
-                remedy="See what happened to it in the remote cloud",
-            )
+            raise _blame(context, verdicts.never(remote_id, state, goal), remote_id, state)
         if step is Step.UNDERWAY:
             moved = True
         elif step is Step.BUSY:
@@ -51,18 +48,12 @@ def reach(context: Context, remote_id: int, goal: Goal, action: str) -> Steps:
             accepted = _ask(context, action, remote_id)
             wake = now + SETTLE_S
         elif moved or now >= accepted + SETTLE_S:
-            raise Refused(
-                f"remote VM {remote_id} is still {state}: its guest or hypervisor did not "
-                f"follow {action}",
-                remedy="Act in the guest, or use the hard variant",
-            )
+            error = verdicts.not_followed(remote_id, state, action)
+            raise _blame(context, error, remote_id, state)
         else:
             wake = accepted + SETTLE_S
         if now >= deadline:
-            raise Refused(
-                f"remote VM {remote_id} is still {state}, {limit:g} s after {action}",
-                remedy="See the remote's log of it, or raise the host's ONE_SHUTDOWN_TIMEOUT",
-            )
+            raise verdicts.too_late(remote_id, state, action, limit)
         state = (yield Change(remote_id, state, min(deadline, wake))) or state
     return ""
 
@@ -71,7 +62,9 @@ def destroy(context: Context, remote_id: int, action: str = "terminate-hard") ->
     """Terminate a remote VM for good; one that is gone already counts as terminated.
 
     Its marks are read first. Raises Refused when they name another owner: after a restored
-    database, or in a remote cloud that was set up anew, the id may be anybody's.
+    database, or in a remote cloud that was set up anew, the id may be anybody's. Where the
+    remote's storage fails, the VM is terminated once more, which deletes it, unless that loses
+    what its persistent disks have not saved.
     """
     request = context.request
     try:
@@ -85,7 +78,25 @@ def destroy(context: Context, remote_id: int, action: str = "terminate-hard") ->
         )
     if goals.DONE.step(vm.state) is Step.REACHED:
         return ""
-    return (yield from reach(context, remote_id, goals.DONE, action))
+    try:
+        return (yield from reach(context, remote_id, goals.DONE, action))
+    except Refused as error:
+        vm = context.remote.cloud.vm(remote_id)
+        if not verdicts.failed_at(vm.state) or verdicts.has_unsaved_disks(vm):
+            raise
+        context.log(f"{error.cause}. It is terminated once more, which deletes it")
+    return (yield from reach(context, remote_id, goals.DONE, "terminate-hard"))
+
+
+def _blame(context: Context, error: Refused, remote_id: int, state: State) -> Refused:
+    """Return what the remote failed at, where *state* says that it did, else *error*."""
+    if not verdicts.failed_at(state):
+        return error
+    try:
+        vm = context.remote.cloud.vm(remote_id)
+    except OneError:
+        return error
+    return verdicts.failed(vm) if verdicts.failed_at(vm.state) else error
 
 
 def _owner_text(remote: Vm) -> str:

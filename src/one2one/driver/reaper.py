@@ -28,6 +28,7 @@ from one2one.hybrid.ownership import (
     decide,
     orphan,
 )
+from one2one.hybrid.verdicts import has_unsaved_disks
 from one2one.opennebula.errors import NotFound, OneError, ProtocolError, Unreachable
 from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.records import VmRow, VmSummary
@@ -158,6 +159,8 @@ class Reaper:
             return "its marks have changed"
         if goals.DONE.step(vm.state) is not Step.ACT:
             return f"it is {vm.state}"
+        if has_unsaved_disks(vm):
+            return f"it is {vm.state}, and its persistent disks are not saved yet"
         local = self._local_vm(found.vm_id)
         if orphan(Claim(vm.id, found), local, self._host_id, self._claims) is None:
             return f"local VM {found.vm_id} may need it again"

@@ -11,6 +11,7 @@ from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remotes
 from one2one.hybrid.mirror import Report, reported
 from one2one.hybrid.naming import remote_id
+from one2one.hybrid.verdicts import failed_at
 from one2one.opennebula.errors import OneError, Refused
 from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.records import Host, VmSummary
@@ -117,6 +118,8 @@ def _problem(vm: VmSummary, number: int | None, remote: VmSummary | None, outage
         return outage
     if remote is None or remote.state.state == VmState.DONE:
         return "its remote VM is gone"
+    if failure := failed_at(remote.state):
+        return failure
     expected = _expected(vm.state)
     if expected and reported(remote.state) not in (expected, Report.SILENCE):
         return "the states differ"

@@ -125,6 +125,10 @@ FAILURES: Mapping[State, State] = {
 }
 """Where a VM goes from a state whose work fails."""
 
+_TRANSFER = "Error executing image transfer script: no space left... see more details in VM log"
+ERRORS = {"PROLOG": _TRANSFER, "EPILOG": _TRANSFER, "BOOT": "DEPLOY: no such machine type"}
+"""What oned writes into ERROR, behind the time, by the first word of the state that failed."""
+
 GRACEFUL = frozenset(
     active(LcmState.SHUTDOWN, LcmState.SHUTDOWN_POWEROFF, LcmState.SHUTDOWN_UNDEPLOY)
 )

@@ -7,12 +7,15 @@ extra template or one.vm.update may set:
 - ``SANDBOX_FAILS = "BOOT SAVE_SUSPEND"``: the work of these LCM states fails.
 """
 
+import time
 from collections.abc import Callable
 from functools import partial
 
 from one2one.opennebula.states import LcmState, State
+from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.accounts import Accounts, User, quota_holders
 from opennebula_sandbox.cloud.clock import Clock, Timer
+from opennebula_sandbox.cloud.merging import without
 from opennebula_sandbox.cloud.objects import Host, Vm
 from opennebula_sandbox.cloud.profile import Profile
 from opennebula_sandbox.cloud.quotas import Quotas, amounts, running_amounts
@@ -128,11 +131,17 @@ class Machine:
         lasts = self.delays.get(LcmState(path[0].lcm_state), self.delay)
         then = partial(self._run, vm, path[1:])
         if _fails(vm, path[0]):
-            then = partial(self.enter, vm, lifecycle.FAILURES[path[0]])
+            then = partial(self._fail, vm, path[0])
         elif graceful and path[0] in lifecycle.GRACEFUL and _ignores_acpi(vm):
             lasts = self.shutdown_timeout
             then = partial(self.enter, vm, lifecycle.FAILURES[path[0]])
         self._timers[vm.id] = self._clock.after(lasts, then)
+
+    def _fail(self, vm: Vm, at: State) -> None:
+        if words := lifecycle.ERRORS.get(str(at).partition("_")[0]):
+            error = f"{time.ctime(self._clock.now())}: {words}"
+            vm.user_template = Template([*without(vm.user_template, "ERROR"), ("ERROR", error)])
+        self.enter(vm, lifecycle.FAILURES[at])
 
     def _enter(self, vm: Vm, state: State) -> None:
         before, now = vm.state, int(self._clock.now())

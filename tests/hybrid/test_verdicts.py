@@ -1,0 +1,22 @@
+"""What is said of a remote VM that is not where it was to be."""
+
+import pytest
+
+from one2one.hybrid import verdicts
+from one2one.opennebula.states import FAILURES, RUNNING, LcmState, State, VmState
+
+
+@pytest.mark.parametrize("lcm", list(LcmState), ids=lambda lcm: lcm.name)
+def test_every_failure_state_is_somebodys_failure_and_no_other_is(lcm: LcmState) -> None:
+    assert bool(verdicts.failed_at(State(VmState.ACTIVE, lcm))) is (lcm in FAILURES)
+
+
+def test_images_that_could_not_be_copied_are_the_storages_failure() -> None:
+    assert "copy its images" in verdicts.failed_at(State(VmState.CLONING_FAILURE))
+
+
+@pytest.mark.parametrize("action", ["poweroff-hard", "suspend", "stop", "resume", "terminate-hard"])
+def test_no_guest_is_blamed_for_what_no_guest_was_asked(action: str) -> None:
+    error = str(verdicts.not_followed(7, RUNNING, action))
+    assert "guest" not in error
+    assert "hard variant" not in error
