@@ -101,6 +101,15 @@ def test_wrong_probe_periods_are_told(newest: Clouds) -> None:
     assert answer(newest, "probe periods", "front-end")[0] == "warning"
 
 
+def test_periods_that_are_left_empty_are_those_of_opennebula(newest: Clouds) -> None:
+    files = unpack_files(newest, "7.2")
+    monitord = files.etc / "monitord.conf"
+    text = monitord.read_text().replace("STATE_VM = 5", 'STATE_VM = "", MONITOR_HOST = ""')
+    monitord.write_text(f'{text}MONITORING_INTERVAL_HOST = ""\n')
+    found = ("ok", "VM states every 5 s, hosts every 120 s")
+    assert answer(newest, "probe periods", "front-end") == found
+
+
 def test_a_missing_dummy_driver_is_told(newest: Clouds) -> None:
     files = unpack_files(newest, "7.2")
     oned = files.etc / "oned.conf"

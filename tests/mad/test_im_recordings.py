@@ -119,6 +119,32 @@ def test_a_real_monitord_says_where_and_how_often(version: str) -> None:
             assert 0 < configuration.periods.state_vm <= configuration.periods.system_host
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["<{0}/>", "<{0}></{0}>", "<{0}><![CDATA[]]></{0}>", "<{0}> \n</{0}>", "", "<{0}>x</{0}>"],
+)
+def test_periods_that_monitord_does_not_say_are_those_of_its_own_agents(value: str) -> None:
+    names = ("BEACON_HOST", "SYSTEM_HOST", "MONITOR_HOST", "STATE_VM", "EXEC_VM", "MONITOR_VM")
+    said = "".join(value.format(name) for name in names)
+    document = (
+        f"<MONITOR_CONFIGURATION><PROBES_PERIOD>{said}</PROBES_PERIOD></MONITOR_CONFIGURATION>"
+    )
+    periods = im_messages.read_configuration(parse(document)).periods
+    assert periods == Periods(
+        beacon_host=30, system_host=600, monitor_host=120, state_vm=5, monitor_vm=30
+    )
+
+
+@pytest.mark.parametrize("value", ["1e300", "inf", "-5", "1" + "0" * 400])
+def test_no_period_is_longer_than_can_be_waited(value: str) -> None:
+    document = (
+        f"<MONITOR_CONFIGURATION><PROBES_PERIOD><STATE_VM>{value}</STATE_VM></PROBES_PERIOD>"
+        "</MONITOR_CONFIGURATION>"
+    )
+    periods = im_messages.read_configuration(parse(document)).periods
+    assert 0 < periods.state_vm <= 86400
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_answers_have_the_form_of_those_that_real_ones_took(version: str) -> None:
     for line in lines(version, "mad>core"):

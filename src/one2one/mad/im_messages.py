@@ -22,7 +22,7 @@ from one2one.opennebula.ids import read_id
 from one2one.opennebula.xml import Element, integer, number, parse, text
 
 _MAX_XML = 16 << 20
-_SHORTEST_S = 0.1
+_SHORTEST_S, _LONGEST_S = 0.1, 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,11 @@ def parse_line(line: str) -> Line:
 
 @dataclass(frozen=True, slots=True)
 class Periods:
-    """PROBES_PERIOD in monitord.conf, in seconds."""
+    """PROBES_PERIOD in monitord.conf, in seconds.
+
+    What is missing there, or empty as 7.2 and 7.4 may send it, is what OpenNebula's own agents
+    take: ``DEFAULT_PROBES_PERIOD`` in ``src/im_mad/remotes/common.d/monitord-client.rb``.
+    """
 
     beacon_host: float = 30
     system_host: float = 600
@@ -98,13 +102,16 @@ def read_configuration(configuration: Element) -> Configuration:
         public_key=text(configuration, "NETWORK/PUBKEY").strip(),
         periods=Periods(
             **{
-                name: max(
-                    _SHORTEST_S, number(configuration, f"PROBES_PERIOD/{name.upper()}") or default
-                )
+                name: _period(configuration, name, default)
                 for name, default in _DEFAULT_PERIODS.items()
             }
         ),
     )
+
+
+def _period(configuration: Element, name: str, default: float) -> float:
+    period = number(configuration, f"PROBES_PERIOD/{name.upper()}") or default
+    return min(max(_SHORTEST_S, period), _LONGEST_S)
 
 
 def _port(configuration: Element) -> int:

@@ -8,6 +8,7 @@ from one2one.admin.doctor.finding import Finding, failure, ok, skipped, some, wa
 from one2one.admin.install.configuration import encrypts_password
 from one2one.admin.install.entries import Mode, runs_scripts
 from one2one.admin.install.plan import RESIDENT, make_plan
+from one2one.mad.im_messages import Periods
 from one2one.opennebula.errors import OneError, ProtocolError
 from one2one.opennebula.template import parse_text
 
@@ -94,9 +95,9 @@ def probe_periods(front_end: FrontEnd) -> Finding:
     configuration = parse_text(front_end.monitord_conf)
     periods = configuration.vector("PROBES_PERIOD")
     try:
-        patience = int(configuration.text("MONITORING_INTERVAL_HOST", "180"))
-        monitor = int(periods.get("MONITOR_HOST", "120"))
-        states = int(periods.get("STATE_VM", "5"))
+        patience = int(configuration.text("MONITORING_INTERVAL_HOST") or 180)
+        monitor = int(periods.get("MONITOR_HOST") or Periods().monitor_host)
+        states = int(periods.get("STATE_VM") or Periods().state_vm)
     except ValueError as error:
         raise ProtocolError(f"monitord.conf: {error}", remedy="Correct it") from None
     if monitor >= patience:
