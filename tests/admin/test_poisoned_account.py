@@ -18,6 +18,7 @@ def test_every_command_tells_of_the_others(generation: str) -> None:
         vm, lost = clouds.running(host), clouds.running(host)
         gone = remote_id(lost)
         poison(remote, host.template.text("ONE_HYBRID_ID"))
+        unseen = front_end.add_vm({"CPU": "1", "MEMORY": "1"}, name="\N{GRINNING FACE}")
         with front_end.clock.lock:
             del front_end.pools.vms[lost.id]
 
@@ -32,6 +33,9 @@ def test_every_command_tells_of_the_others(generation: str) -> None:
 
         rows = json.loads(clouds.run("doctor", "--json").stdout)
         found = {row["check"]: (row["severity"], row["text"]) for row in rows}
+        severity, text = found["readable VMs"]
+        assert severity == "warning"
+        assert f"VM {unseen.id} (its answer holds a character" in text
         severity, text = found["readable remote VMs"]
         assert severity == "warning"
         assert text.count("cannot be read") == 1

@@ -15,13 +15,14 @@ def hybrid_id(both: Burst) -> str:
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_monitoring_and_the_reaper_go_on(generation: str, way: str) -> None:
     with burst(generation, way, monitoring=monitored(generation)) as both:
-        stays, ended = both.running(), both.running()
+        stays, ended, odd_one = both.running(), both.running(), both.running()
         ended.act("poweroff-hard")
         ended.wait("POWEROFF")
         odd = poison(both.cloud, hybrid_id(both))
+        both.frontend.pools.vm(odd_one.id).name = "\N{GRINNING FACE}"  # on this side as well
         both.end_long_ago(ended)
         both.wait_remote(ended, "DONE")
-        assert set(both.alive()) == {both.remote_id(stays), *odd}
+        assert set(both.alive()) == {both.remote_id(stays), both.remote_id(odd_one), *odd}
 
         both.cloud.act(both.remote_id(stays), "poweroff-hard")
         stays.wait("POWEROFF")  # monitoring tells
@@ -29,6 +30,7 @@ def test_monitoring_and_the_reaper_go_on(generation: str, way: str) -> None:
         stays.wait("RUNNING")
         assert both.remote_id(both.running()) not in odd  # the listing tells of both
         assert both.host.state.endswith("MONITORED")
+        assert odd_one.state == "RUNNING"
         told = has_log(
             both, way, "cannot be read, and is left alone: its answer holds a character beyond"
         )

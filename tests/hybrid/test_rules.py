@@ -162,6 +162,12 @@ def test_every_setting_is_read() -> None:
         ({"ONE_ENDPOINT": " "}, "host burst1 has no ONE_ENDPOINT"),
         ({"ONE_TIMEOUT": "soon"}, "ONE_TIMEOUT='soon' instead of a number, 1 or more"),
         ({"ONE_TIMEOUT": "nan"}, "ONE_TIMEOUT='nan'"),
+        ({"ONE_TIMEOUT": "1e10"}, "ONE_TIMEOUT='1e10' instead of a number, 1000000 or less"),
+        (
+            {"ONE_OUTAGE_GRACE": "inf"},
+            "ONE_OUTAGE_GRACE='inf' instead of a number, 1000000 or less",
+        ),
+        ({"ONE_MAX_CONNECTIONS": "9" * 400}, "instead of a number, 1000 or less"),
         ({"ONE_MAX_CONNECTIONS": "0"}, "ONE_MAX_CONNECTIONS='0'"),
         ({"ONE_VERIFY_TLS": "maybe"}, "ONE_VERIFY_TLS='maybe' instead of YES or NO"),
         ({"ONE_CAPACITY": {"CPU": "lots"}}, "ONE_CAPACITY/CPU='lots'"),

@@ -2,7 +2,9 @@
 
 import zlib
 from base64 import b64decode
+from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +13,10 @@ from one2one.hybrid.capacity import HostCapacity
 from one2one.hybrid.foreign import Wild
 from one2one.hybrid.mirror import Report
 from one2one.mad import im_messages, im_texts
+from one2one.mad.scripts import log
+from one2one.opennebula import xml
 from one2one.opennebula.clean import clean_line
+from one2one.opennebula.errors import ProtocolError
 from opennebula_sandbox.cloud.wire.grammar import parse
 
 CAPACITY = HostCapacity(5000, 64 << 20, 12_000, 1 << 40)
@@ -79,3 +84,21 @@ def test_5_10_can_inflate_what_it_is_answered(text: str) -> None:
     clean = text.encode("utf-8", "ignore").decode()
     line = im_messages.pull_answer("MONITOR", 0, success=True, info=clean)
     assert zlib.decompress(b64decode(line.split()[3])).decode() == clean
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "9" * 5000, "x"])
+def test_a_port_that_is_none_is_a_protocol_error(port: str) -> None:
+    document = f"<C><NETWORK><PORT>{port}</PORT></NETWORK></C>"
+    with pytest.raises(ProtocolError):
+        im_messages.read_configuration(xml.parse(document))
+
+
+def test_the_scripts_log_has_a_line_for_each_thing_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONE_LOCATION", str(tmp_path))
+    (tmp_path / "var").mkdir()
+    for _ in range(2):
+        log.write("Host b: no\x1b[31m\r\nFri Nov 27: forged")
+    [line] = (tmp_path / "var/one2one.log").read_text().splitlines()
+    assert line.endswith(r": Host b: no\x1b[31m Fri Nov 27: forged")

@@ -54,6 +54,11 @@ class HostVms:
         self.rows = {row.id: row for row in here if row.state.state != VmState.DONE}
         self._sightings = {vm_id: self._seen(row) for vm_id, row in self.rows.items()}
 
+    def unread(self) -> list[int]:
+        """Return the ids of those VMs of the host that could not be read."""
+        ids = (vm_id for vm_id in self._ids if vm_id not in self.rows)
+        return [vm_id for vm_id in ids if self._cloud.cloud.is_unread(vm_id)]
+
     def sighting(self, vm_id: int) -> Sighting:
         """Return since when the VM has been as it is."""
         return self._sightings[vm_id]

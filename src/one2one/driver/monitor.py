@@ -124,10 +124,11 @@ class HostMonitor:
             if remote_id in states
         }
         remote.tell(StatesRead(remote.settings.host_id, states, reports))
-        return [
+        told = [
             VmReport(vm_id, row.deploy_id, reports.get(vm_id, Report.SILENCE))
             for vm_id, row in self._vms.rows.items()
         ]
+        return told + [VmReport(vm_id, "", Report.SILENCE) for vm_id in self._vms.unread()]
 
     def found(self) -> list[VmReport]:
         """Return the running VMs whose deploy ids oned lacks, with what their marks tell.

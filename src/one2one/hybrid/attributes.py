@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from one2one.hybrid.naming import HYBRID_ID
 from one2one.hybrid.outage import GRACE_S
 
+_LONGEST_S = 1_000_000
+"""Eleven days: the system knows no waits of any length."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
@@ -21,6 +24,7 @@ class Attribute:
     default: str = ""
     """What an absent attribute stands for, as one would write it."""
     minimum: float = 0
+    maximum: float = 2.0**40
     required: bool = False
 
 
@@ -73,6 +77,7 @@ TIMEOUT = Attribute(
     "long; connecting no more than 10 seconds",
     default="30",
     minimum=1,
+    maximum=_LONGEST_S,
 )
 MAX_CONNECTIONS = Attribute(
     "ONE_MAX_CONNECTIONS",
@@ -81,6 +86,7 @@ MAX_CONNECTIONS = Attribute(
     "oned takes 15 in all by default (`MAX_CONN`)",
     default="4",
     minimum=1,
+    maximum=1000,
 )
 SHUTDOWN_TIMEOUT = Attribute(
     "ONE_SHUTDOWN_TIMEOUT",
@@ -88,12 +94,14 @@ SHUTDOWN_TIMEOUT = Attribute(
     "How long a remote VM may take to reach the state that was asked for",
     default="600",
     minimum=1,
+    maximum=_LONGEST_S,
 )
 OUTAGE_GRACE = Attribute(
     "ONE_OUTAGE_GRACE",
     "seconds",
     "How long the remote may be unreadable, for three rounds at least, before the host is in error",
     default=f"{GRACE_S:g}",
+    maximum=_LONGEST_S,
 )
 OWNER = Attribute(
     HYBRID_ID,

@@ -102,7 +102,9 @@ class _Reader:
             number = float(value)
         except ValueError:
             number = -1.0
-        if not attribute.minimum <= number < 2**40:
+        if number > attribute.maximum:
+            raise self._wrong(attribute, f"a number, {attribute.maximum:.0f} or less")
+        if not attribute.minimum <= number:
             raise self._wrong(attribute, f"a number, {attribute.minimum:g} or more")
         return number
 
