@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -13,10 +14,12 @@ from lxml import etree
 
 from one2one.opennebula import rpc
 from one2one.opennebula.errors import OneError, ProtocolError
+from one2one.opennebula.pools import Pools
 from one2one.opennebula.quotas import Quota, VmQuotas
 from one2one.opennebula.records import VmRow, VmSummary
 from one2one.opennebula.states import RUNNING, State
 from one2one.opennebula.xml import each, parse
+from tests.opennebula.peer import always, answer, client, page, serving
 
 DATA = Path(__file__).parent.parent / "data"
 VERSIONS = ["5.10", "6.10", "7.2"]
@@ -247,3 +250,23 @@ def test_what_is_not_a_number_of_use_is_named_where_there_is_a_limit() -> None:
 
 def test_a_counter_below_0_counts_as_0() -> None:
     assert user_with("<VM><CPU>1</CPU><CPU_USED>-4</CPU_USED></VM>").cpu == Quota(1, 0)
+
+
+def test_a_pool_that_is_no_xml_keeps_no_other_from_being_read() -> None:
+    """The error lives on, and with it the frames that it came through."""
+    broken, whole = answer_with("<P><VM><ID>1</ID></VM><oops"), answer_with("<P></P>")
+    with serving(always(broken)) as port, client(port) as one:
+        with pytest.raises(ProtocolError) as caught:
+            Pools(one).read(VmRow.read, "one.vmpool.info")
+        with (
+            serving(always(whole)) as other,
+            client(other) as two,
+            ThreadPoolExecutor(1) as threads,
+        ):
+            reading = threads.submit(Pools(two).read, VmRow.read, "one.vmpool.info")
+            assert reading.result(timeout=30) == []
+        assert caught.value.call == "one.vmpool.info"
+
+
+def answer_with(text: str) -> bytes:
+    return page(answer("<boolean>1</boolean>", f"<string>{escape(text)}</string>", "<i4>0</i4>"))

@@ -3,7 +3,7 @@
 import pytest
 
 from one2one.opennebula.errors import ProtocolError
-from one2one.opennebula.xml import integer, parse
+from one2one.opennebula.xml import each, integer, parse
 
 BOMB = (
     '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><x>&b;&b;&b;</x>'
@@ -21,8 +21,16 @@ BOMB = (
         "<html><br></html>",
         "",
         "\x00\x01",
+        f"<?a?> <!-- <b> --> {'<?a?>' * 5000}{BOMB}",
+        f"<a b='{'x' * (17 << 20)}'/>",
+        f"<a>{'<b/>' * (1 << 20)}</a>",
+        "<a>half a \ud83d character</a>",
+        "<?xml version='1.0' encoding='klingon'?><a>\x00</a>",
     ],
-    ids=["bomb", "external", "deep", "long", "truncated", "html", "empty", "binary"],
+    ids=[
+        *("bomb", "external", "deep", "long", "truncated", "html", "empty", "binary"),
+        *("late bomb", "large", "many elements", "half a character", "an unknown encoding"),
+    ],
 )
 def test_hostile_or_broken_xml_is_a_protocol_error(document: str) -> None:
     with pytest.raises(ProtocolError) as caught:
@@ -34,3 +42,35 @@ def test_hostile_or_broken_xml_is_a_protocol_error(document: str) -> None:
 def test_a_number_that_is_none_is_named(value: str) -> None:
     with pytest.raises(ProtocolError, match="<VM> has no whole number at ID"):
         integer(parse(f"<VM><ID>{value}</ID></VM>"), "ID")
+
+
+def test_xml_is_read_as_utf_8_whatever_it_says_of_itself() -> None:
+    for encoding in ("UTF-16", "ISO-8859-1", "UTF-8"):
+        document = f"<?xml version='1.0' encoding='{encoding}'?><a>ü</a>".encode()
+        assert parse(document).text == "ü"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "words"),
+    [
+        ([b"<P>", b"<a/>" * (1 << 18)] + [b"<a/>" * (1 << 18)] * 4, "an object with more than"),
+        ([b"<P>", b"x" * (9 << 20), b"y" * (9 << 20)], "an object with more than"),
+        ([b"<P>", *[b"<VM/>" * 50_000] * 6, b"</P>"], "more than 262144 objects"),
+        ([b"<P><VM/>", b"<VM/></P><P/>"], "not XML"),
+        ([b"<!-- -->" + BOMB.encode()], "DOCTYPE"),
+        ([], "not XML"),
+    ],
+    ids=["endless junk", "endless text", "too many", "two roots", "a DOCTYPE", "nothing"],
+)
+def test_a_hostile_pool_is_a_protocol_error(pieces: list[bytes], words: str) -> None:
+    with pytest.raises(ProtocolError, match=words):
+        for _ in each(iter(pieces), "VM"):
+            pass
+
+
+def test_what_stands_between_the_objects_of_a_pool_is_dropped() -> None:
+    junk = b"<a/><!-- b --><?c?>text"
+    pool = [b"<P x=''>", *[junk + b"<VM><ID>1</ID></VM>" + junk] * 50, b"</P>"]
+    found = [integer(vm, "ID") for vm in each(iter(pool), "VM")]
+    assert found == [1] * 50
+    assert len(list(each(iter(pool), "VM"))[-1].getroottree().getroot()) <= len(junk)

@@ -22,6 +22,7 @@ from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolErro
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.records import Host, Vm
 from one2one.opennebula.secrets import decrypt
+from one2one.opennebula.shortage import is_shortage, short_of
 from one2one.opennebula.template import to_text
 from one2one.opennebula.xml import text
 
@@ -169,6 +170,8 @@ def _lock_file(path: Path) -> IO[bytes]:
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
+        if is_shortage(error):
+            raise short_of(f"cannot open {path}", error) from None
         raise ConfigurationError(
             f"cannot open {path} ({error.strerror})", remedy="Let oneadmin own it, or remove it"
         ) from None
@@ -178,5 +181,7 @@ def _lock_file(path: Path) -> IO[bytes]:
 def _read(path: Path) -> str:
     try:
         return path.read_text().strip()
-    except OSError:
+    except OSError as error:
+        if is_shortage(error):
+            raise short_of(f"cannot read {path}", error) from None
         return ""

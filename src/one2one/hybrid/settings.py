@@ -1,9 +1,11 @@
 """A host's attributes, read as the settings of the remote cloud that it stands for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from one2one.hybrid import attributes
 from one2one.hybrid.attributes import Attribute
+from one2one.opennebula.endpoint import parse_endpoint, parse_proxy
 from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.records import Host
 from one2one.opennebula.template import Template
@@ -58,7 +60,7 @@ def read_settings(host: Host) -> Settings:
     return Settings(
         host_id=host.id,
         host_name=host.name,
-        endpoint=reader.text(attributes.ENDPOINT),
+        endpoint=reader.url(attributes.ENDPOINT, parse_endpoint),
         user=reader.text(attributes.USER),
         password=reader.raw(attributes.PASSWORD),
         capacity=Capacity(
@@ -66,7 +68,7 @@ def read_settings(host: Host) -> Settings:
         ),
         ca_file=reader.text(attributes.CA_FILE) or None,
         verify_tls=reader.yes_or_no(attributes.VERIFY_TLS),
-        proxy=reader.text(attributes.PROXY) or None,
+        proxy=reader.url(attributes.PROXY, parse_proxy) or None,
         timeout=reader.number(attributes.TIMEOUT),
         max_connections=reader.whole(attributes.MAX_CONNECTIONS),
         shutdown_timeout=reader.number(attributes.SHUTDOWN_TIMEOUT),
@@ -95,6 +97,18 @@ class _Reader:
 
     def text(self, attribute: Attribute) -> str:
         return self.raw(attribute).strip() or attribute.default
+
+    def url(self, attribute: Attribute, parse: Callable[[str], object]) -> str:
+        value = self.text(attribute)
+        try:
+            if value:
+                parse(value)
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"host {self._host_name} has {attribute.name}={error.endpoint}: {error.cause}",
+                remedy=error.remedy,
+            ) from None
+        return value
 
     def number(self, attribute: Attribute) -> float:
         value = self.text(attribute)

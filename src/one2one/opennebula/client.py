@@ -1,16 +1,17 @@
 """The XML-RPC client: calls on a bounded number of kept connections, with typed errors."""
 
+import contextlib
 import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from one2one.opennebula import rpc
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.connection import Connection, Server, StaleConnection, tls_context
-from one2one.opennebula.errors import ConfigurationError, OneError, Unreachable
+from one2one.opennebula.endpoint import parse_endpoint, parse_proxy
+from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Unreachable
 
 Answer = TypeVar("Answer")
 
@@ -35,13 +36,9 @@ class Client:
         *breaker* is that of all who call the same cloud; without one it is never spared a call,
         which only helps those that wait for another cloud.
         """
-        url = urlsplit(server.endpoint)
-        if url.scheme not in ("http", "https") or not url.hostname or url.username:
-            raise ConfigurationError(
-                "not the URL of an XML-RPC",
-                endpoint=server.endpoint.rpartition("@")[2],
-                remedy="Use http://host:2633/RPC2 or https://…, without a user",
-            )
+        parse_endpoint(server.endpoint)
+        if server.proxy:
+            parse_proxy(server.proxy)
         self.server = server
         self._session = session
         self._tls = tls_context(server)
@@ -59,9 +56,14 @@ class Client:
         """
         return self._answer(rpc.result, method, arguments)
 
-    def pieces(self, method: str, *arguments: rpc.Argument) -> Iterator[bytes]:
-        """Return the same for a long text, as ``rpc.pieces`` reads it."""
-        return self._answer(rpc.pieces, method, arguments)
+    def read(
+        self,
+        parse: Callable[[Iterator[bytes]], Answer],
+        method: str,
+        *arguments: rpc.Argument,
+    ) -> Answer:
+        """Return what *parse* makes of the text that is the result, given as ``rpc.pieces``."""
+        return self._answer(lambda body: parse(rpc.pieces(body)), method, arguments)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -76,16 +78,21 @@ class Client:
         method: str,
         arguments: tuple[rpc.Argument, ...],
     ) -> Answer:
+        """Make a call and *read* its answer. Whatever bytes came, only a OneError comes of it."""
         began = time.monotonic()
+        ended: float | None = None
+        failure: OneError | None = None
         try:
             body = rpc.request(method, self._session, arguments)
-            answer = read(self._post(body, repeatable=method.endswith(_READING)))
-        except OneError as error:
-            error.call, error.endpoint = method, self.server.endpoint
-            self.on_call(method, time.monotonic() - began, error)
-            raise
-        self.on_call(method, time.monotonic() - began, None)
-        return answer
+            answer = self._post(body, repeatable=method.endswith(_READING))
+            ended = time.monotonic()
+            return read(answer)
+        except Exception as error:  # noqa: BLE001 - what no parser foresaw is the answer's fault
+            failure = error if isinstance(error, OneError) else _unreadable(error)
+            failure.call, failure.endpoint = method, self.server.endpoint
+            raise failure from None
+        finally:
+            self.on_call(method, (ended or time.monotonic()) - began, failure)
 
     def _post(self, body: bytes, *, repeatable: bool) -> rpc.Body:
         total = self.server.total_timeout
@@ -96,24 +103,24 @@ class Client:
         try:
             if not admitted:  # those that had the connections may have failed meanwhile
                 self._breaker.admit(time.monotonic())
-            return self._noted(body, deadline, repeatable=repeatable)
+            return self._send_noted(body, deadline, repeatable=repeatable)
         finally:
             self._free.release()
 
-    def _noted(self, body: bytes, deadline: float, *, repeatable: bool) -> rpc.Body:
+    def _send_noted(self, body: bytes, deadline: float, *, repeatable: bool) -> rpc.Body:
         """Send *body* and tell the breaker what became of it."""
         try:
-            answer = self._sent(body, deadline, repeatable=repeatable)
+            answer = self._send(body, deadline, repeatable=repeatable)
         except Unreachable as error:
             self._breaker.failed(error, time.monotonic())
             raise
-        except OneError:
+        except Exception:
             self._breaker.answered()
             raise
         self._breaker.answered()
         return answer
 
-    def _sent(self, body: bytes, deadline: float, *, repeatable: bool) -> rpc.Body:
+    def _send(self, body: bytes, deadline: float, *, repeatable: bool) -> rpc.Body:
         try:
             return self._exchange(self._kept() or self._open(deadline), body, deadline)
         except StaleConnection:
@@ -141,4 +148,15 @@ class Client:
 
     def _open(self, deadline: float) -> Connection:
         left = max(0.001, deadline - time.monotonic())
-        return Connection(self.server, self._tls, min(self.server.connect_timeout, left))
+        try:
+            return Connection(self.server, self._tls, min(self.server.connect_timeout, left))
+        except ConfigurationError:
+            # The authorities are read again for the next call: they may have been corrected.
+            with contextlib.suppress(OneError):
+                self._tls = tls_context(self.server)
+            raise
+
+
+def _unreadable(error: Exception) -> ProtocolError:
+    cause = f"an answer that cannot be read ({type(error).__name__}: {error})"
+    return ProtocolError(cause, sent=True)

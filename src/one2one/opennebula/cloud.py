@@ -17,7 +17,7 @@ from one2one.opennebula.pools import EVERY_ID, NOT_DONE, OWN, VISIBLE, Pools
 from one2one.opennebula.quotas import VmQuotas
 from one2one.opennebula.records import Host, Vm, VmRow, VmSummary, VmTemplate
 from one2one.opennebula.template import Template, from_xml
-from one2one.opennebula.xml import Element, content, parse
+from one2one.opennebula.xml import Element, content, parse_pieces
 
 Value = TypeVar("Value")
 
@@ -236,17 +236,13 @@ class Cloud:
         answer = self.client.call(method, *arguments)
         number = read_id(str(answer))
         if number is None:
-            error = ProtocolError(f"answered {answer!r} instead of an id", sent=True)
-            raise self._located(error, method)
+            raise ProtocolError(
+                f"answered {answer!r} instead of an id",
+                call=method,
+                endpoint=self.endpoint,
+                sent=True,
+            )
         return number
 
     def _xml(self, method: str, *arguments: str | int | bool) -> Element:
-        answer = self.client.pieces(method, *arguments)
-        try:
-            return parse(b"".join(answer))
-        except ProtocolError as error:
-            raise self._located(error, method) from None
-
-    def _located(self, error: ProtocolError, method: str) -> ProtocolError:
-        error.call, error.endpoint = method, self.endpoint
-        return error
+        return self.client.read(parse_pieces, method, *arguments)

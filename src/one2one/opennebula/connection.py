@@ -4,17 +4,20 @@ import http.client
 import socket
 import ssl
 import time
-from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
-from urllib.parse import unquote, urlsplit
 
+from one2one.opennebula.body import read_body, too_long
+from one2one.opennebula.connect import connect, reason
 from one2one.opennebula.deadline import DeadlineSocket
+from one2one.opennebula.endpoint import Endpoint, Proxy, parse_endpoint, parse_proxy
 from one2one.opennebula.errors import Busy, ConfigurationError, ProtocolError, Unreachable
+from one2one.opennebula.shortage import is_shortage, short_of
 
 _MAX_CALLS = 29
 _MAX_IDLE_S = 10.0
-_CHUNK = 1 << 18
+_MOST_OF_HEAD = 256 << 10
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Server:
     ca_file: str | None = None
     """Certificate authorities in PEM; None means the system's."""
     verify_tls: bool = True
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     """``http://[user:password@]host:port``; None means a direct connection."""
     connect_timeout: float = 10.0
     """Seconds to connect, TLS included."""
@@ -53,15 +56,16 @@ class Connection:
     """
 
     def __init__(self, server: Server, tls: ssl.SSLContext | None, timeout: float) -> None:
-        """Connect within *timeout* seconds; raises Unreachable and ConfigurationError."""
+        """Connect within *timeout* seconds; raises as ``connect`` does."""
+        endpoint = parse_endpoint(server.endpoint)
+        proxy = parse_proxy(server.proxy) if server.proxy else None
         self._silence = server.read_timeout
         self._max_answer = server.max_answer
-        self._http, self._head = _prepare(server, tls, timeout)
-        _connect(self._http, server, timeout)
-        self.certificate_expires = _expiry(self._http.sock)
+        self._head = _head(endpoint, proxy)
+        sock = connect(endpoint, proxy, tls, time.monotonic() + timeout)
+        self.certificate_expires = _expiry(sock)
         """When the cloud's certificate expires, in seconds since 1970; None if unverified."""
-        self._socket = DeadlineSocket(self._http.sock, self._silence)
-        self._http.sock = self._socket
+        self._socket = DeadlineSocket(sock, self._silence)
         self._response: http.client.HTTPResponse | None = None
         self._calls = 0
         self._closing = False
@@ -81,23 +85,10 @@ class Connection:
     def exchange(self, body: bytes, deadline: float) -> bytearray:
         """Return the answer to *body*, complete before *deadline* by ``time.monotonic()``."""
         self._socket.deadline = deadline
-        try:
-            # One write for all: http.client's own request takes two, and the server wakes twice.
-            self._socket.sendall(self._head % len(body) + body)
-            self._response = response = http.client.HTTPResponse(self._http.sock, method="POST")
-            response.begin()
-        except (ConnectionError, http.client.RemoteDisconnected) as error:
-            kind = StaleConnection if self._calls else Unreachable
-            raise kind(f"closed without an answer ({_reason(error)})", sent=True) from None
-        except TimeoutError:
-            raise self._too_late() from None
-        except http.client.HTTPException as error:
-            cause = f"not an HTTP answer ({type(error).__name__}: {error})"
-            raise ProtocolError(cause, sent=True) from None
-        except OSError as error:
-            raise Unreachable(_reason(error), sent=True) from None
+        self._response = response = self._begin(body)
         _check_status(response)
         answer = self._read(response)
+        response.close()
         self._calls += 1
         self._closing = response.will_close
         self._used_at = time.monotonic()
@@ -105,25 +96,38 @@ class Connection:
 
     def close(self) -> None:
         """Close it, in the middle of an answer too."""
-        if self._response is not None:
-            self._response.close()
-        self._http.close()
+        self._socket.close()
 
-    def _read(self, response: http.client.HTTPResponse) -> bytearray:
-        answer = bytearray()  # grows in place, where joined chunks would need twice its size
+    def _begin(self, body: bytes) -> http.client.HTTPResponse:
+        """Send *body*, and return the answer to it as far as its headers."""
+        self._socket.allow(_MOST_OF_HEAD, _endless)
         try:
-            while chunk := response.read(_CHUNK):
-                answer += chunk
-                if len(answer) > self._max_answer:
-                    cause = f"the answer is longer than {self._max_answer >> 20} MB"
-                    raise ProtocolError(cause, sent=True)
+            # One write for all: http.client's own request takes two, and the server wakes twice.
+            self._socket.sendall(self._head % len(body) + body)
+            response = http.client.HTTPResponse(self._socket, method="POST")  # type: ignore[arg-type]
+            response.begin()
         except TimeoutError:
             raise self._too_late() from None
-        except (OSError, http.client.HTTPException) as error:
-            raise Unreachable(f"the answer broke off ({_reason(error)})", sent=True) from None
-        if response.length:
-            raise Unreachable(f"the answer broke off after {len(answer)} bytes", sent=True)
-        return answer
+        except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
+            kind = StaleConnection if self._calls else Unreachable
+            raise kind(f"closed without an answer ({reason(error)})", sent=True) from None
+        except http.client.HTTPException as error:
+            cause = f"not an HTTP answer ({type(error).__name__}: {error})"
+            raise ProtocolError(cause, sent=True) from None
+        except OSError as error:
+            raise Unreachable(reason(error), sent=True) from None
+        return response
+
+    def _read(self, response: http.client.HTTPResponse) -> bytearray:
+        limit = self._max_answer
+        framing = limit >> 3  # of chunks of a few bytes each
+        self._socket.allow(limit + framing + _MOST_OF_HEAD, partial(too_long, limit))
+        try:
+            return read_body(response, limit)
+        except TimeoutError:
+            raise self._too_late() from None
+        except OSError as error:
+            raise Unreachable(f"the answer broke off ({reason(error)})", sent=True) from None
 
     def _too_late(self) -> Unreachable:
         if time.monotonic() >= self._socket.deadline:
@@ -132,14 +136,19 @@ class Connection:
 
 
 def tls_context(server: Server) -> ssl.SSLContext | None:
-    """Return what TLS to *server* needs, None for plain HTTP; raises ConfigurationError."""
-    if urlsplit(server.endpoint).scheme != "https":
+    """Return what TLS to *server* needs, None for plain HTTP.
+
+    Raises ConfigurationError for authorities that cannot be read.
+    """
+    if not parse_endpoint(server.endpoint).is_tls:
         return None
     try:
         context = ssl.create_default_context(cafile=server.ca_file)
     except OSError as error:
+        if is_shortage(error):
+            raise short_of("cannot read the certificate authorities", error) from None
         raise ConfigurationError(
-            f"cannot read the certificate authorities in {server.ca_file} ({_reason(error)})",
+            f"cannot read the certificate authorities in {server.ca_file} ({reason(error)})",
             endpoint=server.endpoint,
             remedy="Set ONE_CA_FILE to a readable PEM file",
         ) from None
@@ -149,75 +158,33 @@ def tls_context(server: Server) -> ssl.SSLContext | None:
     return context
 
 
-def _prepare(
-    server: Server, tls: ssl.SSLContext | None, timeout: float
-) -> tuple[http.client.HTTPConnection, bytes]:
-    """Return the unopened connection, and a request's head, with a place for the body's length."""
-    url = urlsplit(server.endpoint)
-    proxy = urlsplit(server.proxy or "")
-    try:
-        host, port = url.hostname or "", url.port or (443 if tls else 80)
-        to_host, to_port = (proxy.hostname, proxy.port or 3128) if proxy.hostname else (host, port)
-    except ValueError as error:
-        raise ConfigurationError(str(error), remedy="Correct the port in the URL") from None
-    path = url.path or "/RPC2"
-    headers = {"Host": url.netloc, "Accept-Encoding": "identity", "Content-Type": "text/xml"}
-    authorization = {}
-    if proxy.username is not None:
-        secret = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
-        authorization = {"Proxy-Authorization": f"Basic {b64encode(secret).decode()}"}
-    if tls:
-        secure = http.client.HTTPSConnection(to_host, to_port, timeout=timeout, context=tls)
-        if proxy.hostname:
-            secure.set_tunnel(host, port, authorization)
-        return secure, _head(path, headers)
-    if proxy.hostname:
-        path = f"http://{host}:{port}{path}"
-        headers |= authorization
-    return http.client.HTTPConnection(to_host, to_port, timeout=timeout), _head(path, headers)
-
-
-def _head(path: str, headers: dict[str, str]) -> bytes:
+def _head(endpoint: Endpoint, proxy: Proxy | None) -> bytes:
+    """Return a request's head, with a place for the body's length."""
+    path = endpoint.path
+    headers = {
+        "Host": str(endpoint.address),
+        "Accept-Encoding": "identity",
+        "Content-Type": "text/xml",
+    }
+    if proxy and not endpoint.is_tls:
+        path = f"http://{endpoint.address}{path}"
+        if proxy.authorization:
+            headers["Proxy-Authorization"] = proxy.authorization
     lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     text = "\r\n".join(lines).replace("%", "%%")
     return text.encode() + b"\r\nContent-Length: %d\r\n\r\n"
 
 
-def _connect(connection: http.client.HTTPConnection, server: Server, timeout: float) -> None:
-    try:
-        connection.connect()
-    except ssl.SSLCertVerificationError as error:
-        raise ConfigurationError(
-            f"its certificate is not trusted: {error.verify_message}",
-            remedy="Put the cloud's authority into ONE_CA_FILE, or correct the certificate",
-        ) from None
-    except TimeoutError as error:
-        cause, remedy = f"no connection within {timeout:g} s", None
-        if "handshake" in str(error):  # connected, but a plain port waits for the end of a line
-            cause, remedy = f"no TLS answer within {timeout:g} s", "Check that the port speaks TLS"
-        raise Unreachable(cause, remedy=remedy) from None
-    except ssl.SSLEOFError:
-        raise Unreachable(
-            "closed instead of answering in TLS",
-            remedy="Use http:// if the port is a plain one, else check that the cloud runs",
-        ) from None
-    except ConnectionError as error:
-        raise Unreachable(f"cannot connect ({_reason(error)})") from None
-    except ssl.SSLError as error:
-        raise ConfigurationError(
-            f"no TLS on this port ({error.reason})",
-            remedy="Use http:// for a plain port, or put a TLS proxy before it",
-        ) from None
-    except OSError as error:
-        through = "the proxy" if server.proxy else "it"
-        raise Unreachable(f"cannot connect to {through} ({_reason(error)})") from None
-
-
 def _expiry(sock: socket.socket) -> float | None:
     certificate = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
-    if not certificate:
+    try:
+        return ssl.cert_time_to_seconds(str(certificate["notAfter"])) if certificate else None
+    except (KeyError, ValueError):
         return None
-    return ssl.cert_time_to_seconds(str(certificate["notAfter"]))
+
+
+def _endless() -> ProtocolError:
+    return ProtocolError("the headers of the answer have no end", sent=True)
 
 
 def _check_status(response: http.client.HTTPResponse) -> None:
@@ -229,13 +196,11 @@ def _check_status(response: http.client.HTTPResponse) -> None:
         raise Busy(answer)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise Unreachable(answer, sent=True)
-    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+    if status < HTTPStatus.MULTIPLE_CHOICES:
+        raise ProtocolError(f"{answer} instead of 200 OK", sent=True)
+    if status < HTTPStatus.BAD_REQUEST:
         raise ConfigurationError(
             f"{answer}: redirects are not followed, they would carry the password along",
             remedy="Set the endpoint to the URL it redirects to, if you trust it",
         )
     raise ConfigurationError(answer, remedy="Check the endpoint's URL (…/RPC2) and the proxy")
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error or type(error).__name__)

@@ -1,62 +1,78 @@
-"""A socket under two deadlines, in the shape that http.client asks of one."""
+"""A socket under a deadline, a limit of silence and a limit of bytes, for http.client to read."""
 
 import io
 import select
 import socket
 import time
+from collections.abc import Callable
+
+from one2one.opennebula.errors import OneError
+
+
+def time_left(deadline: float) -> float:
+    """Return the seconds until *deadline* by ``time.monotonic()``; raises TimeoutError at it."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
 
 
 class DeadlineSocket:
     """A connected socket whose every wait ends at ``deadline``, or after *silence* seconds.
 
-    The timeout of a plain socket starts anew with each byte, so a peer that sends one now and
+    The timeout of a plain socket starts again with each byte, so a peer that sends one now and
     then would hold its reader for ever.
     """
 
-    def __init__(self, sock: socket.socket, silence: float) -> None:
+    def __init__(self, sock: socket.socket, silence: float, read_ahead: int = 1 << 16) -> None:
+        """Take a socket; its readers take up to *read_ahead* bytes more than they are asked for."""
         self._sock = sock
         self._silence = silence
-        self._closed = False
-        self._readers = 0
+        self._read_ahead = read_ahead
+        self._budget = 0
+        self._too_long: Callable[[], OneError]
         self.deadline = 0.0
         """By ``time.monotonic()``."""
 
+    def allow(self, budget: int, otherwise: Callable[[], OneError]) -> None:
+        """Let *budget* bytes come from now on; what *otherwise* makes is raised where more do."""
+        self._budget, self._too_long = budget, otherwise
+
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return a reader, which keeps the socket open until it is closed itself."""
-        self._readers += 1
-        return io.BufferedReader(_Reader(self), 1 << 16)
+        """Return a reader; the socket stays open when that is closed."""
+        return io.BufferedReader(_Reader(self), self._read_ahead)
 
     def sendall(self, data: bytes) -> None:
         """Send *data*; raises TimeoutError at the deadline."""
-        self._set_timeout()
-        self._sock.sendall(data)
+        rest = memoryview(data)
+        while rest:
+            self._set_timeout()
+            rest = rest[self._sock.send(rest) :]
 
     def receive(self, buffer: memoryview) -> int:
-        """Fill *buffer* with what comes next, 0 bytes at the end; raises TimeoutError."""
+        """Fill *buffer* with what comes next, 0 bytes at the end.
+
+        Raises TimeoutError, and what ``allow`` was given where more comes than may.
+        """
+        if not self._budget:
+            raise self._too_long()
         self._set_timeout()
-        return self._sock.recv_into(buffer)
+        received = self._sock.recv_into(buffer[: self._budget])
+        self._budget -= received
+        return received
 
     def has_input(self) -> bool:
         """Tell whether anything, the end included, waits to be read."""
-        return bool(select.select([self._sock], [], [], 0)[0])
+        poll = select.poll()  # select.select knows no file descriptor beyond 1023
+        poll.register(self._sock, select.POLLIN)
+        return bool(poll.poll(0))
 
     def close(self) -> None:
-        """Close the socket, now or when its last reader is closed: http.client closes it first."""
-        self._closed = True
-        if not self._readers:
-            self._sock.close()
-
-    def reader_closed(self) -> None:
-        """Note that a reader is closed."""
-        self._readers -= 1
-        if self._closed and not self._readers:
-            self._sock.close()
+        """Close the socket."""
+        self._sock.close()
 
     def _set_timeout(self) -> None:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        timeout = min(self._silence, left)
+        timeout = min(self._silence, time_left(self.deadline))
         if timeout != self._sock.gettimeout():
             # A system call, at which another thread takes over: not for what is set already.
             self._sock.settimeout(timeout)
@@ -68,11 +84,6 @@ class _Reader(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
-
-    def close(self) -> None:
-        if not self.closed:
-            super().close()
-            self._sock.reader_closed()
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         return self._sock.receive(buffer)

@@ -5,7 +5,7 @@ What cannot be read is left out and noted. A cloud may also be unable to send an
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from one2one.opennebula.client import Client
@@ -52,22 +52,22 @@ class Pools:
 
         An object for which *read* raises ProtocolError is noted in ``unread``.
         """
-        answer = self._client.pieces(method, *arguments)
-        rows = []
-        try:
+
+        def rows(answer: Iterator[bytes]) -> Iterator[Row]:
+            for element in each(answer, tag):
+                try:
+                    row = read(element)
+                except ProtocolError as error:
+                    self._note(f"{tag} {content(element.find('ID'))[:20] or '?'}", error)
+                else:
+                    if row is not None:
+                        yield row
+
+        def parse(answer: Iterator[bytes]) -> list[Row]:
             with _ONE_AT_A_TIME:
-                for element in each(answer, tag):
-                    try:
-                        row = read(element)
-                    except ProtocolError as error:
-                        self._note(f"{tag} {content(element.find('ID'))[:20] or '?'}", error)
-                    else:
-                        if row is not None:
-                            rows.append(row)
-        except ProtocolError as error:
-            error.call, error.endpoint = method, self._client.server.endpoint
-            raise
-        return rows
+                return list(rows(answer))
+
+        return self._client.read(parse, method, *arguments)
 
     def in_range(
         self,

@@ -60,6 +60,8 @@ _NOT_SENDABLE = "is not valid UTF-8"
 6.10 and 7.2 with xmlrpc-c 1.33.14."""
 _BUFFER = 1 << 18
 _PIECE = 1 << 17
+_MOST_PARSED = 16 << 20
+"""Bytes that the standard parser is given: what it makes of them may take ten times as many."""
 
 
 def _shape(pattern: bytes) -> re.Pattern[bytes]:
@@ -78,8 +80,15 @@ _TAIL = _shape(
 
 
 def request(method: str, session: str, arguments: tuple[Argument, ...]) -> bytes:
-    """Return the body of a call. *session* is ``user:password`` or ``user:token``."""
-    return xmlrpc.client.dumps((session, *arguments), method).encode()
+    """Return the body of a call. *session* is ``user:password`` or ``user:token``.
+
+    Raises ProtocolError for what XML-RPC has no form of: a number beyond 32 bits, half a character.
+    """
+    try:
+        return xmlrpc.client.dumps((session, *arguments), method).encode()
+    except (OverflowError, UnicodeError) as error:
+        cause = f"the call cannot be written as XML-RPC ({type(error).__name__}: {error})"
+        raise ProtocolError(cause, remedy="Report it") from None
 
 
 def result(body: Body) -> str | int:
@@ -97,15 +106,15 @@ def result(body: Body) -> str | int:
             ) from None
         raise ProtocolError(cause, remedy="Report it") from None
     except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError) as error:
-        excerpt = body[:60].decode(errors="replace")
-        raise ProtocolError(f"not an XML-RPC answer ({error}): {excerpt!r}", sent=True) from None
+        cause = f"not an XML-RPC answer ({error}): {_excerpt(body)}"
+        raise ProtocolError(cause, sent=True) from None
     match values:
-        case ([True, str() | int() as answer, *_],):
+        case ([True, str() | int() as answer, *_],) if not isinstance(answer, bool):
             return answer
         case ([False, str() as cause, int() as code, *_],):
             raise _refusal(_without_call(cause), code)
         case _:
-            raise ProtocolError(f"not an OpenNebula answer: {str(values)[:60]!r}", sent=True)
+            raise ProtocolError(f"not an OpenNebula answer: {_excerpt(body)}", sent=True)
 
 
 def pieces(body: Body) -> Iterator[bytes]:
@@ -129,13 +138,25 @@ def pieces(body: Body) -> Iterator[bytes]:
 def _decoded_pieces(body: Body, start: int, end: int) -> Iterator[bytes]:
     """Yield what stands between, in pieces that end before an entity and so never within one."""
     while start < end:
-        cut = body.find(b"&", min(start + _PIECE, end), end)
-        cut = end if cut < 0 else cut
-        yield _decoded(bytes(body[start:cut]))
+        cut = _cut(body, start + _PIECE, end)
+        yield _decode(bytes(body[start:cut]))
         start = cut
 
 
-def _decoded(piece: bytes) -> bytes:
+def _cut(body: Body, at: int, end: int) -> int:
+    """Return where to cut at *at* or soon after: within no entity, character or line break."""
+    most = min(at + _PIECE, end)
+    found = body.find(b"&", min(at, end), most)
+    if found >= 0 or most == end:
+        return found if found >= 0 else end
+    for cut in range(most, most - 4, -1):
+        within_character = body[cut] & 0xC0 == 0x80
+        if not within_character and body[cut - 1 : cut + 1] != b"\r\n":
+            return cut
+    return most  # no UTF-8: whoever parses it will say so
+
+
+def _decode(piece: bytes) -> bytes:
     """Return what *piece*, text without markup, stands for."""
     plain = piece.replace(b"&lt;", b"<").replace(b"&gt;", b">")
     if b"\r" not in plain:
@@ -159,16 +180,27 @@ def _values(body: Body) -> tuple[Any, ...]:
     Without a buffer expat delivers such a text in pieces of a few bytes each, because an answer
     of OpenNebula's is XML within XML, with an entity for every angle bracket.
     """
+    if len(body) > _MOST_PARSED:
+        raise ValueError(f"longer than {_MOST_PARSED >> 20} MB")
     unmarshaller = xmlrpc.client.Unmarshaller()
     unmarshaller.xml("", None)  # expat has decoded the text already
     parser = ParserCreate()
     parser.buffer_text = True
     parser.buffer_size = _BUFFER
+    parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.StartElementHandler = unmarshaller.start
     parser.CharacterDataHandler = unmarshaller.data
     parser.EndElementHandler = unmarshaller.end
     parser.Parse(body, True)
     return unmarshaller.close()
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise ValueError("a DOCTYPE, which OpenNebula never sends")
+
+
+def _excerpt(body: Body) -> str:
+    return repr(body[:60].decode(errors="replace"))
 
 
 def _refusal(cause: str, code: int) -> OneError:

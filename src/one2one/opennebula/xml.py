@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import cast
+from typing import Any, cast
 
 from lxml import etree
 
@@ -12,6 +12,20 @@ from one2one.opennebula.ids import MAX_ID
 
 Element = etree._Element  # noqa: SLF001 - lxml exports its element type under no other name
 
+_MOST_ROWS = 1 << 18
+"""Objects of a pool. With the next two it bounds what is made of an answer, whatever its bytes."""
+_MOST_OF_OBJECT = 16 << 20
+"""Bytes."""
+_MOST_TAGS = 1 << 20
+"""Of one object: libxml2 takes 120 bytes and more for an element, however short."""
+
+_SAFE: Any = {
+    "encoding": "utf-8",  # whatever the document says
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+}
+_DOCTYPE = re.compile(rb"(?>\s*(?:<\?.*?\?>|<!--.*?-->))*+\s*<!DOCTYPE", re.DOTALL)
 _EXCERPT = 60
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _LARGEST = 2.0**53
@@ -26,14 +40,24 @@ def parse(document: str | bytes) -> Element:
     node, 256 levels) stay on. Raises ProtocolError for anything that is not well-formed XML, or
     that carries a DOCTYPE, which OpenNebula never sends.
     """
-    if isinstance(document, str):
-        document = document.encode()
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
-        root = etree.fromstring(document, parser)
+        data = document.encode() if isinstance(document, str) else document
+        _check_size(len(data), data.count(b"<"))
+        if _DOCTYPE.match(data):
+            raise _doctype()
+        root = etree.fromstring(data, etree.XMLParser(**_SAFE))
     except (etree.XMLSyntaxError, ValueError) as error:
         raise _not_xml(document, error) from None
     return _root(root)
+
+
+def parse_pieces(pieces: Iterable[bytes]) -> Element:
+    """Return the root element of a document in pieces, as ``parse`` does."""
+    document = bytearray()
+    for piece in pieces:
+        document += piece
+        _check_size(len(document), 0)
+    return parse(bytes(document))
 
 
 def each(document: Iterable[bytes], tag: str) -> Iterator[Element]:
@@ -45,11 +69,18 @@ def each(document: Iterable[bytes], tag: str) -> Iterator[Element]:
     like its end was none, so that the piece is not well-formed. Raises ProtocolError as ``parse``
     does, though only where the fault is.
     """
+    for number, element in enumerate(_rows(document, tag)):
+        if number == _MOST_ROWS:
+            raise ProtocolError(f"more than {_MOST_ROWS} objects in a pool", remedy="")
+        yield element
+
+
+def _rows(document: Iterable[bytes], tag: str) -> Iterator[Element]:
     pieces = iter(document)
     rest = next(pieces, b"")
     head = _OPENING.match(rest)
     if head is None:
-        yield from _fed(chain([rest], pieces), tag)
+        yield from _feed(chain([rest], pieces), tag)
         return
     opening, end = head[0], b"</%b>" % tag.encode()
     closing = b"</%b>" % head[1]
@@ -61,40 +92,45 @@ def each(document: Iterable[bytes], tag: str) -> Iterator[Element]:
         except ProtocolError:
             whole = None
         if whole is None:
-            yield from _fed(chain([opening, rows, found, rest], pieces), tag)
+            yield from _feed(chain([opening, rows, found, rest], pieces), tag)
             return
         yield from whole.iterchildren(tag)
     yield from parse(opening + rest).iterchildren(tag)
 
 
-def _fed(document: Iterable[bytes], tag: str) -> Iterator[Element]:
+def _feed(document: Iterable[bytes], tag: str) -> Iterator[Element]:
     """Yield the same, from one parser that is fed the pieces as they are."""
-    root: Element | None = None
-    for element in _ended(document, tag):
-        parent = element.getparent()
-        if root is None:
-            root = _root(element)
-        if parent is not None and parent is root:
-            yield element
-            parent.remove(element)
-
-
-def _ended(document: Iterable[bytes], tag: str) -> Iterator[Element]:
-    """Yield each element called *tag* when its end has been read."""
-    parser = etree.XMLPullParser(
-        ("end",), tag=tag, resolve_entities=False, no_network=True, load_dtd=False
-    )
+    parser = etree.XMLPullParser(("end",), tag=tag, **_SAFE)
     events = cast(Iterator[tuple[str, Element]], parser.read_events())
-    first = b""
+    root: Element | None = None
+    first, held, tags = b"", 0, 0
     try:
-        for piece in document:
-            first = first or piece
-            parser.feed(piece)
-            yield from (element for _, element in events)
-        parser.close()
+        for piece in chain(document, (None,)):
+            if piece is None:
+                parser.close()
+            else:
+                if not first and _DOCTYPE.match(piece):
+                    raise _doctype()
+                first = first or piece
+                held, tags = held + len(piece), tags + piece.count(b"<")
+                _check_size(held, tags)
+                parser.feed(piece)
+            for _, element in events:
+                if root is None:
+                    root = _root(element)
+                if element.getparent() is root:
+                    yield element
+                    _drop_up_to(element, root)
+                    held = tags = 0
     except etree.XMLSyntaxError as error:
         raise _not_xml(first, error) from None
-    yield from (element for _, element in events)
+
+
+def _drop_up_to(element: Element, root: Element) -> None:
+    """Remove *element* and what stands before it; the parser may have begun the next one."""
+    while (before := element.getprevious()) is not None:
+        root.remove(before)
+    root.remove(element)
 
 
 def _root(element: Element) -> Element:
@@ -102,12 +138,23 @@ def _root(element: Element) -> Element:
     tree = element.getroottree()
     dtd: etree.DTD | None = tree.docinfo.internalDTD
     if dtd:
-        raise ProtocolError("XML with a DOCTYPE, which OpenNebula never sends", remedy="")
+        raise _doctype()
     return tree.getroot()
 
 
-def _not_xml(document: bytes, error: Exception) -> ProtocolError:
-    excerpt = document[:_EXCERPT].decode(errors="replace")
+def _doctype() -> ProtocolError:
+    return ProtocolError("XML with a DOCTYPE, which OpenNebula never sends", remedy="")
+
+
+def _check_size(size: int, tags: int) -> None:
+    if size > _MOST_OF_OBJECT or tags > _MOST_TAGS:
+        limits = f"{_MOST_OF_OBJECT >> 20} MB or {_MOST_TAGS} tags"
+        raise ProtocolError(f"an object with more than {limits}", remedy="")
+
+
+def _not_xml(document: str | bytes, error: Exception) -> ProtocolError:
+    start = document[:_EXCERPT]
+    excerpt = start.decode(errors="replace") if isinstance(start, bytes) else start
     return ProtocolError(f"not XML ({error}): {excerpt!r}", remedy="")
 
 

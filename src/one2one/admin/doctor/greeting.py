@@ -37,5 +37,5 @@ def greet(settings: Settings) -> Greeting:
 def _skew(date: str, now: float) -> float | None:
     try:
         return parsedate_to_datetime(date).timestamp() - now
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

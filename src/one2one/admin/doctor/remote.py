@@ -2,13 +2,13 @@
 
 import ipaddress
 import time
-from urllib.parse import urlsplit
 
 from one2one.admin.doctor.daemon import known_release
 from one2one.admin.doctor.facts import HybridHost
 from one2one.admin.doctor.finding import Finding, failure, ok, skipped, some, warning
 from one2one.admin.units import duration
 from one2one.driver.roster import CLOCK_SKEW_S
+from one2one.opennebula.endpoint import parse_endpoint
 from one2one.opennebula.errors import AuthenticationError, ConfigurationError, OneError
 
 _SKEW_S = 30
@@ -34,20 +34,20 @@ def release(host: HybridHost) -> Finding:
 
 def clear_text(host: HybridHost) -> Finding:
     """Check that the password does not cross a network in clear text."""
-    url = urlsplit(host.settings.endpoint)
-    if url.scheme == "https":
+    to = parse_endpoint(host.settings.endpoint)
+    if to.is_tls:
         return ok("TLS")
-    if _is_here(url.hostname or ""):
+    if _is_here(to.address.host):
         return ok("plain HTTP, but it does not leave this machine")
     return warning(
-        f"plain HTTP to {url.hostname}: whoever listens reads the password",
+        f"plain HTTP to {to.address.host}: whoever listens reads the password",
         "Put a TLS proxy before the remote oned, and https:// into ONE_ENDPOINT",
     )
 
 
 def certificate(host: HybridHost) -> Finding:
     """Check that the remote proves who it is."""
-    if urlsplit(host.settings.endpoint).scheme != "https":
+    if not parse_endpoint(host.settings.endpoint).is_tls:
         return skipped("no TLS")
     if not host.settings.verify_tls:
         return warning(

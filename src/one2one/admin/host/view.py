@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from one2one.admin.hosts import connect, hybrid_hosts, short_state
 from one2one.admin.units import duration, size
 from one2one.driver.local import LocalCloud
+from one2one.opennebula.endpoint import without_secrets
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.quotas import Quota, VmQuotas
 from one2one.opennebula.records import Host
@@ -99,7 +100,7 @@ def view_host(local: LocalCloud, host: Host) -> HostView:
         id=host.id,
         name=host.name,
         state=short_state(host),
-        endpoint=host.template.text("ONE_ENDPOINT"),
+        endpoint=without_secrets(host.template.text("ONE_ENDPOINT")),
         vms=len(host.vm_ids),
         cpu=host.share.cpu,
         used_cpu=host.share.used_cpu,

@@ -10,7 +10,8 @@ import socket
 import threading
 from enum import Enum
 from typing import Self
-from urllib.parse import urlsplit
+
+from one2one.opennebula.endpoint import parse_endpoint
 
 LONG = 16 << 10
 """Bytes that only a call with a long context has."""
@@ -31,10 +32,10 @@ class Relay:
 
     def __init__(self, endpoint: str) -> None:
         """Take the URL of the remote's XML-RPC; nothing is connected yet."""
-        url = urlsplit(endpoint)
-        self._tls = url.scheme == "https"
-        self._path = url.path or "/RPC2"
-        self._remote = url.hostname or "", url.port or (443 if self._tls else 80)
+        remote = parse_endpoint(endpoint)
+        self._tls = remote.is_tls
+        self._path = remote.path
+        self._remote = remote.address.host, remote.address.port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._loss: Loss | None = None
         self._lock = threading.Lock()

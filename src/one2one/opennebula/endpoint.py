@@ -1,0 +1,141 @@
+"""URLs of clouds and proxies, checked and taken apart in one place.
+
+Nothing here connects. Every error is a ConfigurationError, and shows no user, password or query.
+"""
+
+import ipaddress
+import re
+from base64 import b64encode
+from dataclasses import dataclass, field
+from functools import lru_cache
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from one2one.opennebula.clean import clean_line
+from one2one.opennebula.errors import ConfigurationError
+
+_PORTS = {"http": 80, "https": 443}
+_PROXY_PORT = 3128
+_LONGEST_LABEL = 63
+_LONGEST_HOST = 253
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\u2000-\u206f\\]")
+"""Control characters and blanks, some of which urlsplit would drop without a word."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """A host and a port to connect to."""
+
+    host: str
+    """ASCII; an IPv6 address without brackets."""
+    port: int
+
+    def __str__(self) -> str:
+        """Return ``host:port``, as CONNECT asks for it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The XML-RPC of a cloud."""
+
+    address: Address
+    path: str
+    is_tls: bool
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """An HTTP proxy on the way to a cloud."""
+
+    address: Address
+    authorization: str = field(repr=False)
+    """The value of Proxy-Authorization, empty without a user."""
+
+
+@lru_cache(64)
+def parse_endpoint(url: str) -> Endpoint:
+    """Return the parts of ``http[s]://host[:port][/path]``; raises ConfigurationError."""
+    remedy = "Use http://host:2633/RPC2 or https://…, without a user"
+    try:
+        if "@" in url:
+            raise ValueError("it has a user or password in it")
+        parts = _split(url, tuple(_PORTS))
+        if not parts.path.isascii():
+            raise ValueError("its path is not ASCII")
+        address = Address(_host(parts), parts.port or _PORTS[parts.scheme])
+    except ValueError as error:
+        raise _wrong(f"not the URL of an XML-RPC: {error}", url, remedy) from None
+    return Endpoint(address, parts.path or "/RPC2", parts.scheme == "https")
+
+
+@lru_cache(64)
+def parse_proxy(url: str) -> Proxy:
+    """Return the parts of ``http://[user:password@]host[:port]``; raises ConfigurationError."""
+    remedy = "Use http://[user:password@]host:port, with %xx for special characters"
+    try:
+        parts = _split(url, ("http",))
+        if parts.path not in ("", "/"):
+            raise ValueError("it has a path")
+        address = Address(_host(parts), parts.port or _PROXY_PORT)
+    except ValueError as error:
+        raise _wrong(f"not the URL of a proxy: {error}", url, remedy) from None
+    if parts.username is None:
+        return Proxy(address, "")
+    secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+    return Proxy(address, f"Basic {b64encode(secret).decode()}")
+
+
+def without_secrets(url: str) -> str:
+    """Return as much of *url*, which may be none, as holds no user, password or query."""
+    scheme, slashes, rest = url.partition("://") if "://" in url else ("", "", url)
+    plain, *query = re.split(r"[?#]", rest, maxsplit=1)
+    is_ambiguous = "@" in rest and query  # either may be a part of the other
+    return clean_line(scheme + slashes + ("…" if is_ambiguous else plain.rpartition("@")[2]))
+
+
+def _split(url: str, schemes: tuple[str, ...]) -> SplitResult:
+    """Return the parts that *url* has in any case; raises ValueError, with the reason."""
+    if _FORBIDDEN.search(url):
+        raise ValueError("it has a blank, a backslash or a control character in it")
+    if url.partition("://")[0].lower() not in schemes:
+        raise ValueError(f"it does not begin with {' or '.join(f'{s}://' for s in schemes)}")
+    if "?" in url or "#" in url:
+        raise ValueError("it has a query or a fragment (? or #)")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError("its host cannot be read") from None
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError("its port is not a number from 1 to 65535")
+    return parts
+
+
+def _host(parts: SplitResult) -> str:
+    """Return the host in *parts* as it is looked up; raises ValueError, with the reason."""
+    host = (parts.hostname or "").removesuffix(".")
+    if "[" in parts.netloc:
+        try:
+            return str(ipaddress.IPv6Address(host))
+        except ValueError:
+            raise ValueError("its host cannot be read") from None
+    if len(host) > _LONGEST_HOST or any(len(part) > _LONGEST_LABEL for part in host.split(".")):
+        raise ValueError(
+            f"its host is longer than {_LONGEST_HOST} characters, or a part of it than "
+            f"{_LONGEST_LABEL}"
+        )
+    try:
+        name = host.encode("idna").decode()
+    except UnicodeError:
+        name = ""
+    if not all(_LABEL.fullmatch(label) for label in name.split(".")):
+        raise ValueError("it names no host" if not host else "its host is not a name")
+    return name
+
+
+def _wrong(cause: str, url: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(cause, endpoint=without_secrets(url), remedy=remedy)
