@@ -1,10 +1,12 @@
-"""A machine without threads: what needs one fails and says so, the driver lives and goes on."""
+"""A machine without threads or files: what needs one fails and says so, the driver goes on."""
 
+import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.clock import Clock
 from opennebula_sandbox.cloud.cloud import Cloud
 from opennebula_sandbox.frontend.frontend import FrontEnd
@@ -36,6 +38,17 @@ def at_the_limit(flag: Path) -> Iterator[None]:
     flag.touch()
     yield
     flag.unlink()
+
+
+@contextmanager
+def no_more_files(pid: int, spare: int) -> Iterator[None]:
+    """Let a process open only so many files more."""
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    used = {int(fd.name) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+    free = sorted(set(range(len(used) + spare + 1)) - used)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (free[spare], before[1]))
+    yield
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
 
 def program(module: str, flag: Path) -> list[str]:
@@ -100,4 +113,44 @@ def test_a_poll_without_threads_is_answered_by_the_one_that_there_is(tmp_path: P
         assert driver.line() == "INIT SUCCESS\n"
         driver.tell("MONITOR 0 burst1 /var/lib/one/datastores 0")
         assert driver.line().startswith("MONITOR SUCCESS 0 ")
+        assert driver.end() == 0
+
+
+def test_operations_without_any_file() -> None:
+    with burst() as both:
+        first = pid(both)
+        vm = both.vm()
+        with no_more_files(first, 0):
+            vm.deploy(both.host)
+            vm.wait("BOOT_FAILURE")
+        assert "one_auth (Too many open files)" in vm.error
+        assert "ulimit -n" in vm.error
+        vm.recover("retry")
+        vm.wait("RUNNING")
+        assert pid(both) == first
+
+
+def test_an_operation_waits_until_there_are_files_again() -> None:
+    with burst() as both:
+        vm = both.vm()
+        with no_more_files(pid(both), 1):
+            vm.deploy(both.host)
+            vm.wait_for_log("Too many open files")
+        vm.wait("RUNNING")
+
+
+def test_monitoring_without_files() -> None:
+    with Ear() as ear, burst() as both:
+        driver = Driver(both)
+        driver.tell("INIT")
+        assert driver.line() == "INIT SUCCESS\n"
+        driver.tell(ear.start_monitor(both.frontend.pools.host(0)))
+        assert driver.answer()[:3] == ("START_MONITOR", "SUCCESS", 0)
+        ear.first("SYSTEM_HOST")
+        with no_more_files(driver.pid, 0):
+            both.cloud.faults.on(faults.drop_before, times=None)  # so that it must connect again
+            ear.next("BEACON_HOST")
+            ear.next("BEACON_HOST")
+        both.cloud.faults.clear()
+        ear.next("MONITOR_HOST")
         assert driver.end() == 0

@@ -27,6 +27,10 @@ class Driver:
             text=True,
         )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def tell(self, line: str) -> None:
         assert self._process.stdin
         self._process.stdin.write(f"{line}\n")
