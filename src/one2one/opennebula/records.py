@@ -15,7 +15,6 @@ _ADDRESSES = frozenset({"IP", "IP6", "IP6_GLOBAL", "IP6_ULA"})
 _LATEST = 10**11 - 1
 """A time after the year 5000 is none."""
 _LARGEST_KB = 2**53
-_NONE = "<VM> has no whole number at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +63,10 @@ class VmSummary(VmRow):
             *_row(found),
             cpu=amount(sizes.get("CPU")),
             memory=int(amount(sizes.get("MEMORY"))),
-            host_id=whole(newest.get("HID"), f"{_NONE} HID", -1),
+            host_id=whole(newest.get("HID"), "VM", "HID", -1),
             host_name=content(newest.get("HOSTNAME")),
             addresses=() if template is None else tuple(dict.fromkeys(_addresses(template))),
-            sequence=whole(newest.get("SEQ"), f"{_NONE} SEQ", -1),
+            sequence=whole(newest.get("SEQ"), "VM", "SEQ", -1),
             etime=_time(found, "ETIME"),
         )
 
@@ -188,11 +187,11 @@ def _template(element: Element, path: str) -> Template:
 
 
 def _row(vm: dict[str, Element]) -> tuple[int, str, State, str, int]:
-    state = whole(vm.get("STATE"), f"{_NONE} STATE")
+    state = whole(vm.get("STATE"), "VM", "STATE")
     return (
         _id(vm.get("ID"), "VM"),
         content(vm.get("NAME")),
-        State(state, whole(vm.get("LCM_STATE"), f"{_NONE} LCM_STATE", 0)),
+        State(state, whole(vm.get("LCM_STATE"), "VM", "LCM_STATE", 0)),
         content(vm.get("DEPLOY_ID")),
         _time(vm, "STIME"),
     )
@@ -213,9 +212,9 @@ def _ids(elements: Iterable[Element]) -> Iterator[int]:
 
 
 def _time(vm: dict[str, Element], name: str) -> int:
-    moment = whole(vm.get(name), f"{_NONE} {name}", 0, most=_LATEST)
+    moment = whole(vm.get(name), "VM", name, 0, most=_LATEST)
     if moment < 0:
-        raise ProtocolError(f"{_NONE} {name}: {moment}", remedy="")
+        raise ProtocolError(f"<VM> has no time at {name}: {moment}", remedy="")
     return moment
 
 

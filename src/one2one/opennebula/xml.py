@@ -27,7 +27,7 @@ _SAFE: Any = {
 }
 _DOCTYPE = re.compile(rb"(?>\s*(?:<\?.*?\?>|<!--.*?-->))*+\s*<!DOCTYPE", re.DOTALL)
 _EXCERPT = 60
-_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_MOST_DIGITS = 20
 _LARGEST = 2.0**53
 _OPENING = re.compile(rb"<([A-Z_]+)>")
 """The root's start, as OpenNebula writes it: first of all, and without attributes."""
@@ -178,20 +178,23 @@ def integer(element: Element, path: str, default: int | None = None, *, most: in
 
     Returns *default* where there is nothing; raises ProtocolError for anything else.
     """
-    what = f"<{element.tag}> has no whole number at {path}"
-    return whole(element.find(path), what, default, most=most)
+    return whole(element.find(path), element.tag, path, default, most=most)
 
 
 def whole(
-    element: Element | None, otherwise: str, default: int | None = None, *, most: int = MAX_ID
+    element: Element | None, tag: str, path: str, default: int | None = None, *, most: int = MAX_ID
 ) -> int:
-    """Return the same of *element*; *otherwise* is what a ProtocolError says."""
+    """Return the same of *element*, which is at *path* below one that is called *tag*."""
     value = content(element)
     if not value and default is not None:
         return default
-    if not _WHOLE.fullmatch(value) or abs(int(value)) > most:
-        raise ProtocolError(f"{otherwise}: {value[:_EXCERPT]!r}", remedy="")
-    return int(value)
+    try:
+        number = int(value[:_MOST_DIGITS])
+    except ValueError:
+        number = most + 1
+    if -most <= number <= most and len(value) <= _MOST_DIGITS:
+        return number
+    raise ProtocolError(f"<{tag}> has no whole number at {path}: {value[:_EXCERPT]!r}", remedy="")
 
 
 def number(element: Element, path: str) -> float:

@@ -50,7 +50,7 @@ def unread(number: int, problems: Mapping[str, str]) -> Finding:
         named = [f"{name} ({cause})" for name, cause in problems.items()]
         return warning(
             f"left out everywhere, as they cannot be read: {some(named)}",
-            "Have the owner of each correct it, with: onevm update, onevm rename",
+            "Have its owner correct it: onevm rename ID NAME, or onevm update ID FILE",
         )
     return ok(f"all {number} VMs")
 
