@@ -1,5 +1,6 @@
 import json
 import subprocess
+import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -9,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from one2one.opennebula.states import State, VmState
+from one2one.opennebula.states import HostState, RaftState, State, VmState
 from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.cloud import Cloud
 from opennebula_sandbox.cloud.faults import garbage
+from opennebula_sandbox.cloud.objects import Host
 from opennebula_sandbox.cloud.wire.server import Request
 from opennebula_sandbox.cloud.wire.xmlrpc import http_answer
 from opennebula_sandbox.frontend.frontend import FrontEnd
@@ -148,6 +150,46 @@ def test_a_wrong_password_is_told_as_such(newest: Clouds) -> None:
 def test_missing_settings_are_told(newest: Clouds) -> None:
     newest.front_end.add_host("burst1")
     assert answer(newest, "settings") == ("failure", "host burst1 has no ONE_ENDPOINT")
+
+
+def report(clouds: Clouds, ago: int) -> Host:
+    """Give a host that is on, and was asked about just now, but reported on so long ago."""
+    host = clouds.front_end.pools.host(clouds.add_host("burst1").id)
+    host.state = HostState.MONITORED
+    host.reported_at = host.monitored_at = int(time.time()) - ago
+    if not clouds.front_end.generation.monitord:
+        host.monitored_at = int(time.time())
+    return host
+
+
+@pytest.mark.parametrize(
+    ("ago", "result"), [(10, "ok"), (200, "ok"), (400, "failure"), (-3600, "warning")]
+)
+def test_the_age_of_the_last_report_is_told(clouds: Clouds, ago: int, result: str) -> None:
+    unpack_files(clouds, clouds.front_end.generation.profile.version.rpartition(".")[0])
+    report(clouds, ago)
+    assert answer(clouds, "last report")[0] == result
+
+
+def test_a_host_that_is_off_line_needs_no_report(newest: Clouds) -> None:
+    unpack_files(newest, "7.2")
+    report(newest, 4000).state = HostState.OFFLINE
+    assert answer(newest, "last report")[0] == "skipped"
+
+
+def test_a_follower_needs_no_report(newest: Clouds) -> None:
+    unpack_files(newest, "7.2")
+    report(newest, 4000)
+    newest.front_end.become(RaftState.FOLLOWER)
+    assert answer(newest, "last report")[0] == "skipped"
+
+
+def test_an_oned_that_keeps_no_report_cannot_tell(newest: Clouds) -> None:
+    files = unpack_files(newest, "7.2")
+    with (files.etc / "monitord.conf").open("a") as monitord:
+        monitord.write("HOST_MONITORING_EXPIRATION_TIME = 0\n")
+    report(newest, 4000)
+    assert answer(newest, "last report")[0] == "skipped"
 
 
 def test_a_password_in_clear_text_is_told(newest: Clouds) -> None:

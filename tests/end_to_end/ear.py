@@ -20,10 +20,12 @@ OFTEN = Settings(beacon_host=0.3, system_host=0.3, monitor_host=0.3, state_vm=0.
 class Ear:
     """Hears while its context lasts, or until it is stopped."""
 
-    def __init__(self, key: RSAPrivateKey | None = None, settings: Settings = OFTEN) -> None:
+    def __init__(
+        self, key: RSAPrivateKey | None = None, settings: Settings = OFTEN, port: int = 0
+    ) -> None:
         self._key = key
         self._settings = settings
-        self._listener = Listener(self._take)
+        self._listener = Listener(self._take, port)
         self._heard = threading.Condition()
         self._listening = False
         self.raw: list[str] = []

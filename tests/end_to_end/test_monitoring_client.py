@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from one2one.driver.local import LocalCloud
+from one2one.driver.monitor import HostMonitor
+from one2one.driver.remotes import Remotes
+from one2one.mad.host_loop import HostLoop
 from one2one.mad.im_messages import Configuration, Periods
 from one2one.mad.monitord import Monitord
 from one2one.mad.scripts.layout import write
@@ -96,23 +100,54 @@ def test_a_new_one_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
         assert made.pid_file.stat().st_mode & 0o777 == 0o600
 
 
-def test_it_ends_when_monitord_is_gone(tmp_path: Path) -> None:
-    with Ear() as ear, client(tmp_path) as (_, made):
+def test_it_outlives_monitord_and_oned(tmp_path: Path) -> None:
+    with Ear() as ear, client(tmp_path) as (both, made):
         made.start(ear)
         ear.first("SYSTEM_HOST")
-        with made.ends():
-            ear.stop()
-        assert not made.pid_file.exists()
+        pid = made.pid()
+        both.frontend.server.stop()
+        ear.stop()
+        with Ear(port=ear.port) as again:
+            both.frontend.server.start()
+            again.first("SYSTEM_HOST")
+        assert made.pid() == pid
 
 
-def test_it_ends_when_all_of_the_front_end_is_gone(tmp_path: Path) -> None:
+def test_an_oned_that_does_not_come_back_is_not_waited_for_without_end() -> None:
+    with Ear() as ear, burst() as both:
+        local = LocalCloud(both.frontend.home.environment(both.frontend.endpoint))
+        configuration = Configuration("127.0.0.1", ear.port, "", Periods(beacon_host=0.1))
+        monitord = Monitord(both.host.id, configuration)
+        monitor = HostMonitor(both.host.id, local, Remotes(local))
+        loop = HostLoop(monitor, monitord, configuration.periods)
+        both.frontend.server.stop()
+        loop.run(lambda: loop.unanswered_for() > 0.5)
+        both.frontend.server.start()
+
+
+def test_it_ends_with_a_host_that_is_off_line(tmp_path: Path) -> None:
     with Ear() as ear, client(tmp_path) as (both, made):
         made.start(ear)
         ear.first("SYSTEM_HOST")
         with made.ends():
-            both.frontend.server.stop()
-            ear.stop()
-        both.frontend.server.start()
+            both.host.set_status("offline")
+        assert not made.pid_file.exists()
+
+
+def test_it_starts_once_without_being_asked(tmp_path: Path) -> None:
+    with Ear() as ear, client(tmp_path) as (both, made):
+        conf = f'NETWORK=[ PORT="{ear.port}" ] PROBES_PERIOD=[ SYSTEM_HOST="0.3" ]\n'
+        entry = 'IM_MAD=[ NAME="one", EXECUTABLE="one_im_sh" ]\n'
+        (both.frontend.home.etc / "monitord.conf").write_text(conf + entry)
+        for _ in range(2):
+            done = made.run("start", "one", "0", "burst1")
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+            ear.first("SYSTEM_HOST")
+            pid = made.pid()
+        assert made.pid() == pid
+        made.start(ear)
+        ear.next("SYSTEM_HOST")
+        assert made.pid() != pid, "what monitord asks for counts"
 
 
 def test_it_ends_with_its_host(tmp_path: Path) -> None:
@@ -129,6 +164,7 @@ def test_it_ends_with_its_host(tmp_path: Path) -> None:
         (("one", "0", "burst1"), "%%%", "stdin is neither XML nor base64"),
         (("one", "0", "burst1"), "", "not XML"),
         (("one", "0", "burst1"), "<A", "not XML"),
+        (("start", "one", "0", "burst1"), "", "no IM_MAD one in monitord.conf runs scripts"),
         (("one",), "", "run with 1 arguments. OpenNebula runs this: see IM_MAD"),
     ],
 )

@@ -1,6 +1,7 @@
 """The IM driver's process: what it is told by monitord, what it answers, and what it sends."""
 
 import subprocess
+import threading
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -175,3 +176,98 @@ def test_what_differs_is_told_until_it_does_not() -> None:
         ear.next("SYSTEM_HOST")
         ear.next("SYSTEM_HOST")
         assert "STATE_VM" not in ear.kinds(0)
+
+
+def monitord_conf(ear: Ear, *entries: str) -> str:
+    """Return a monitord.conf whose monitord is *ear*."""
+    network = f'NETWORK = [ MONITOR_ADDRESS = "auto", PORT = "{ear.port}" ]\n'
+    periods = "PROBES_PERIOD = [ BEACON_HOST = 0.3, SYSTEM_HOST = 0.3, STATE_VM = 0.3 ]\n"
+    return network + periods + "\n".join(entries)
+
+
+OURS = 'IM_MAD = [ NAME = "one", EXECUTABLE = "one_im_one2one", ARGUMENTS = "-c -t 15 -r 0 one" ]'
+
+
+@contextmanager
+def unasked(conf: str) -> Iterator[tuple[Burst, Driver]]:
+    """Give a driver that was started, and nothing more, with this monitord.conf."""
+    with burst() as both:
+        (both.frontend.home.etc / "monitord.conf").write_text(conf)
+        driver = Driver(both)
+        try:
+            driver.tell("INIT")
+            assert driver.line() == "INIT SUCCESS\n"
+            yield both, driver
+        finally:
+            assert driver.end() == 0, "ends with its stdin"
+
+
+def test_hosts_are_begun_with_until_monitord_asks() -> None:
+    with Ear() as own, Ear() as asking, unasked(monitord_conf(own, OURS)) as (both, driver):
+        own.first("SYSTEM_HOST")
+        driver.tell(asking.start_monitor(both.frontend.pools.host(0)))
+        assert driver.answer()[:3] == ("START_MONITOR", "SUCCESS", 0)
+        asking.first("SYSTEM_HOST")
+        own.forget()
+        for _ in range(3):
+            asking.next("SYSTEM_HOST")
+        assert own.lines == []
+        driver.tell(asking.stop_monitor(both.frontend.pools.host(0)))
+        assert driver.answer()[:3] == ("STOP_MONITOR", "SUCCESS", 0)
+
+
+@pytest.mark.parametrize(
+    ("conf", "words"),
+    [
+        ("NETWORK = [", "cannot read"),
+        (OURS.replace("-r 0", "-r 1"), "0 IM_MADs with EXECUTABLE one_im_one2one"),
+        (f"{OURS}\n{OURS}", "2 IM_MADs"),
+    ],
+)
+def test_a_monitord_conf_that_does_not_tell_is_a_line_in_the_log(conf: str, words: str) -> None:
+    with Ear() as ear, unasked(conf) as (both, driver):
+        answer = driver.answer()
+        assert answer.status == "E"
+        assert "monitoring begins when monitord asks for it" in answer.text
+        assert words in answer.text
+        driver.tell(ear.start_monitor(both.frontend.pools.host(0)))
+        assert driver.answer()[:3] == ("START_MONITOR", "SUCCESS", 0)
+        ear.first("SYSTEM_HOST")
+
+
+def test_a_key_that_is_none_is_told() -> None:
+    with Ear() as ear:
+        conf = monitord_conf(ear, OURS).replace("PORT", 'PUBKEY = "/nowhere", PORT')
+        with unasked(conf) as (_, driver):
+            answer = driver.answer()
+            assert answer.status == "E"
+            assert "cannot begin by itself: monitord's PUBKEY cannot be used" in answer.text
+
+
+def test_an_oned_without_credentials_for_us_is_asked_until_there_are_some() -> None:
+    with Ear() as ear, burst() as both:
+        home = both.frontend.home
+        (home.etc / "monitord.conf").write_text(monitord_conf(ear, OURS))
+        session = home.one_auth.read_text()
+        home.one_auth.write_text("")
+        driver = Driver(both)
+        try:
+            driver.tell("INIT")
+            assert driver.line() == "INIT SUCCESS\n"
+            home.one_auth.write_text(session)
+            ear.first("SYSTEM_HOST")
+        finally:
+            assert driver.end() == 0
+
+
+def test_a_monitord_conf_that_an_older_release_does_not_use_begins_nothing() -> None:
+    with Ear() as ear, burst("5.10") as both:
+        (both.frontend.home.etc / "monitord.conf").write_text(monitord_conf(ear, OURS))
+        asked = threading.Event()
+        both.frontend.faults.on(faults.run(asked.set), "one.system.version")
+        driver = Driver(both)
+        driver.tell("INIT")
+        assert driver.line() == "INIT SUCCESS\n"
+        asked.wait(30)
+        assert driver.end() == 0
+        assert ear.lines == []

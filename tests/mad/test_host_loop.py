@@ -15,6 +15,9 @@ class Monitor(HostMonitor):
         self._bugs = list(bugs)
         self._remote = None
 
+    def is_ours(self) -> bool:
+        return True
+
     def refresh(self) -> None:
         if self._bugs:
             raise self._bugs.pop(0)

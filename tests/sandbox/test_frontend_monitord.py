@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from one2one.opennebula.states import RaftState
 from one2one.opennebula.template import Value
 from one2one.opennebula.xml import Element, parse
 from opennebula_sandbox.cloud.clock import Clock
@@ -432,3 +433,46 @@ def test_silent_host_is_started_anew(im: Directed, tmp_path: Path) -> None:
         "STOP_MONITOR -",
         "START_MONITOR -",
     ]
+
+
+def test_host_that_oned_changes_counts_as_heard_of(im: Directed, tmp_path: Path) -> None:
+    with scene("6.10", im, tmp_path, interval=180, timer=15) as on:
+        on.send("MONITOR_HOST", USAGE)
+        asked = len(im.sent())
+        for _ in range(10):
+            on.clock.advance(100)
+            on.vm.act("terminate")
+            on.vm.wait("DONE")
+            on.clock.advance(100)
+            on.vm = on.frontend.add_vm(TEMPLATE)
+            on.vm.deploy(on.host)
+            on.vm.wait("RUNNING")
+        assert len(im.sent()) == asked
+        on.host.update(NOTE="x")
+        on.clock.advance(170)
+        assert len(im.sent()) == asked
+        on.frontend.log.clear()
+        on.clock.advance(30)
+        on.frontend.wait_for_log("asked to start")
+    assert im.sent()[asked:-1] == ["START_MONITOR -"]
+
+
+def test_host_is_not_asked_about_after_a_restart_of_oned(im: Directed, tmp_path: Path) -> None:
+    with scene("7.2", im, tmp_path, interval=180, timer=15) as on:
+        on.frontend.restart()
+        on.send("MONITOR_HOST", USAGE)
+        on.clock.advance(170)
+    assert im.sent() == ["INIT", "START_MONITOR -", "INIT", "FINALIZE"]
+
+
+def test_follower_asks_for_nothing_and_writes_nothing(on: Scene) -> None:
+    on.frontend.become(RaftState.FOLLOWER)
+    on.send("MONITOR_HOST", USAGE)
+    on.states(vm_told("POWEROFF"))
+    on.clock.advance(1000)
+    assert on.vm.state == "RUNNING"
+    assert "FREE_CPU" not in on.host.usage
+    assert "Tried to modify DB being a follower" in on.frontend.log[-1]
+    on.frontend.become(RaftState.LEADER)
+    on.states(vm_told("POWEROFF"))
+    assert on.vm.state == "POWEROFF"

@@ -9,7 +9,7 @@ from one2one.hybrid.mirror import Sighting
 from one2one.opennebula.errors import NotFound, OneError, Refused
 from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.records import Host, VmSummary
-from one2one.opennebula.states import VmState
+from one2one.opennebula.states import HostState, RaftState, VmState
 
 
 class FrontEndError(OneError):
@@ -28,10 +28,17 @@ class HostVms:
         self.read_at = float("-inf")
         """When they were read, by ``time.monotonic()``."""
 
+    def are_ours(self) -> bool:
+        """Tell whether this server monitors hosts: in HA only the leader; raises FrontEndError."""
+        try:
+            return self._cloud.raft_state() is not RaftState.FOLLOWER
+        except OneError as error:
+            raise _front_end(error) from None
+
     def read_host(self) -> Host:
         """Return the host, and note which VMs it has.
 
-        Raises NotFound when there is no such host, and FrontEndError.
+        Raises NotFound when there is no such host, or it is off line, and FrontEndError.
         """
         try:
             self._cloud.version()
@@ -40,6 +47,8 @@ class HostVms:
             raise
         except OneError as error:
             raise _front_end(error) from None
+        if host.state == HostState.OFFLINE:
+            raise NotFound(f"host {host.name} is off line")
         self._ids = tuple(vm_id for vm_id in host.vm_ids if vm_id >= 0)
         return host
 

@@ -10,6 +10,7 @@ import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -23,8 +24,9 @@ from one2one.opennebula.ids import read_id
 from one2one.opennebula.records import Host, Vm
 from one2one.opennebula.secrets import decrypt
 from one2one.opennebula.shortage import is_shortage, short_of
-from one2one.opennebula.template import to_text
-from one2one.opennebula.xml import text
+from one2one.opennebula.states import RaftState
+from one2one.opennebula.template import parse_text, to_text
+from one2one.opennebula.xml import integer, text
 
 LOCK = ".one2one.lock"
 """The file, in oned's directory of variable data, that only one driver at a time may hold."""
@@ -36,6 +38,12 @@ def var_location(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the directory of oned's variable data: /var/lib/one, or $ONE_LOCATION/var."""
     one_location = environment.get("ONE_LOCATION")
     return Path(one_location, "var") if one_location else Path("/var/lib/one")
+
+
+def etc_location(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the directory of OpenNebula's configuration: /etc/one, or $ONE_LOCATION/etc."""
+    one_location = environment.get("ONE_LOCATION")
+    return Path(one_location, "etc") if one_location else Path("/etc/one")
 
 
 def log_location(environment: Mapping[str, str] = os.environ) -> Path:
@@ -56,7 +64,7 @@ class LocalCloud:
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         """Read credentials and endpoint; raises ConfigurationError where there are none."""
-        self._var = var_location(environment)
+        self._var, self._etc = var_location(environment), etc_location(environment)
         endpoint = environment.get("ONE_XMLRPC") or _first_line("one_endpoint", environment)
         session = _session(environment)
         self._version: tuple[int, int] | None = None
@@ -138,6 +146,30 @@ class LocalCloud:
             except ValueError:
                 raise ProtocolError(f"oned calls its release {answer[:60]!r}") from None
         return self._version
+
+    def raft_state(self) -> RaftState:
+        """Return the HA state of the oned beside us; SOLO where there is no HA.
+
+        oned starts its drivers on followers too, and only a leader has hosts monitored. An
+        endpoint may lead to another server of the zone, whose state is not ours: that is told
+        as FOLLOWER.
+        """
+        raft = self.cloud.raft()
+        state, answering = integer(raft, "STATE"), integer(raft, "SERVER_ID")
+        if state not in (RaftState.SOLO, RaftState.LEADER):
+            return RaftState.FOLLOWER
+        if state == RaftState.LEADER and self._server_id not in (answering, None):
+            return RaftState.FOLLOWER
+        return RaftState(state)
+
+    @cached_property
+    def _server_id(self) -> int | None:
+        """This server's id in its zone by oned.conf, None where that does not tell."""
+        try:
+            configuration = (self._etc / "oned.conf").read_text(errors="replace")
+            return int(parse_text(configuration).vector("FEDERATION")["SERVER_ID"])
+        except (OSError, OneError, KeyError, ValueError):
+            return None
 
     def _decrypted(self, password: str) -> str:
         """Return a host's password as 5.6 and 5.8 were given it: long ones they keep in clear."""

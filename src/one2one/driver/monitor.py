@@ -85,11 +85,15 @@ class HostMonitor:
         """For how many seconds the remote may be unreadable."""
         return self._remote.settings.outage_grace if self._remote else GRACE_S
 
+    def is_ours(self) -> bool:
+        """Tell whether this server is to monitor the host now; raises FrontEndError."""
+        return self._vms.are_ours()
+
     def refresh(self) -> None:
         """Read the host anew: its settings, and which VMs it has.
 
-        Raises NotFound when the host is gone, ConfigurationError for its settings, and
-        FrontEndError.
+        Raises NotFound when the host is gone or off line, ConfigurationError for its settings,
+        and FrontEndError.
         """
         host = self._vms.read_host()
         self.host_name = host.name

@@ -11,13 +11,15 @@
 
 A remote that cannot be read is silence at first, then an error of the host (``hybrid.outage``),
 and the first good reading makes everything due at once: only a SYSTEM_HOST takes a host out of
-its error. oned shows the text of a failed SYSTEM_HOST at the host; that of a failed STATE_VM
-only appears in monitor.log, and serves as our log.
+its error. The same is done where oned could not be read, or was a follower of another server's.
+oned shows the text of a failed SYSTEM_HOST at the host; that of a failed STATE_VM only appears in
+monitor.log, and serves as our log.
 """
 
 import contextlib
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 
@@ -42,6 +44,8 @@ from one2one.opennebula.errors import (
 
 _OF_THE_HOST = {"MONITOR_HOST", "SYSTEM_HOST"}
 _AFTER_AN_OUTAGE = _OF_THE_HOST | {"MONITOR_VM"}
+_ASK_AGAIN_S = 5.0
+"""How soon an oned that did not answer is asked for the host again."""
 
 
 class HostLoop:
@@ -53,9 +57,14 @@ class HostLoop:
         named = {kind.upper(): float(period) for kind, period in asdict(periods).items()}
         self._rhythm = Rhythm(named, time.monotonic())
         self._stop = threading.Event()
+        self._answered_at = time.monotonic()
+        self._is_ours = True
+        """Whether this server is the one that monitors, as far as is known."""
         self._configured = False
         self._current = False
         """Whether both sides could be read when they were last."""
+        self._missed = False
+        """Whether something was due and not read, through no fault of the remote."""
         self._outage = Outage()
         self._unsized = Outage()
         """How long the host's capacity has not been known at all."""
@@ -67,10 +76,14 @@ class HostLoop:
         """End it: nothing is sent any more."""
         self._stop.set()
 
-    def run(self, deaf_limit: float = float("inf")) -> None:
-        """Monitor until told to stop, or until monitord has not listened for so many seconds."""
+    def unanswered_for(self) -> float:
+        """Return for how many seconds oned has not answered."""
+        return time.monotonic() - self._answered_at
+
+    def run(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Monitor until told to stop, until the host is gone or off line, or *until* holds."""
         while not self._stop.wait(self._rhythm.rest(time.monotonic())):
-            if self._monitord.deaf_for() > deaf_limit:
+            if until():
                 return
             try:
                 self._round(self._rhythm.due(time.monotonic()))
@@ -82,6 +95,8 @@ class HostLoop:
     def _round(self, due: set[str]) -> None:
         if "BEACON_HOST" in due:
             self._refresh()
+        if not self._is_ours:
+            return
         if "STATE_VM" in due and self._configured:
             due |= self._states(look_for_lost="BEACON_HOST" in due)
         if not self._current:
@@ -96,9 +111,17 @@ class HostLoop:
     def _refresh(self) -> None:
         """Read the host, and tell monitord that we live; raises NotFound when the host is gone."""
         try:
+            self._is_ours = self._monitor.is_ours()
+            self._answered_at = time.monotonic()
+            if not self._is_ours:  # a follower's, in HA: its leader does it
+                self._configured = self._current = False
+                self._missed = True
+                return
             self._monitor.refresh()
         except FrontEndError as error:
+            self._missed = True
             self._log("BEACON_HOST", error)
+            self._rhythm.hasten(["BEACON_HOST"], time.monotonic() + _ASK_AGAIN_S)
         except ConfigurationError as error:
             # Only the administrator who wrote the host can help, so he is told at once.
             self._configured = self._current = False
@@ -111,11 +134,11 @@ class HostLoop:
             self._send("BEACON_HOST", "")
 
     def _states(self, *, look_for_lost: bool) -> set[str]:
-        """Send the states that differ; return what else is due because the remote is back."""
+        """Send the states that differ; return what else is due because both sides are back."""
         try:
             reports = self._monitor.statuses()
         except FrontEndError as error:
-            self._current = False
+            self._current, self._missed = False, True
             self._log("STATE_VM", error)
             return set()
         except OneError as error:
@@ -128,7 +151,8 @@ class HostLoop:
         spoken = [report for report in reports if report.report is not Report.SILENCE]
         if spoken:
             self._send("STATE_VM", im_texts.state_vm(spoken))
-        if not self._outage.ended():
+        had_outage, had_missed, self._missed = self._outage.ended(), self._missed, False
+        if not (had_outage or had_missed):
             return set()
         self._rhythm.hasten(_AFTER_AN_OUTAGE, time.monotonic())
         return self._rhythm.due(time.monotonic())

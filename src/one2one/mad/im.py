@@ -1,7 +1,7 @@
 """The resident IM driver: any number of hosts in one process, each in a thread of its own.
 
 oned (5.6 to 5.10) asks each time and is answered; monitord (5.12 and later) asks once, and is
-told until it asks to stop.
+told until it asks to stop. Its hosts are begun with even before it asks (``mad.self_start``).
 """
 
 import contextlib
@@ -17,10 +17,13 @@ from one2one.driver.remotes import Remotes
 from one2one.driver.threads import start_thread
 from one2one.mad import im_messages
 from one2one.mad.host_loop import HostLoop
-from one2one.mad.im_messages import Line
+from one2one.mad.im_messages import Configuration, Line
 from one2one.mad.monitord import Monitord
+from one2one.mad.monitord_conf import read_monitord_conf
 from one2one.mad.process import Output, listener, parse_arguments, report_bugs, take_over_stdio
 from one2one.mad.pull import pull
+from one2one.mad.scripts.daemon import monitoring_daemon
+from one2one.mad.self_start import begin_hosts
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import Busy, OneError, typed
 
@@ -33,10 +36,12 @@ class ImDriver:
         self._output = output
         self._pushes = False
         self._clouds: tuple[LocalCloud, Remotes] | None = None
-        self._lock = threading.Lock()
+        self._lock, self._opening = threading.Lock(), threading.Lock()
         self._monitors: dict[int, HostMonitor] = {}
         self._pulled: set[int] = set()
         self._loops: dict[int, HostLoop] = {}
+        self._beginning = threading.RLock()
+        """Held while what reports on a host is another, so that never two do."""
 
     def handle(self, text: str) -> bool:
         """Act on a line; return False when it was the last one."""
@@ -93,21 +98,56 @@ class ImDriver:
         """Begin to report on a host, or begin anew with another configuration."""
         self._end(line.host_id)
         try:
-            configuration = im_messages.start_configuration(line.payload)
-            monitord = Monitord(line.host_id, configuration)
-            monitor = self._new_monitor(line.host_id)
-            loop = HostLoop(monitor, monitord, configuration.periods)
-            start_thread(f"host-{line.host_id}", partial(self._report, line, loop, monitord))
+            self._begin(line.host_id, im_messages.start_configuration(line.payload))
         except Exception as error:  # noqa: BLE001 - monitord must be answered whatever happens here
             self._answer_push(line, str(typed(error)))
         else:
-            self._loops[line.host_id] = loop
+            self._answer_push(line)
 
-    def _report(self, line: Line, loop: HostLoop, monitord: Monitord) -> None:
-        self._answer_push(line)
+    def begin_by_itself(self, executable: str, arguments: str) -> None:
+        """Begin with the hosts of the IM_MAD that runs *executable* with *arguments*: ours."""
+        try:
+            conf = read_monitord_conf()
+            if conf is None:  # oned itself asks, and often enough
+                return
+            self._pushes = True
+            begin = partial(self._begin, configuration=conf.configuration, only_if_new=True)
+            im_mad = conf.im_mad(executable, arguments)
+            log, period = partial(self.log, "E", -1), conf.configuration.periods.beacon_host
+            run = partial(begin_hosts, im_mad, lambda: self._opened()[0], begin, log, period)
+            start_thread("self-start", run)
+        except OneError as error:
+            self._pushes = True
+            self.log("E", -1, f"monitoring begins when monitord asks for it: {error}")
+
+    def _begin(
+        self, host_id: int, configuration: Configuration, *, only_if_new: bool = False
+    ) -> None:
+        """Begin to report on a host, in place of what does so now; raises OneError."""
+        with self._beginning:
+            if only_if_new and host_id in self._loops:
+                return
+            self._end(host_id)
+            self._end_script(host_id)
+            monitord = Monitord(host_id, configuration)
+            loop = HostLoop(self._new_monitor(host_id), monitord, configuration.periods)
+            start_thread(f"host-{host_id}", partial(self._report, host_id, loop, monitord))
+            self._loops[host_id] = loop
+
+    def _end_script(self, host_id: int) -> None:
+        """End the process that the scripts may have left, where they ran the host before us."""
+        try:
+            monitoring_daemon(host_id).stop()
+        except (OneError, OSError) as error:
+            self.log("E", host_id, f"Host {host_id}: scripts may still monitor it: {error}")
+
+    def _report(self, host_id: int, loop: HostLoop, monitord: Monitord) -> None:
         with contextlib.closing(monitord):
             loop.run()
-        self._tell(Forgotten(line.host_id))
+        with self._beginning:
+            if self._loops.get(host_id) is loop:
+                del self._loops[host_id]
+        self._tell(Forgotten(host_id))
 
     def _stop(self, line: Line) -> None:
         self._end(line.host_id)
@@ -119,8 +159,9 @@ class ImDriver:
             self._output.write(f"STOPMONITOR SUCCESS {line.host_id} -\n")
 
     def _end(self, host_id: int) -> None:
-        if loop := self._loops.pop(host_id, None):
-            loop.stop()
+        with self._beginning:
+            if loop := self._loops.pop(host_id, None):
+                loop.stop()
 
     def _monitor(self, host_id: int) -> HostMonitor:
         """Return the host's monitor, which remembers what it saw the last time."""
@@ -136,10 +177,11 @@ class ImDriver:
 
     def _opened(self) -> tuple[LocalCloud, Remotes]:
         """Return both sides. Not opened before INIT is answered: oned would not start."""
-        if self._clouds is None:
-            local = LocalCloud()
-            self._clouds = local, Remotes(local, self._tell)
-        return self._clouds
+        with self._opening:
+            if self._clouds is None:
+                local = LocalCloud()
+                self._clouds = local, Remotes(local, self._tell)
+            return self._clouds
 
     def _answer_push(self, line: Line, error: str = "") -> None:
         self._output.write(
@@ -165,7 +207,9 @@ def main() -> int:
     for line in sys.stdin.buffer:
         if not driver.handle(line.decode(errors="replace")):
             break
-        if problem and not line.startswith(b"INIT"):
+        if line.startswith(b"INIT"):
+            driver.begin_by_itself(sys.argv[0], " ".join(sys.argv[1:]))
+        elif problem:
             driver.log("E", -1, problem)
             problem = ""
     return 0

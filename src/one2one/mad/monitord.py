@@ -8,7 +8,6 @@ its end is the message's. With a public key the text is encrypted in blocks, PKC
 import contextlib
 import re
 import socket
-import time
 from typing import TYPE_CHECKING
 
 from one2one.mad.im_messages import Configuration, push_message
@@ -34,8 +33,6 @@ class Monitord:
         self._peer = configuration.address, configuration.port
         self._key = _public_key(configuration.public_key) if configuration.public_key else None
         self._datagrams: socket.socket | None = None
-        self._deaf_since: float | None = None
-        self._arrived = 0
 
     def send(self, kind: str, text: str, *, success: bool = True) -> None:
         """Send a message; raises OSError where it certainly did not arrive."""
@@ -43,28 +40,15 @@ class Monitord:
         if self._key and data:
             data = _encrypt(self._key, data)
         message = push_message(kind, self._host_id, success=success, data=data).encode()
-        try:
-            if kind == "STATE_VM" or len(message) > _MAX_DATAGRAM:
-                self._send_stream(message)
-                self._arrived = 2
-            else:
-                self._send_datagram(message)
-                self._arrived += 1
-        except OSError:
-            self._arrived = 0
-            self._deaf_since = self._deaf_since or time.monotonic()
-            raise
-        if self._arrived > 1:
-            self._deaf_since = None
+        if kind == "STATE_VM" or len(message) > _MAX_DATAGRAM:
+            self._send_stream(message)
+        else:
+            self._send_datagram(message)
 
     def log(self, line: str) -> None:
         """Write a line into monitor.log, where a failed STATE_VM has no other effect."""
         with contextlib.suppress(OSError):
             self.send("STATE_VM", clean_line(line), success=False)
-
-    def deaf_for(self) -> float:
-        """Return for how many seconds nobody has listened."""
-        return time.monotonic() - self._deaf_since if self._deaf_since else 0.0
 
     def close(self) -> None:
         """Close it."""

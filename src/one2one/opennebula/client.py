@@ -15,7 +15,15 @@ from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolErro
 
 Answer = TypeVar("Answer")
 
-_READING = (".info", ".infoset", ".infoextended", ".monitoring", ".version", ".config")
+_READING = (
+    ".info",
+    ".infoset",
+    ".infoextended",
+    ".monitoring",
+    ".version",
+    ".config",
+    ".raftstatus",
+)
 """Endings of the calls that change nothing: they may be sent again blindly."""
 
 

@@ -17,7 +17,7 @@ from one2one.opennebula.pools import EVERY_ID, NOT_DONE, OWN, VISIBLE, Pools
 from one2one.opennebula.quotas import VmQuotas
 from one2one.opennebula.records import Host, Vm, VmRow, VmSummary, VmTemplate
 from one2one.opennebula.template import Template, from_xml
-from one2one.opennebula.xml import Element, content, parse_pieces
+from one2one.opennebula.xml import Element, content, integer, parse_pieces
 
 Value = TypeVar("Value")
 
@@ -188,6 +188,17 @@ class Cloud:
         """Return every host that the calling user may see."""
         return self._pools.read(Host.read, "one.hostpool.info", tag="HOST")
 
+    def last_report(self, host_id: int) -> int:
+        """Return when the newest kept report of a host arrived, by 5.4 to 5.10: 0 for never.
+
+        LAST_MON_TIME of the host itself is when such an oned asked for one.
+        """
+
+        def time(record: Element) -> int:
+            return integer(record, "LAST_MON_TIME", 0)
+
+        return max(self._pools.read(time, "one.host.monitoring", host_id, tag="HOST"), default=0)
+
     def create_host(self, name: str, im_mad: str, vm_mad: str, cluster_id: int = -1) -> int:
         """Create a host and return its id; -1 is the default cluster."""
         return self._id("one.host.allocate", name, im_mad, vm_mad, cluster_id)
@@ -227,6 +238,10 @@ class Cloud:
     def datastores(self) -> Element:
         """Return every datastore that the calling user may see."""
         return self._xml("one.datastorepool.info")
+
+    def raft(self) -> Element:
+        """Return the HA state of the oned that answers, never that of its leader."""
+        return self._xml("one.zone.raftstatus")
 
     def config(self) -> Element:
         """Return oned's configuration, which only oneadmin may read."""

@@ -135,7 +135,10 @@ class Host:
     cluster_id: int = -1
     share: HostShare = HostShare(0, 0, 0, 0)
     monitored: int = 0
-    """When it was monitored last, in seconds since 1970; 0 for never."""
+    """When it was monitored last, in seconds since 1970; 0 for never.
+
+    From 5.12 that is when monitord took the last MONITOR_HOST, up to 5.10 when oned last asked.
+    """
 
     @classmethod
     def read(cls, host: Element) -> "Host":

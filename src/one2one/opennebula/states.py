@@ -113,6 +113,15 @@ class HostState(IntEnum):
     OFFLINE = 8
 
 
+class RaftState(IntEnum):
+    """RAFT/STATE of a front-end. Source: ``include/RaftManager.h``."""
+
+    SOLO = 0
+    CANDIDATE = 1
+    FOLLOWER = 2
+    LEADER = 3
+
+
 class State(NamedTuple):
     """A VM's state as two numbers; a number unknown to us is kept, never guessed at."""
 

@@ -104,4 +104,6 @@ class Host:
     template: Template = field(default_factory=Template)
     monitoring: Template = field(default_factory=Template)
     """CAPACITY and SYSTEM of the last record; empty before the first."""
+    reported_at: int = 0
+    """When the newest record was taken that is kept."""
     monitored_at: int = 0

@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+from one2one.opennebula.states import RaftState
 from one2one.opennebula.template import Template, Value, to_xml
 from opennebula_sandbox.cloud.clock import Clock
 from opennebula_sandbox.cloud.faults import Faults
@@ -24,6 +25,7 @@ from opennebula_sandbox.cloud.wire.server import Server
 from opennebula_sandbox.frontend.generation import GENERATIONS
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
 from opennebula_sandbox.frontend.home import Home
+from opennebula_sandbox.frontend.im.monitord import Monitord
 from opennebula_sandbox.frontend.im.monitoring import Monitoring, Settings
 from opennebula_sandbox.frontend.im.shell import ImShell
 from opennebula_sandbox.frontend.mad import Mad
@@ -126,22 +128,34 @@ class FrontEnd:
     def restart(self, pause: Callable[[], object] = lambda: None) -> None:
         """Kill oned and start it again, its database as it was; *pause* runs in between.
 
-        The API goes away, and the drivers see their pipes close without a word.
+        The API goes away, and the drivers see their pipes close without a word. It comes back
+        when they have been started. Monitoring processes of scripts outlive it.
         """
+        monitoring = self.oned.monitoring
         self.server.stop()
         for driver in (self.oned.driver, self.oned.im_driver):
             if isinstance(driver, Mad):
                 driver.abandon()
-            elif driver:
+            elif isinstance(driver, Shell):
                 driver.stop()
+        if monitoring:
+            monitoring.halt()
         pause()
-        self.server.start()
+        self.home.note_start()
         self.oned.driver = self._started(self._vmm_driver())
-        if self.oned.monitoring:
-            self.oned.im_driver = self._started(self._im_driver(self.oned.monitoring))
+        if isinstance(self.oned.im_driver, Mad) and monitoring:
+            self.oned.im_driver = self._started(self._im_driver(monitoring))
+        if monitoring:
             with self.clock.lock:
-                for host in self.pools.hosts.values():
-                    self.oned.monitoring.renew(host)
+                monitoring.resume()
+        self.server.start()
+
+    def become(self, state: RaftState) -> None:
+        """Be from now on what HA has made of this server; monitord is told, drivers are not."""
+        with self.clock.lock:
+            self.pools.raft = state
+            if isinstance(self.oned.monitoring, Monitord) and state is RaftState.LEADER:
+                self.oned.monitoring.take_over()
 
     def wait_for_log(self, text: str, timeout: float = 30.0) -> None:
         """Wait until a line of ``oned.log`` contains *text*; raises TimeoutError."""
@@ -202,11 +216,21 @@ class FrontEnd:
         if not self._im[0] and not (self.home.remotes / "im").is_dir():
             return
         monitoring = self.oned.new_monitoring(self._settings)
+        if isinstance(monitoring, Monitord):
+            self._write_monitord_conf(monitoring)
         monitoring.start()
         stack.callback(monitoring.stop)
         stack.callback(self._stop_im_driver)
         self.oned.im_driver = self._started(self._im_driver(monitoring))
         self.oned.monitoring = monitoring
+
+    def _write_monitord_conf(self, monitord: Monitord) -> None:
+        argv, arguments = self._im
+        executable = argv[0] if argv else "one_im_sh"
+        im_mad = {"NAME": "one", "EXECUTABLE": executable, "ARGUMENTS": arguments}
+        key_file = self.home.etc / "monitord.pub"
+        key_file.write_text(monitord.public_key)
+        (self.home.etc / "monitord.conf").write_text(monitord.conf(im_mad, str(key_file)))
 
     def _stop_im_driver(self) -> None:
         if self.oned.im_driver:

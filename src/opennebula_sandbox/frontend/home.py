@@ -19,6 +19,11 @@ class Home:
         return self.path / "var"
 
     @property
+    def etc(self) -> Path:
+        """``/etc/one``."""
+        return self.path / "etc"
+
+    @property
     def remotes(self) -> Path:
         """Where the stock shell looks for its scripts."""
         return self.var / "remotes"
@@ -34,6 +39,10 @@ class Home:
             (self.path / directory).mkdir(parents=True, exist_ok=True)
         self._write_secret(self.one_auth, session + "\n")
         self._write_secret(self.var / ".one" / "one_key", one_key)
+        self.note_start()
+
+    def note_start(self) -> None:
+        """Write the file that oned writes anew whenever it starts."""
         (self.var / "config").write_text("SCRIPTS_REMOTE_DIR=/var/tmp/one\n")
 
     def environment(self, endpoint: str) -> dict[str, str]:

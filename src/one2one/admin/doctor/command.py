@@ -53,7 +53,7 @@ HOST: Checks[HybridHost] = {
     "settings": hosts.settings,
     "driver names": hosts.driver_names,
     "state": hosts.state,
-    "last contact": hosts.contact,
+    "last report": hosts.last_report,
     "offer": hosts.offer,
     "stored password": hosts.password,
     "cluster": hosts.cluster,

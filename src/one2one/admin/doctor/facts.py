@@ -13,10 +13,12 @@ from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import server
 from one2one.hybrid.settings import Settings
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.errors import ConfigurationError
+from one2one.opennebula.errors import ConfigurationError, ProtocolError
 from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.quotas import VmQuotas
 from one2one.opennebula.records import Host, Vm, VmSummary, VmTemplate
+from one2one.opennebula.states import RaftState
+from one2one.opennebula.template import parse_text
 from one2one.opennebula.xml import Element
 
 
@@ -66,6 +68,26 @@ class FrontEnd:
         """Every local VM template."""
         return self.local.cloud.vm_templates()
 
+    @cached_property
+    def leads(self) -> bool:
+        """Whether hosts are monitored from here: on an HA follower they are not."""
+        return self.local.raft_state() is not RaftState.FOLLOWER
+
+    @cached_property
+    def report_period(self) -> float:
+        """After how many seconds the next report of a host is due; 0 where oned keeps none."""
+        configuration = parse_text(self.monitord_conf)
+        if configuration.text("HOST_MONITORING_EXPIRATION_TIME", "1").strip() == "0":
+            return 0
+        if self.layout.monitord_conf:
+            period = configuration.vector("PROBES_PERIOD").get("MONITOR_HOST", "") or "120"
+        else:
+            period = configuration.text("MONITORING_INTERVAL_HOST", "180")
+        try:
+            return float(period)
+        except ValueError as error:
+            raise ProtocolError(f"the period of monitoring: {error}", remedy="") from None
+
     def mad(self, kind: str) -> Mad | None:
         """Return our driver's entry in the configuration, VM_MAD or IM_MAD."""
         source = self.oned_conf if kind == "VM_MAD" else self.monitord_conf
@@ -83,6 +105,13 @@ class HybridHost:
     def host(self) -> Host:
         """The host, its attributes decrypted."""
         return self.front_end.local.host(self._id)
+
+    @cached_property
+    def last_report(self) -> int:
+        """When oned took the last report of the host, in seconds since 1970; 0 for never."""
+        if self.front_end.layout.monitord_conf:
+            return self.host.monitored
+        return self.front_end.local.cloud.last_report(self._id)
 
     @cached_property
     def settings(self) -> Settings:

@@ -10,9 +10,8 @@ from one2one.admin.units import duration, size
 from one2one.hybrid.naming import HYBRID_ID
 from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.ids import read_id
+from one2one.opennebula.states import HostState
 from one2one.opennebula.xml import text
-
-_PATIENCE_S = 600
 
 
 def any_host(front_end: FrontEnd) -> Finding:
@@ -58,13 +57,24 @@ def state(host: HybridHost) -> Finding:
     return ok(found)
 
 
-def contact(host: HybridHost) -> Finding:
-    """Check that the host was monitored lately."""
-    if not host.host.monitored:
-        return warning("it was never monitored", "Wait a minute; then look into monitor.log")
-    age = int(time.time()) - host.host.monitored
-    if age > _PATIENCE_S:
-        return failure(f"the last was {duration(age)} ago", "Look into monitor.log")
+def last_report(host: HybridHost) -> Finding:
+    """Check that the drivers' reports arrive: oned has kept one of the last two periods."""
+    if host.host.state == HostState.OFFLINE:
+        return skipped("nobody monitors a host that is off line")
+    if not host.front_end.leads:
+        return skipped("another server of the zone leads: ask there")
+    if not host.front_end.report_period:
+        return skipped("oned keeps none: HOST_MONITORING_EXPIRATION_TIME is 0")
+    if not host.last_report:
+        return warning("there was none yet", "Wait a minute; then look into monitor.log")
+    age, limit = int(time.time()) - host.last_report, 2 * host.front_end.report_period
+    if age > limit:
+        return failure(
+            f"the last was {duration(age)} ago: states and usage are not those of now",
+            "Look into monitor.log (oned.log up to 5.10); restart OpenNebula",
+        )
+    if age < -limit:
+        return warning("the last is of the future", "The clock was set back: wait, and ask again")
     return ok(f"{duration(max(0, age))} ago")
 
 

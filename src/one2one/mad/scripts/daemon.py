@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from one2one.driver.local import var_location
 from one2one.opennebula.errors import Busy
 
 _PATIENCE_S = 10.0
@@ -23,13 +24,15 @@ class Daemon:
     def __init__(self, pid_file: Path) -> None:
         self._path = pid_file
 
-    def start(self, work: Callable[[], None]) -> None:
+    def start(self, work: Callable[[], None], *, replace: bool = True) -> None:
         """Do *work* in a new process, which takes the place of one that there is.
 
         Returns at once. The new process has no connection to our input and output: OpenNebula
-        waits for the end of these.
+        waits for the end of these. Without *replace* nothing is done where there is one.
         """
-        file = self._taken()
+        file = self._taken(replace=replace)
+        if file is None:
+            return
         if os.fork():
             os.close(file)
             return
@@ -47,14 +50,15 @@ class Daemon:
 
     def stop(self) -> None:
         """End the process, if there is one."""
-        file = self._taken()
-        self._path.unlink()
-        os.close(file)
+        if self._path.exists() and (file := self._taken()) is not None:
+            self._path.unlink()
+            os.close(file)
 
-    def _taken(self) -> int:
-        """Return the pid file, emptied and locked by us; whoever had it is told to end.
+    def _taken(self, *, replace: bool = True) -> int | None:
+        """Return the pid file, emptied and locked by us; who had it is told to end.
 
-        Raises Busy when it does not end, and OSError where there can be no such file.
+        Without *replace* None is returned where there is a process. Raises Busy when it does not
+        end, and OSError where there can be no such file.
         """
         deadline = time.monotonic() + _PATIENCE_S
         while time.monotonic() < deadline:
@@ -62,6 +66,9 @@ class Daemon:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                if not replace:
+                    os.close(file)
+                    return None
                 _end(os.pread(file, 20, 0))
             else:
                 if self._is(file):
@@ -77,6 +84,11 @@ class Daemon:
             return os.path.samestat(self._path.stat(), os.fstat(file))
         except FileNotFoundError:
             return False
+
+
+def monitoring_daemon(host_id: int) -> Daemon:
+    """Return the process that monitors a host for the scripts, whether it runs or not."""
+    return Daemon(var_location() / f".one2one-monitor-{host_id}.pid")
 
 
 def _end(pid: bytes) -> None:

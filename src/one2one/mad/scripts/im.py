@@ -3,26 +3,31 @@
     run_probes (5.6 to 5.10)      <mad> <datastores> <port> <period> <host id> <host name>
     run_monitord_client (5.12 …)  <mad> <host id> <host name>, the configuration on stdin
     stop_monitord_client          stop <mad> <host id> <host name>
+    we ourselves                  start <mad> <host id> <host name>
 
 The stock scripts run every executable in the driver's directory to start it, and whatever is
 called ``*_control.sh`` to stop it: this one is both. The first prints and ends; the second leaves
-a process that reports to monitord.
+a process that reports to monitord. It outlives oned, as the agents on KVM hosts do, because a new
+oned may never ask for it (``mad.self_start``).
 """
 
 import binascii
+import os
 import sys
 from base64 import b64decode
+from pathlib import Path
 
 from one2one.driver.local import LocalCloud, var_location
 from one2one.driver.monitor import HostMonitor
 from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes
 from one2one.mad.host_loop import HostLoop
-from one2one.mad.im_messages import read_configuration
+from one2one.mad.im_messages import Configuration, read_configuration
 from one2one.mad.monitord import Monitord
+from one2one.mad.monitord_conf import read_monitord_conf
 from one2one.mad.process import report_bugs
 from one2one.mad.pull import pull
-from one2one.mad.scripts.daemon import Daemon
+from one2one.mad.scripts.daemon import monitoring_daemon
 from one2one.mad.scripts.log import write
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ConfigurationError, ProtocolError, typed
@@ -32,6 +37,8 @@ from one2one.opennebula.xml import Element, parse
 _STARTED_BY = "OpenNebula runs this: see IM_MAD in oned.conf or monitord.conf"
 _DELIMITED = "ERROR MESSAGE --8<------\n{}\nERROR MESSAGE ------>8--"
 """How the shells up to 6.0 find the reason of a failure."""
+_PATIENCE_S = 24 * 3600.0
+"""For how long an oned that does not answer is waited for: long enough to upgrade it."""
 
 
 def main() -> int:
@@ -50,9 +57,12 @@ def main() -> int:
 def _run(argv: list[str]) -> None:
     match argv:
         case ["stop", _, host_id, _]:
-            _daemon(host_id).stop()
-        case [_, host_id, _]:
-            _start(host_id, sys.stdin.buffer.read())
+            monitoring_daemon(_id(host_id)).stop()
+        case ["start", mad, host_id, name]:
+            _start(_own_configuration(mad), mad, host_id, name, replace=False)
+        case [mad, host_id, name]:
+            configuration = read_configuration(_document(sys.stdin.buffer.read()))
+            _start(configuration, mad, host_id, name, replace=True)
         case [_, _, _, _, host_id, _]:
             local = LocalCloud()
             # Nothing is remembered from one call to the next, so any operation may be stuck.
@@ -69,23 +79,30 @@ def _run(argv: list[str]) -> None:
             )
 
 
-def _start(host_id: str, stdin: bytes) -> None:
-    """Leave a process that monitors the host, in place of one that did so already."""
-    configuration = read_configuration(_document(stdin))
+def _own_configuration(mad: str) -> Configuration:
+    """Return what monitord.conf says; raises ConfigurationError where it has no such scripts."""
+    conf = read_monitord_conf()
+    if conf is None or not conf.runs_scripts(mad):
+        raise ConfigurationError(
+            f"no IM_MAD {mad} in monitord.conf runs scripts",
+            remedy="Nothing to do: oned or a resident driver monitors the host",
+        )
+    return conf.configuration
+
+
+def _start(
+    configuration: Configuration, mad: str, host_id: str, name: str, *, replace: bool
+) -> None:
+    """Leave a process that monitors the host; *replace* one that does so already."""
     number = _id(host_id)
     monitord = Monitord(number, configuration)
     local = LocalCloud()
     reaper = Reaper(number, local, monitord.log)
     monitor = HostMonitor(number, local, Remotes(local), on_survey=reaper.reap)
     loop = HostLoop(monitor, monitord, configuration.periods)
-    # Without monitord there is no oned either, and a new one starts its own.
-    deaf_limit = 2.0 * configuration.periods.beacon_host
     report_bugs(monitord.log)
-    _daemon(host_id).start(lambda: loop.run(deaf_limit))
-
-
-def _daemon(host_id: str) -> Daemon:
-    return Daemon(var_location() / f".one2one-monitor-{_id(host_id)}.pid")
+    again = [str(Path(sys.argv[0]).absolute()), "start", mad, host_id, name]
+    monitoring_daemon(number).start(lambda: _monitor(loop, again), replace=replace)
 
 
 def _id(host_id: str) -> int:
@@ -93,6 +110,22 @@ def _id(host_id: str) -> int:
     if number is None:
         raise ConfigurationError(f"run for the host {host_id[:60]!r}", remedy=_STARTED_BY)
     return number
+
+
+def _monitor(loop: HostLoop, again: list[str]) -> None:
+    """Monitor the host, with what is installed and configured when oned is started again."""
+    began = _started_at()
+    loop.run(lambda: _started_at() != began or loop.unanswered_for() > _PATIENCE_S)
+    if _started_at() != began:
+        os.execv(again[0], again)  # noqa: S606 - this very script
+
+
+def _started_at() -> int:
+    """Return when oned was started last: it writes this file then, and at no other time."""
+    try:
+        return Path(var_location(), "config").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _document(stdin: bytes) -> Element:

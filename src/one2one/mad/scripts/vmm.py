@@ -18,6 +18,7 @@ from one2one.driver.remotes import Remote, Remotes
 from one2one.driver.watch import final, read_states
 from one2one.hybrid.request import Request
 from one2one.mad import messages
+from one2one.mad.scripts.ensure import ensure_monitored
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import OneError, typed
 from one2one.opennebula.records import Vm
@@ -79,6 +80,8 @@ def run(action: str, argv: list[str], payload: str) -> str:
         return _run(start(request, local, remote, lambda _: None, asked=asked), opened)
     except Exception as error:  # noqa: BLE001 - after a bug too, it tells the VM and its host
         raise OneError(explain(typed(error), request, *opened[-1:]), remedy="") from None
+    finally:
+        ensure_monitored(request.placement.host_id, request.host_name)
 
 
 def _run(steps: Steps, opened: list[Remote]) -> str:

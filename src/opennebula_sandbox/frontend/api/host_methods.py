@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Protocol
 
-from one2one.opennebula.states import HostState
+from one2one.opennebula.states import HostState, RaftState
 from one2one.opennebula.template import Template, Value
 from opennebula_sandbox.cloud.accounts import User
 from opennebula_sandbox.cloud.api.method import Method
@@ -46,6 +46,7 @@ class HostMethods:
             "one.host.allocate": Method(self._allocate, (str, str, str), (int,)),
             "one.host.delete": Method(self._delete, (int,)),
             "one.host.info": Method(self._info, (int,), (bool,)),
+            "one.host.monitoring": Method(self._monitoring, (int,)),
             "one.host.status": Method(self._status, (int, int)),
             "one.host.update": Method(self._update, (int, str, int)),
             "one.hostpool.info": Method(self._pool),
@@ -53,6 +54,7 @@ class HostMethods:
             "one.system.version": Method(self._version),
             "one.user.info": Method(self._user, (int,), (bool,)),
             "one.zone.info": Method(self._zone, (int,), (bool,)),
+            "one.zone.raftstatus": Method(self._raft),
         }
 
     def add_user(self, name: str, password: str, group: str) -> User:
@@ -71,6 +73,15 @@ class HostMethods:
             return render_host(host, self._profile, monitoring=True)
         finally:
             host.template = closed
+
+    def _monitoring(self, _user: User, host_id: int) -> str:
+        """Return the newest record alone, as until 5.10."""
+        host = self._pools.host(host_id)
+        record = (
+            f"<HOST><ID>{host.id}</ID><STATE>{host.state}</STATE>"
+            f"<LAST_MON_TIME>{host.reported_at}</LAST_MON_TIME></HOST>"
+        )
+        return f"<MONITORING_DATA>{record if host.reported_at else ''}</MONITORING_DATA>"
 
     def _pool(self, user: User) -> str:
         hosts = map(self._pools.host, self._pools.hosts) if user.is_admin else ()
@@ -114,7 +125,7 @@ class HostMethods:
         host = self._pools.host(host_id)
         changes = Template((name, self._closed(name, value)) for name, value in parse(text))
         host.template = merge(host.template if append else Template(), changes)
-        self._pools.clock.lock.notify_all()
+        self._pools.update(host_id)
         return host_id
 
     def _closed(self, name: str, value: Value) -> Value:
@@ -147,6 +158,14 @@ class HostMethods:
             f"<USER><ID>{found.id}</ID><GID>{found.group.id}</GID>"
             f"<GROUPS><ID>{found.group.id}</ID></GROUPS><GNAME>{found.group.name}</GNAME>"
             f"<NAME>{found.name}</NAME><TEMPLATE>{attributes(found.template)}</TEMPLATE></USER>"
+        )
+
+    def _raft(self, _user: User) -> str:
+        server_id = -1 if self._pools.raft is RaftState.SOLO else 0
+        return (
+            f"<RAFT><SERVER_ID>{server_id}</SERVER_ID><STATE>{self._pools.raft:d}</STATE>"
+            "<TERM>1</TERM><VOTEDFOR>-1</VOTEDFOR><COMMIT>0</COMMIT><LOG_INDEX>-1</LOG_INDEX>"
+            "<LOG_TERM>-1</LOG_TERM><FEDLOG_INDEX>-1</FEDLOG_INDEX></RAFT>"
         )
 
     def _zone(self, _user: User, zone_id: int, _opened: bool = False) -> str:

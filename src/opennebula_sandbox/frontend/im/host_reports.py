@@ -33,6 +33,7 @@ class HostReports:
         host.template = merge(without(host.template, "ERROR", "VM", "VM_POLL"), told)
         if HostState(host.state) not in _UNTOUCHED:
             self._pools.set_state(host, HostState.MONITORED)
+        self._pools.update(host.id)
         share = host.share
         share.total_cpu = share.max_cpu = _whole(told.text("TOTALCPU"))
         share.total_memory = share.max_memory = _whole(told.text("TOTALMEMORY"))
@@ -48,7 +49,7 @@ class HostReports:
             for name in _CAPACITY
         }
         host.monitoring = Template([("CAPACITY", capacity), ("SYSTEM", {})])
-        host.monitored_at = self._pools.now()
+        host.monitored_at = host.reported_at = self._pools.now()
         self._pools.clock.lock.notify_all()
 
     def error(self, host: Host, reason: str) -> None:

@@ -12,12 +12,12 @@ _ATTEMPTS = 20
 
 
 class Listener:
-    """Takes messages by UDP and TCP, on one port of the kernel's choice."""
+    """Takes messages by UDP and TCP, on one port."""
 
-    def __init__(self, take: Callable[[bytes], None]) -> None:
-        """Call *take* with each message, in threads of its own."""
+    def __init__(self, take: Callable[[bytes], None], port: int = 0) -> None:
+        """Call *take* with each message, in threads of its own; 0 lets the kernel choose."""
         self._take = take
-        self._udp, self._tcp = _pair()
+        self._udp, self._tcp = _pair(port)
         self.port: int = self._udp.getsockname()[1]
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -75,10 +75,10 @@ class Listener:
             self._take(stream.read())
 
 
-def _pair() -> tuple[socket.socket, socket.socket]:
+def _pair(port: int) -> tuple[socket.socket, socket.socket]:
     """Return sockets for UDP and TCP, bound to the same port."""
     for _ in range(_ATTEMPTS):
-        tcp = socket.create_server((_ADDRESS, 0), backlog=128)
+        tcp = socket.create_server((_ADDRESS, port), backlog=128)
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             udp.bind(tcp.getsockname())

@@ -1,4 +1,4 @@
-"""What monitord tells an IM driver: about the host, and its own configuration.
+"""What monitord tells an IM driver: about the host, and what its own ``monitord.conf`` says.
 
 Source: ``MonitorDriver.h``, ``HostBase.cc`` and ``monitord.conf`` of 6.10 and 7.2.
 """
@@ -27,6 +27,14 @@ def configuration(
     generation: Generation, settings: Settings, *, datastores: str, port: int, public_key: str
 ) -> str:
     """Return MONITOR_CONFIGURATION; *public_key* is in PEM, or empty."""
+    template = values(generation, settings, datastores=datastores, port=port, public_key=public_key)
+    return f"<MONITOR_CONFIGURATION>{attributes(template)}</MONITOR_CONFIGURATION>"
+
+
+def values(
+    generation: Generation, settings: Settings, *, datastores: str, port: int, public_key: str
+) -> Template:
+    """Return the same as a template; in the file *public_key* is the path of one."""
     periods = {
         "BEACON_HOST": settings.beacon_host,
         "MONITOR_HOST": settings.monitor_host,
@@ -45,7 +53,7 @@ def configuration(
         "PUBKEY": public_key,
         "THREADS": "8",
     }
-    template = Template(
+    return Template(
         [
             ("DATASTORE_LOCATION", datastores),
             ("DB", {"CONNECTIONS": "15"}),
@@ -58,4 +66,3 @@ def configuration(
             ("VM_MONITORING_EXPIRATION_TIME", _EXPIRATION_SECONDS),
         ]
     )
-    return f"<MONITOR_CONFIGURATION>{attributes(template)}</MONITOR_CONFIGURATION>"

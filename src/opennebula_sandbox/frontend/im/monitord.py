@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from one2one.opennebula.errors import OneError
-from one2one.opennebula.states import HostState
+from one2one.opennebula.states import HostState, RaftState
+from one2one.opennebula.template import Vector, to_text
 from one2one.opennebula.xml import Element, integer, parse
 from opennebula_sandbox.cloud.objects import Host
 from opennebula_sandbox.frontend.generation import Generation
@@ -65,12 +66,13 @@ class Monitord:
         self._send = send
         self._listener = Listener(self.take)
         self._key = _new_key() if settings.encrypted else None
+        self._generation, self._datastores = generation, datastores
         self._configuration = monitor_config.configuration(
             generation,
             settings,
             datastores=datastores,
-            port=self._listener.port,
-            public_key=_public_pem(self._key) if self._key else "",
+            port=self.port,
+            public_key=self.public_key,
         )
         self._watched: dict[int, _Watched] = defaultdict(_Watched)
         self._stopped = False
@@ -79,6 +81,23 @@ class Monitord:
     def port(self) -> int:
         """The port for UDP and TCP."""
         return self._listener.port
+
+    @property
+    def public_key(self) -> str:
+        """The key to encrypt messages with, in PEM; empty without encryption."""
+        return _public_pem(self._key) if self._key else ""
+
+    def conf(self, im_mad: Vector, key_file: str) -> str:
+        """Return monitord.conf with this driver; *key_file* is where its public key is."""
+        values = monitor_config.values(
+            self._generation,
+            self._settings,
+            datastores=self._datastores,
+            port=self.port,
+            public_key=key_file if self._key else "",
+        )
+        values.add("IM_MAD", im_mad)
+        return to_text(values) + "\n"
 
     def start(self) -> None:
         """Listen."""
@@ -89,6 +108,21 @@ class Monitord:
         """Listen no more."""
         self._stopped = True
         self._listener.stop()
+
+    def halt(self) -> None:
+        """End with oned: the port is closed."""
+        self._listener.stop()
+
+    def resume(self) -> None:
+        """Begin with a new oned, on the same port."""
+        self._listener = Listener(self.take, self.port)
+        self._listener.start()
+        self.take_over()
+
+    def take_over(self) -> None:
+        """Take the list of hosts, as after a start and as a new leader: all count as heard of."""
+        for host in self._pools.hosts.values():
+            self._watched[host.id] = _Watched(self._pools.clock.now(), state=host.state)
 
     def watch(self, host: Host) -> None:
         """Start the client of a host, or stop that of one that went offline."""
@@ -101,14 +135,18 @@ class Monitord:
             self.renew(host)
 
     def renew(self, host: Host) -> None:
-        """Monitor a host now, whatever is known of it."""
+        """Monitor a host now, whatever is known of it; only a leader does."""
+        if not self._leads:
+            return
         watched = self._watched[host.id]
         watched.heard, watched.in_progress = self._pools.clock.now(), True
         document = monitor_config.driver_action(host, self._configuration)
         self._send(monitor_line.write("START_MONITOR", host.id, document))
 
     def forget(self, host: Host) -> None:
-        """Stop the client of a host."""
+        """Stop the client of a host; only a leader does."""
+        if not self._leads:
+            return
         self._watched[host.id].in_progress = False
         document = monitor_config.driver_action(host, self._configuration)
         self._send(monitor_line.write("STOP_MONITOR", host.id, document))
@@ -142,7 +180,14 @@ class Monitord:
         elif line.type in _IN_START:
             self._client_says(host, line)
 
+    @property
+    def _leads(self) -> bool:
+        return self._pools.raft in (RaftState.SOLO, RaftState.LEADER)
+
     def _client_says(self, host: Host, line: MonitorLine) -> None:
+        if not self._leads:
+            self._ignore(line)
+            return
         watched = self._watched[host.id]
         if line.status != "SUCCESS":
             words = f"Failed {line.type} for host {host.id}: {line.text}"
@@ -158,6 +203,11 @@ class Monitord:
         if reason is not None:
             watched.heard, watched.in_progress = self._pools.clock.now(), False
             self._fail(host, reason)
+
+    def _ignore(self, line: MonitorLine) -> None:
+        """Ignore a message, or pass it on to a follower's oned, which may write nothing."""
+        if line.type in ("SYSTEM_HOST", "STATE_VM") and line.status == "SUCCESS":
+            self._pools.write_log("DBM", "E", "Tried to modify DB being a follower")
 
     def _started(self, host: Host, line: MonitorLine) -> None:
         """Take the answer to START_MONITOR, and the messages that it holds."""
@@ -209,7 +259,9 @@ class Monitord:
             return
         for host in self._pools.hosts.values():
             watched = self._watched[host.id]
-            silent = self._pools.clock.now() - watched.heard
+            # An update counts as news, ``HostBase::init_attributes``.
+            known = max(watched.heard, self._pools.updated[host.id])
+            silent = self._pools.clock.now() - known
             limit = _EXPIRES_SECONDS if watched.in_progress else self._settings.interval
             if host.state != HostState.OFFLINE and silent >= limit:
                 self.renew(host)

@@ -42,5 +42,11 @@ class Monitoring(Protocol):
     def forget(self, host: Host) -> None:
         """Stop monitoring a host that is deleted."""
 
+    def halt(self) -> None:
+        """End with oned: listen to nothing."""
+
+    def resume(self) -> None:
+        """Begin with a new oned, which tells of its hosts."""
+
     def receive(self, line: str) -> None:
         """Take a line of the IM driver's."""

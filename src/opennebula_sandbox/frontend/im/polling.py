@@ -85,12 +85,20 @@ class Polling:
         if state in _ASKED:
             asked.before = state
             self._pools.set_state(host, _ASKED[state])
-        first = int(not host.monitored_at)
+        first, host.monitored_at = int(not host.monitored_at), self._pools.now()
         self._send(f"MONITOR {host.id} {host.name} {self._datastores} {first}")
 
     def forget(self, host: Host) -> None:
         """Have the monitoring of a host stopped."""
         self._send(f"STOPMONITOR {host.id} {host.name} ")
+
+    def halt(self) -> None:
+        """Nothing: until 5.10 nobody listens."""
+
+    def resume(self) -> None:
+        """Ask about every host."""
+        for host in self._pools.hosts.values():
+            self.renew(host)
 
     def receive(self, line: str) -> None:
         """Take a line of the IM driver's."""
@@ -120,7 +128,6 @@ class Polling:
         if host.state in _ASKED.values():
             self._pools.set_state(host, self._asked[host.id].before)
         if not success:
-            host.monitored_at = self._pools.now()
             self._hosts.error(host, text)
             return
         try:

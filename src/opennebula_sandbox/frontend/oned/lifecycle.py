@@ -14,7 +14,7 @@ from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.oned.contents import forget_network
 from opennebula_sandbox.frontend.oned.operations import NOWHERE, RESTING, RESUMED, Step, active
 from opennebula_sandbox.frontend.oned.parts import settled, unmarked
-from opennebula_sandbox.frontend.oned.pools import Pools
+from opennebula_sandbox.frontend.oned.pools import Pools, occupies
 from opennebula_sandbox.frontend.oned.reactions import ASKED_ABOUT, REACTIONS, SETTLED
 
 Send = Callable[[str, Vm], None]
@@ -55,6 +55,8 @@ class LifeCycle:
     def move(self, vm: Vm, state: State) -> None:
         """Put *vm* into *state*, and on, as far as oned goes without asking anybody."""
         old, vm.state = vm.state, state
+        if vm.history and occupies(old) != occupies(state):
+            self._pools.update(vm.history[-1].host_id)
         if state.state != old.state:
             self._log(vm, f"New state is {VmState(state.state).name}")
         if state.lcm_state != old.lcm_state:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from one2one.opennebula.states import HostState, VmState
+from one2one.opennebula.states import HostState, RaftState, State, VmState
 from opennebula_sandbox.cloud.accounts import Accounts
 from opennebula_sandbox.cloud.clock import Clock
 from opennebula_sandbox.cloud.objects import Host, Vm, VmTemplate
@@ -33,6 +33,10 @@ class Pools:
     """What ``/var/log/one/oned.log`` would show."""
     vm_logs: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     """What ``/var/log/one/<id>.log`` would show."""
+    updated: dict[int, float] = field(default_factory=lambda: defaultdict(float))
+    """When oned last changed a host, by its id: ``HostPool::update``."""
+    raft: RaftState = RaftState.SOLO
+    """What this server is in its zone."""
 
     def now(self) -> int:
         """Return seconds since 1970."""
@@ -58,6 +62,11 @@ class Pools:
     def set_state(self, host: Host, state: HostState) -> None:
         """Put *host* into *state*."""
         host.previous_state = host.state = int(state)
+        self.update(host.id)
+
+    def update(self, host_id: int) -> None:
+        """Note that a host has changed, as monitord is told each time."""
+        self.updated[host_id] = self.clock.now()
         self.clock.lock.notify_all()
 
     def write_log(self, module: str, severity: str, text: str, vm: Vm | None = None) -> None:
@@ -75,7 +84,12 @@ class Pools:
 
 def is_on(vm: Vm, host_id: int) -> bool:
     """Tell whether *vm* occupies the host."""
-    return vm.state.state in _ON_HOST and bool(vm.history) and vm.history[-1].host_id == host_id
+    return occupies(vm.state) and bool(vm.history) and vm.history[-1].host_id == host_id
+
+
+def occupies(state: State) -> bool:
+    """Tell whether a VM in *state* has capacity of its host."""
+    return state.state in _ON_HOST
 
 
 def is_public_cloud(host: Host) -> bool:

@@ -1,0 +1,32 @@
+"""A host's monitoring where no process is left to do it: after a reboot, a failover, a crash.
+
+monitord asks for it only when oned has not changed the host for a while, so it never does where
+VMs come and go (``mad.self_start``). But then their actions are ours.
+"""
+
+import contextlib
+import os
+
+from one2one.driver.local import etc_location, var_location
+from one2one.mad.monitord_conf import read_monitord_conf
+from one2one.mad.scripts.daemon import monitoring_daemon
+from one2one.opennebula.errors import OneError
+
+_MAD = "one"
+_CONTROL = f"remotes/im/{_MAD}.d/one2one_control.sh"
+
+
+def ensure_monitored(host_id: int, host_name: str) -> None:
+    """Start the host's monitoring where scripts do it, and no process does; never fails."""
+    control = var_location() / _CONTROL
+    if not (control.exists() and (etc_location() / "monitord.conf").exists()):
+        return
+    argv = [str(control), "start", _MAD, str(host_id), host_name]
+
+    def begin() -> None:
+        conf = read_monitord_conf()
+        if conf and conf.runs_scripts(_MAD):
+            os.execv(control, argv)  # noqa: S606 - a script of ours
+
+    with contextlib.suppress(OneError, OSError):
+        monitoring_daemon(host_id).start(begin, replace=False)

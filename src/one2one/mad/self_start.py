@@ -1,0 +1,68 @@
+"""Monitoring that begins by itself, because monitord may never ask for it.
+
+monitord (5.12 and later) asks for the monitoring of a host that is not new only when it has heard
+nothing of it for MONITORING_INTERVAL_HOST, and sets that clock back whenever oned changes the
+host: each time a VM comes or goes. After a restart or a failover such a host would stay
+unmonitored for as long as there is work. Agents on KVM hosts do not feel it, they outlive oned.
+Source: ``HostBase::init_attributes``, ``HostPool::update``, ``HostMonitorManager::timer_action``,
+the same from 5.12 to 7.4. Up to 5.10 oned asks by a clock that no change sets back.
+"""
+
+import time
+from collections.abc import Callable
+
+from one2one.driver.local import LocalCloud
+from one2one.opennebula.errors import ConfigurationError, OneError, typed
+from one2one.opennebula.states import HostState, RaftState
+
+_FIRST_S = 0.25
+_LONGEST_S = 30.0
+
+
+def begin_hosts(
+    im_mad: str,
+    local: Callable[[], LocalCloud],
+    begin: Callable[[int], object],
+    log: Callable[[str], object],
+    period: float,
+) -> None:
+    """Begin with every host of the IM driver *im_mad*, once this server is to monitor.
+
+    *begin* is called with each host's id, and passes over those that it has begun with. In HA
+    that is looked at every *period* seconds, for as long as the process lives: oned tells its
+    drivers of no failover. Without HA once is enough, and this returns. An oned that does not
+    answer yet, which is usual when it has just started us, is asked again.
+    """
+    wait, told = _FIRST_S, ""
+    while True:
+        try:
+            state = _begin_once(im_mad, local(), begin)
+        except Exception as error:  # noqa: BLE001 - a bug must not end it
+            reason, wait = typed(error), min(2 * wait, _LONGEST_S)
+            is_lasting = wait == _LONGEST_S or isinstance(reason, ConfigurationError)
+            if is_lasting and str(reason) != told:
+                told = str(reason)
+                log(f"monitoring cannot begin by itself: {told}")
+        else:
+            if state is RaftState.SOLO:
+                return
+            wait = period
+        time.sleep(wait)
+
+
+def _begin_once(im_mad: str, local: LocalCloud, begin: Callable[[int], object]) -> RaftState:
+    """Begin with the hosts that there are now; raises the last error after all were tried."""
+    if local.version() < (5, 12):  # a monitord.conf may be left of another release
+        return RaftState.SOLO
+    state = local.raft_state()
+    hosts = local.cloud.hosts() if state is not RaftState.FOLLOWER else []
+    failure: OneError | None = None
+    for host in hosts:
+        if host.im_mad == im_mad and host.state != HostState.OFFLINE:
+            try:
+                begin(host.id)
+            except OneError as error:
+                failure = error
+    if failure:
+        raise failure
+    return state

@@ -1,0 +1,230 @@
+"""A host whose VMs come and go is monitored again after a restart or failover, without a request.
+
+monitord asks only after MONITORING_INTERVAL_HOST without any change of the host in oned. Here
+that is so long that it never does.
+"""
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from one2one.mad.scripts.layout import write
+from one2one.opennebula.states import RaftState
+from opennebula_sandbox.cloud import faults
+from opennebula_sandbox.frontend.im.monitoring import Settings
+from opennebula_sandbox.frontend.mad import Mad
+from tests.end_to_end.burst import IM_DRIVER, WAYS, Burst, burst, monitored
+
+GENERATIONS = ("6.10", "7.2")
+"""Those with monitord."""
+
+
+def never_asked(generation: str, **settings: float | bool) -> Settings:
+    return monitored(generation, interval=10**6, system_host=0.2, **settings)
+
+
+@contextlib.contextmanager
+def busy(generation: str, way: str, **settings: float | bool) -> Iterator[Burst]:
+    """Give a host that has been monitored, and a VM of it that runs."""
+    with burst(generation, way, monitoring=never_asked(generation, **settings)) as both:
+        both.host.wait("MONITORED")
+        yield both
+
+
+def asked(both: Burst) -> int:
+    """Return how often monitord has asked for monitoring, and was answered."""
+    return sum("Start monitor success" in line for line in both.frontend.log)
+
+
+def is_monitored(both: Burst) -> None:
+    """Check that reports arrive, by a capacity that nothing has told before."""
+    capacity = 300 if both.host.capacity[0] > 300 else both.host.capacity[0] + 100
+    both.host.update(ONE_CAPACITY={"CPU": str(capacity), "MEMORY": "1024"})
+    assert both.frontend.pools.wait_for(lambda: both.host.capacity[0] == capacity, 30)
+
+
+def pid_file(both: Burst) -> Path:
+    """Return the pid file of the process that the scripts leave."""
+    return Path(both.frontend.home.var, f".one2one-monitor-{both.host.id}.pid")
+
+
+def has_report_of_now(both: Burst) -> None:
+    """Check that a report arrives though the next regular one is far away."""
+    both.frontend.clock.jump(1000)
+    since = both.frontend.pools.now()
+    host = both.frontend.pools.host(both.host.id)
+    assert both.frontend.pools.wait_for(lambda: host.monitored_at >= since, 30)
+
+
+def follows_its_remote_vm(both: Burst) -> None:
+    """Check that a VM is told of."""
+    vm = both.running()
+    both.frontend.clock.jump(31)
+    both.cloud.act(both.remote_id(vm), "poweroff")
+    vm.wait("POWEROFF")
+
+
+def asked_for_raft(both: Burst, times: int) -> None:
+    """Wait until a driver has asked so often what this server is."""
+    heard = threading.Semaphore(0)
+    rule = both.frontend.faults.on(faults.run(heard.release), "one.zone.raftstatus", times=None)
+    for _ in range(times):
+        assert heard.acquire(timeout=30), "not asked"
+    both.frontend.faults.rules.remove(rule)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_after_a_restart_of_oned(generation: str, way: str) -> None:
+    with busy(generation, way) as both:
+        both.running()
+        before = asked(both)
+        both.frontend.restart()
+        is_monitored(both)
+        follows_its_remote_vm(both)
+        assert asked(both) == before
+        assert not any("UNDEFINED" in line for line in both.frontend.log)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_messages_are_encrypted_with_the_key_that_monitord_conf_names(way: str) -> None:
+    with busy("6.10", way, encrypted=True) as both:
+        both.frontend.restart()
+        is_monitored(both)
+
+
+def test_after_a_crash_of_the_driver() -> None:
+    with busy("6.10", "resident") as both:
+        before = asked(both)
+        driver = both.frontend.oned.im_driver
+        assert isinstance(driver, Mad)
+        driver.kill()
+        is_monitored(both)
+        assert asked(both) == before
+
+
+def test_all_is_told_when_oned_answers_at_last() -> None:
+    with busy("6.10", "resident", monitor_host=600) as both:
+        both.frontend.restart(pause=lambda: both.frontend.clock.jump(1000))
+        has_report_of_now(both)
+
+
+def test_only_hosts_that_are_ours_and_not_off_line() -> None:
+    with busy("7.2", "resident") as both, both.second_cloud() as other:
+        names = ("disabled", "off", "foreign")
+        attributes = dict(other.host.template)
+        disabled, off, foreign = (both.frontend.add_host(name, **attributes) for name in names)
+        for host in (other.host, disabled, off, foreign):
+            host.wait("MONITORED")
+        both.frontend.pools.host(foreign.id).im_mad = "kvm"
+        disabled.set_status("disable")
+        off.set_status("offline")
+        both.frontend.restart(pause=lambda: both.frontend.clock.jump(1000))
+        since = both.frontend.pools.now()
+        is_monitored(both)
+        is_monitored(other)
+        hosts = both.frontend.pools.hosts
+        assert both.frontend.pools.wait_for(lambda: hosts[disabled.id].monitored_at >= since, 30)
+        assert hosts[off.id].monitored_at < since
+        assert hosts[foreign.id].monitored_at < since
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_follower_is_silent_until_it_leads(way: str) -> None:
+    with busy("6.10", way) as both:
+        vm = both.running()
+        both.frontend.become(RaftState.FOLLOWER)
+        both.frontend.restart()
+        both.cloud.act(both.remote_id(vm), "poweroff")
+        both.wait_remote(vm, "POWEROFF")
+        asked_for_raft(both, times=2)
+        both.cloud.calls.clear()
+        asked_for_raft(both, times=5)
+        assert len(both.cloud.calls) == 0, "the leader asks the remote"
+        both.frontend.log.clear()
+        both.frontend.become(RaftState.LEADER)
+        both.frontend.clock.jump(31)
+        vm.wait("POWEROFF")
+        is_monitored(both)
+        assert not any("being a follower" in line for line in both.frontend.log)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_leader_is_silent_once_it_follows_and_not_when_it_leads_again(way: str) -> None:
+    with busy("6.10", way, monitor_host=600) as both:
+        both.frontend.become(RaftState.LEADER)
+        both.frontend.become(RaftState.CANDIDATE)
+        asked_for_raft(both, times=2)
+        both.cloud.calls.clear()
+        asked_for_raft(both, times=5)
+        assert len(both.cloud.calls) == 0
+        both.frontend.become(RaftState.LEADER)
+        has_report_of_now(both)
+
+
+def test_a_process_that_is_gone_is_started_with_the_next_action() -> None:
+    with busy("6.10", "scripts") as both:
+        vms = [both.running(), both.running(), both.running()]
+        pid = int(pid_file(both).read_text())
+        os.kill(pid, signal.SIGKILL)
+        for vm in vms:
+            vm.act("poweroff")
+        is_monitored(both)
+        assert int(pid_file(both).read_text()) != pid
+
+
+def test_a_process_takes_the_configuration_that_the_new_oned_has() -> None:
+    with busy("6.10", "scripts") as both:
+        conf = both.frontend.home.etc / "monitord.conf"
+        other = conf.read_text().replace('BEACON_HOST = "0.2"', 'BEACON_HOST = "0.3"')
+        first = pid_file(both).read_text()
+        both.frontend.restart(pause=lambda: conf.write_text(other))
+        is_monitored(both)
+        assert pid_file(both).read_text() != first
+
+
+@pytest.mark.parametrize("gone", ["the scripts", "the driver's entry"])
+def test_a_process_ends_where_scripts_monitor_no_more(gone: str) -> None:
+    with busy("6.10", "scripts") as both, ends(both):
+        control = both.frontend.home.remotes / "im/one.d/one2one_control.sh"
+        conf = both.frontend.home.etc / "monitord.conf"
+        if gone == "the scripts":
+            both.frontend.restart(pause=control.unlink)
+        else:
+            entry = conf.read_text().replace("one_im_sh", "one_im_one2one")
+            both.frontend.restart(pause=lambda: conf.write_text(entry))
+
+
+def test_the_resident_driver_ends_the_process_of_the_scripts(tmp_path: Path) -> None:
+    write(tmp_path)
+    with busy("6.10", "resident") as both:
+        environment = both.frontend.home.environment(both.frontend.endpoint)
+        conf = both.frontend.home.etc / "monitord.conf"
+        resident = conf.read_text()
+        conf.write_text(resident.replace(IM_DRIVER, "one_im_sh"))
+        script = tmp_path / "im/one.d/one2one_control.sh"
+        subprocess.run([script, "start", "one", "0", "burst1"], env=environment, check=True)
+        conf.write_text(resident)
+        driver = both.frontend.oned.im_driver
+        assert isinstance(driver, Mad)
+        with ends(both):
+            driver.kill()
+        is_monitored(both)
+
+
+@contextlib.contextmanager
+def ends(both: Burst) -> Iterator[None]:
+    """Wait at the end until the process that the scripts have left is gone."""
+    file = os.open(pid_file(both), os.O_RDWR)
+    try:
+        yield
+        fcntl.flock(file, fcntl.LOCK_EX)
+    finally:
+        os.close(file)
