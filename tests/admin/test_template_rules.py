@@ -167,12 +167,14 @@ def test_names_that_are_taken_or_odd_become_free_ones() -> None:
         *(remote(remote_id=number, name="web") for number in (1, 2, 3)),
         *(remote(remote_id=4, name=" a\nb\x1b[31m{c}\u202e😀 "),),
         *(remote(remote_id=number, name="é" * 200) for number in (5, 6)),
+        remote(remote_id=9, name="WEB"),
     )
     names = [template.name for template in local.templates.values()][1:]
     assert names[:3] == ["web@burst1", "web@burst1-2", "web@burst1-3"]
     assert names[3] == "a b_[31m_c___"
     assert names[4] == "é" * 64
     assert names[5].endswith("é@burst1")
+    assert names[6] == "WEB@burst1-9"
     assert max(len(name.encode()) for name in names) == 128
 
 

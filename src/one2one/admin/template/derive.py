@@ -117,7 +117,7 @@ def _expanded_here(template: Template, inputs: Vector) -> Vector:
 
 
 def _checked(attributes: Attributes) -> Attributes:
-    """Return the attributes with line ends as oned gives them back; raises Refused."""
+    """Return the attributes; raises Refused for what cannot be kept here, or shown."""
     if sum(len(path) + len(text) for path, text in attributes.items()) > LARGEST:
         raise Refused(f"its user inputs and context are longer than {LARGEST} characters")
     for path, text in attributes.items():
@@ -127,6 +127,4 @@ def _checked(attributes: Attributes) -> Attributes:
             raise Refused(str(error)) from None
         if any(clean_line(word, len(word)) != word for word in text.split()):
             raise Refused(f"{path} has characters that a terminal acts on")
-    return {
-        path: text.replace("\r\n", "\n").replace("\r", "\n") for path, text in attributes.items()
-    }
+    return attributes
