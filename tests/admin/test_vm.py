@@ -4,7 +4,7 @@ import signal
 import subprocess
 from typing import Any
 
-from one2one.opennebula.states import LcmState, State, VmState
+from one2one.opennebula.states import RUNNING, LcmState, State, VmState
 from tests.admin.clouds import Clouds
 from tests.admin.command import ONE2ONE
 
@@ -114,3 +114,23 @@ def test_an_unknown_vm_is_one_line(newest: Clouds) -> None:
 def test_without_credentials_it_is_one_line(newest: Clouds) -> None:
     nowhere = {"ONE_AUTH": "/nonexistent", "HOME": os.devnull}
     assert "no credentials" in newest.failure("status", environment=nowhere)
+
+
+def test_what_was_started_at_the_remote_is_named_with_its_remedy(clouds: Clouds) -> None:
+    vm = clouds.running()
+    vm.act("undeploy-hard")
+    vm.wait("UNDEPLOYED")
+    [remote] = clouds.remote.vms
+    clouds.remote.act(remote.id, "resume")
+    assert clouds.remote.wait_for(remote.id, RUNNING)
+    [pair] = listed(clouds)
+    assert pair["problem"] == "its remote VM was started there"
+    rows = json.loads(clouds.run("doctor", "burst1", "--json").stdout)
+    [row] = [row for row in rows if row["check"] == "started VMs"]
+    assert f"local VM {vm.id} (UNDEPLOYED)" in row["text"]
+    assert "onevm resume" in row["remedy"]
+
+    vm.act("resume")
+    clouds.front_end.call("one.vm.deploy", vm.id, 0)
+    vm.wait("RUNNING")
+    assert [one.id for one in clouds.remote.vms] == [remote.id]

@@ -3,6 +3,7 @@
 import sys
 from enum import IntEnum
 
+from one2one.driver.resumption import AT_REST_S
 from one2one.hybrid.mirror import BY_LCM_STATE, BY_STATE, STUCK_S, Report
 from one2one.opennebula.states import LcmState, VmState
 
@@ -16,7 +17,7 @@ differ. The local VM then becomes what the last column says, if oned allows it:
 
 | reported | 5.6 to 5.10 | 5.12 and later | a local VM in … | becomes |
 |---|---|---|---|---|
-| running | `a` | `RUNNING` | POWEROFF, SUSPENDED (from 5.12), UNKNOWN | RUNNING |
+| running | `a` | `RUNNING` | POWEROFF, SUSPENDED, UNKNOWN | RUNNING |
 | off | `d` | `POWEROFF` | RUNNING, UNKNOWN | POWEROFF |
 | suspended | `p` | `SUSPENDED` | RUNNING, UNKNOWN | SUSPENDED |
 | failed | `e` | `FAILURE` | RUNNING | UNKNOWN |
@@ -26,6 +27,11 @@ differ. The local VM then becomes what the last column says, if oned allows it:
   for {STUCK_S:g} seconds, the answer was lost, and monitoring helps it out: one that starts becomes
   RUNNING when its remote VM runs, one that shuts down is finished when its remote VM is where the
   shutdown was to bring it.
+- Up to 5.10 oned does not believe that a SUSPENDED VM runs. When it has been SUSPENDED for
+  {AT_REST_S:g} seconds, and both clouds still say the same, oned is asked to resume it, which takes
+  the remote VM as it is.
+- No release believes that a STOPPED or UNDEPLOYED VM runs: `one2one status` and `one2one doctor`
+  name such VMs, and `onevm resume` takes the remote VM as it is.
 - A remote VM that the remote cloud says it does not know counts as DONE. One that could not be
   read counts as nothing.
 - A state with a number that is not listed here, of some later OpenNebula, is never guessed at.

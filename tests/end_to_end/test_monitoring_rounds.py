@@ -42,7 +42,7 @@ def scene(generation: str = "6.10", stuck_after: float = 60.0) -> Iterator[Scene
             calls[method] += 1
             return both.frontend.api(method, arguments)
 
-        server = Server(call)
+        server = Server(call, delivery=both.frontend.faults.deliver)
         server.start()
         local = LocalCloud(both.frontend.home.environment(server.endpoint))
         remotes = Remotes(local)

@@ -196,7 +196,7 @@ def test_a_round_on_recorded_answers(version: str, tmp_path: Path) -> None:
 def test_the_answer_to_5_10_has_all_that_the_ruby_driver_told(tmp_path: Path) -> None:
     (*_, last) = [e for e in events("im-5.10") if e.get("line", "").startswith("MONITOR SUCCESS")]
     with monitored("5.10", tmp_path) as monitor:
-        ours = parse_text(pull(monitor, log=lambda error: pytest.fail(str(error))))
+        ours = parse_text(pull(monitor, lambda error: pytest.fail(str(error)), pytest.fail))
     theirs = parse_text(last["payload"].replace("VM_NAME=remote-opennebula", "VM_NAME=r"))
     assert names(theirs) <= names(ours)
 

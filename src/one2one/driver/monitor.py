@@ -81,6 +81,11 @@ class HostMonitor:
         """As it was read last."""
 
     @property
+    def clouds(self) -> tuple[LocalCloud, Remote]:
+        """Both sides."""
+        return self._clouds[0], self._opened()
+
+    @property
     def grace(self) -> float:
         """For how many seconds the remote may be unreadable."""
         return self._remote.settings.outage_grace if self._remote else GRACE_S

@@ -136,6 +136,7 @@ class Sighting:
 
 
 _AT_REST = (VmState.POWEROFF, VmState.SUSPENDED)
+_OFF_HOST = (VmState.STOPPED, VmState.UNDEPLOYED)
 _UNKNOWN = State(VmState.ACTIVE, LcmState.UNKNOWN)
 _FIRST_START = (LcmState.BOOT, LcmState.BOOT_FAILURE)
 _RESTART = (LcmState.BOOT_POWEROFF, LcmState.BOOT_SUSPENDED, LcmState.BOOT_UNKNOWN)
@@ -164,6 +165,11 @@ def correction(local: Sighting, remote: State, read_at: float, *, stuck: bool) -
         Report.SILENCE: False,
     }
     return report if speaks[report] else Report.SILENCE
+
+
+def is_started(local: State, remote: State) -> bool:
+    """Tell whether the remote VM runs, and no release of oned believes it of the local VM."""
+    return local.state in _OFF_HOST and reported(remote) is Report.RUNNING
 
 
 def is_unlinked(local: Sighting, *, stuck: bool) -> bool:

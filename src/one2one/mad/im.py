@@ -86,8 +86,11 @@ class ImDriver:
         def log(error: OneError) -> None:
             self.log("E", host_id, f"Host {host_id}: {error}")
 
+        def write(line: str) -> None:
+            self.log("I", host_id, line)
+
         try:
-            text, success = pull(self._monitor(host_id), log), True
+            text, success = pull(self._monitor(host_id), log, write), True
         except Exception as error:  # noqa: BLE001 - oned must be answered whatever happens here
             text, success = clean_line(str(typed(error))), False
         with self._lock:

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 from one2one.driver.host_vms import FrontEndError
 from one2one.driver.monitor import HostMonitor
+from one2one.driver.resumption import resume_running
+from one2one.hybrid.mirror import Report
 from one2one.hybrid.outage import GRACE_ROUNDS, Outage
 from one2one.mad import im_texts
 from one2one.opennebula.errors import OneError
@@ -20,11 +22,13 @@ Item = TypeVar("Item")
 def pull(
     monitor: HostMonitor,
     log: Callable[[OneError], None],
+    write: Callable[[str], None],
     pause: Callable[[float], object] = time.sleep,
 ) -> str:
     """Return what to answer to MONITOR; raises OneError when there is nothing to answer.
 
-    What fails without making the rest untrue is logged and left out.
+    What fails without making the rest untrue is told to *log* and left out. *write* hears what
+    oned was asked to do.
     """
     outage = Outage()
     while True:
@@ -34,7 +38,7 @@ def pull(
             failure: OneError = error
         else:
             try:
-                return _text(monitor, log)
+                return _text(monitor, log, write)
             except OneError as error:
                 failure = error
         if outage.failed(time.monotonic(), monitor.grace):
@@ -43,8 +47,14 @@ def pull(
         pause(monitor.grace / GRACE_ROUNDS)
 
 
-def _text(monitor: HostMonitor, log: Callable[[OneError], None]) -> str:
-    statuses = {status.vm_id: status.report for status in monitor.statuses()}
+def _text(
+    monitor: HostMonitor, log: Callable[[OneError], None], write: Callable[[str], None]
+) -> str:
+    statuses = monitor.statuses()
+    reports = {status.vm_id: status.report for status in statuses}
+    for vm_id, line in resume_running(*monitor.clouds, statuses):
+        reports[vm_id] = Report.SILENCE  # else oned has it RUNNING before RESTORE is answered
+        write(line)
     try:
         capacity = monitor.capacity()
     except OneError as error:
@@ -54,7 +64,7 @@ def _text(monitor: HostMonitor, log: Callable[[OneError], None]) -> str:
         capacity = monitor.known_capacity
     usages = _list(monitor.usages, log)
     wilds = _list(monitor.survey, log)
-    return im_texts.monitor(monitor.host_name, capacity, statuses, usages, wilds)
+    return im_texts.monitor(monitor.host_name, capacity, reports, usages, wilds)
 
 
 def _list(read: Callable[[], list[Item]], log: Callable[[OneError], None]) -> list[Item]:

@@ -78,6 +78,8 @@ class Placement:
     host_id: int
     host_name: str
     sequence: int
+    retime: int = 0
+    """When the VM ceased to run: seconds since 1970, by its own cloud's clock; 0 before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,4 +236,5 @@ def _placement(history: Element) -> Placement:
         host_id=integer(history, "HID"),
         host_name=text(history, "HOSTNAME"),
         sequence=integer(history, "SEQ"),
+        retime=integer(history, "RETIME", 0),
     )

@@ -80,6 +80,7 @@ HOST: Checks[HybridHost] = {
     "template requirements": templates.requirements,
     "readable remote VMs": vms.readable,
     "deploy ids": vms.deploy_ids,
+    "started VMs": vms.started,
     "shared deploy ids": vms.shared_deploy_ids,
     "doubles": vms.doubles,
     "lost VMs": vms.lost,

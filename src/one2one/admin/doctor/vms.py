@@ -4,6 +4,7 @@ import contextlib
 
 from one2one.admin.doctor.facts import HybridHost
 from one2one.admin.doctor.finding import Finding, failure, ok, skipped, some, unread, warning
+from one2one.hybrid.mirror import is_started
 from one2one.hybrid.naming import owner, remote_id
 from one2one.hybrid.ownership import Claim, Kind, Orphan, orphan
 from one2one.opennebula.errors import NotFound, ProtocolError, Refused
@@ -37,6 +38,23 @@ def deploy_ids(host: HybridHost) -> Finding:
             "It is gone at the remote: onevm recover --recreate or --delete",
         )
     return ok(f"{len(_vms(host))} VMs, each with its remote VM")
+
+
+def started(host: HybridHost) -> Finding:
+    """Check that no VM runs at the remote that is stopped or undeployed here."""
+    states = {vm.id: vm.state for vm in host.vms}
+    running = []
+    for vm in _vms(host):
+        with contextlib.suppress(Refused):
+            remote = states.get(remote_id(vm.deploy_id))
+            if remote is not None and is_started(vm.state, remote):
+                running.append(f"{vm.id} ({vm.state})")
+    if running:
+        return warning(
+            f"started at the remote, and oned believes it of no such VM: local VM {some(running)}",
+            "onevm resume: the remote VM is taken as it is",
+        )
+    return ok("none that is stopped or undeployed here")
 
 
 def shared_deploy_ids(host: HybridHost) -> Finding:

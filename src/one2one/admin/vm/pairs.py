@@ -9,7 +9,7 @@ from one2one.admin.hosts import hybrid_hosts
 from one2one.admin.units import duration
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remotes
-from one2one.hybrid.mirror import Report, reported
+from one2one.hybrid.mirror import Report, is_started, reported
 from one2one.hybrid.naming import remote_id
 from one2one.hybrid.verdicts import failed_at
 from one2one.opennebula.errors import OneError, Refused
@@ -120,6 +120,8 @@ def _problem(vm: VmSummary, number: int | None, remote: VmSummary | None, outage
         return "its remote VM is gone"
     if failure := failed_at(remote.state):
         return failure
+    if is_started(vm.state, remote.state):
+        return "its remote VM was started there"
     expected = _expected(vm.state)
     if expected and reported(remote.state) not in (expected, Report.SILENCE):
         return "the states differ"

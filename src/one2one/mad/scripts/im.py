@@ -71,7 +71,7 @@ def _run(argv: list[str]) -> None:
             monitor = HostMonitor(
                 number, local, Remotes(local), stuck_after=0, on_survey=reaper.reap
             )
-            print(pull(monitor, log=lambda error: write(f"Host {host_id}: {error}")))
+            print(pull(monitor, lambda error: write(f"Host {host_id}: {error}"), write))
         case _:
             raise ConfigurationError(
                 f"run with {len(argv)} arguments",

@@ -1,0 +1,62 @@
+"""SUSPENDED VMs whose remote VMs run again, where oned believes no report of that (5.6 to 5.10).
+
+Until 5.10 ``process_poll`` has a VM run that is POWEROFF, but not one that is SUSPENDED. So oned
+is asked to resume it, as a user would: the RESTORE that follows finds the remote VM running, and
+succeeds at once.
+
+Nothing is remembered, because the scripts cannot. That a VM is SUSPENDED, and since when, is in
+oned's own database: whoever suspends it just now is not contradicted, and a resume that fails
+makes it SUSPENDED anew.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+
+from one2one.driver.local import LocalCloud
+from one2one.driver.monitor import VmReport
+from one2one.driver.remotes import Remote
+from one2one.hybrid.mirror import Report
+from one2one.hybrid.naming import remote_id
+from one2one.opennebula.errors import OneError
+from one2one.opennebula.states import RUNNING, VmState
+
+AT_REST_S = 60.0
+"""For how long a VM must have been SUSPENDED, by oned's clock, which is this machine's."""
+_AT_MOST = 20
+"""How many VMs are looked at in one round."""
+
+
+def resume_running(
+    local: LocalCloud, remote: Remote, statuses: Sequence[VmReport]
+) -> Iterator[tuple[int, str]]:
+    """Have oned resume each SUSPENDED VM whose remote VM runs; yield its id and what to log.
+
+    *statuses* are a round's, with a local reading before and after the remote one. The remote VM
+    is read again, and then the local VM, so only what was so in both readings counts.
+    """
+    reported = [status for status in statuses if status.report is Report.RUNNING]
+    for status in reported[:_AT_MOST]:
+        vm_id = status.vm_id
+        try:
+            if _runs_again(local, remote, status):
+                local.cloud.vm_action("resume", vm_id)
+                yield vm_id, f"{_said(vm_id)}: oned is asked to resume it"
+        except OneError as error:
+            yield vm_id, f"{_said(vm_id)}, and is not resumed: {error}"
+
+
+def _said(vm_id: int) -> str:
+    return f"VM {vm_id} is SUSPENDED and runs at the remote"
+
+
+def _runs_again(local: LocalCloud, remote: Remote, status: VmReport) -> bool:
+    before = local.cloud.vm(status.vm_id)
+    if before.state.state != VmState.SUSPENDED or before.deploy_id != status.deploy_id:
+        return False
+    ceased_at = before.history[-1].retime if before.history else 0
+    if not ceased_at or time.time() - ceased_at < AT_REST_S:
+        return False
+    if remote.cloud.vm(remote_id(status.deploy_id)).state != RUNNING:
+        return False
+    after = local.cloud.vm(status.vm_id)
+    return (after.state, after.history) == (before.state, before.history)
