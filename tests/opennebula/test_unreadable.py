@@ -59,6 +59,14 @@ def test_a_vm_that_cannot_be_sent_costs_some_calls(sandbox: Sandbox, cloud: Clou
         cloud.vm(13)
 
 
+def test_no_vms_at_all_cost_no_call(sandbox: Sandbox, cloud: Cloud) -> None:
+    cloud.vms_by_id([0])  # it learns whether there is infoset
+    sandbox.calls.clear()
+    assert cloud.summaries_by_id([]) == []
+    assert cloud.whole_vms_by_id([]) == []
+    assert len(sandbox.calls) == 0
+
+
 def test_what_is_read_alone_is_a_protocol_error(sandbox: Sandbox, cloud: Cloud) -> None:
     good, *odd = sandbox.instantiate(0, "good").id, *poison(sandbox, "h")
     assert cloud.vm(good).name == "good"

@@ -100,6 +100,8 @@ class Pools:
         them, where VMs that are DONE are left out too.
         """
         ids = sorted(set(vm_ids))
+        if not ids:
+            return []
         if self.has_infoset:
             try:
                 return self._in_parts(
