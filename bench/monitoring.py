@@ -209,11 +209,11 @@ def _one2one(kind: str) -> Callable[[], object]:
     monitor.refresh()
     if kind not in ("status", "account"):
         monitor.statuses()
-    remote = remotes.remote(0, "burst0")
+    remote = remotes.open_for_host(0, "burst0")
     return {
         "status": monitor.statuses,
         "usage": monitor.usages,
         "usage, 5.x": monitor.usages,
         "capacity": monitor.capacity,
-        "account": remote.cloud.summaries,
+        "account": remote.cloud.list_summaries,
     }[kind]

@@ -12,7 +12,7 @@ from opennebula_sandbox.cloud.cloud import Cloud
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.im.monitord import Monitord
 from opennebula_sandbox.frontend.mad import Mad
-from tests.seen import Seen
+from tests.secret_watch import Seen
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from one2one.admin.install.configuration import mads
+from one2one.admin.install.configuration import list_mads
 from one2one.admin.install.entries import Mode
 from one2one.admin.install.files import apply
 from one2one.admin.install.layout import find_layout
@@ -42,7 +42,7 @@ def tree(root: Path) -> Tree:
 def drivers(root: Path) -> list[Path]:
     """The executables of ours that the configuration names."""
     files = (root / "etc/one/oned.conf", root / "etc/one/monitord.conf")
-    named = [mad.vector["EXECUTABLE"] for file in files for mad in mads(file.read_text())]
+    named = [mad.vector["EXECUTABLE"] for file in files for mad in list_mads(file.read_text())]
     return [root / "usr/lib/one/mads" / name for name in named if name.endswith("one2one")]
 
 

@@ -105,7 +105,7 @@ def test_a_restored_database_is_recognised_until_somebody_says_otherwise(newest:
     outcomes = {row["outcome"] for row in listed(newest, "--yes")}
     assert outcomes == {"is left alone: many at once"}
     assert len(alive(newest)) == 5
-    assert len(listed(newest, "--yes", "--en-masse")) == 4
+    assert len(listed(newest, "--yes", "--allow-many")) == 4
     for remote in (1, 2, 3, 4):
         assert newest.remote.wait_for(remote, DONE)
     assert alive(newest) == {0}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.connection import Server
+from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.records import VmTemplate
 from one2one.opennebula.template import Template, Value
 from opennebula_sandbox.cloud.faults import drop_after, drop_before, garbage, refuse, run
@@ -44,9 +44,9 @@ def sync(clouds: Clouds, *options: str, status: int = 0) -> dict[int, str]:
 
 def local_templates(clouds: Clouds) -> list[VmTemplate]:
     """Return the local templates, oldest first."""
-    cloud = Cloud(Server(clouds.front_end.endpoint), clouds.front_end.session)
+    cloud = Cloud(Endpoint(clouds.front_end.endpoint), clouds.front_end.session)
     try:
-        return sorted(cloud.vm_templates(), key=lambda template: template.id)
+        return sorted(cloud.list_templates(), key=lambda template: template.id)
     finally:
         cloud.client.close()
 

@@ -15,11 +15,11 @@ from typing import IO, Any
 import pytest
 
 from one2one.driver.lifecycle import OPERATIONS
-from one2one.hybrid.naming import deploy_id, marked_id, remote_id
+from one2one.hybrid.naming import format_deploy_id, parse_deploy_id, read_marked_vm_id
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import RUNNING
 from one2one.opennebula.xml import parse
-from tests.contract.world import GENERATIONS, World, processes, world
+from tests.contract.replay import GENERATIONS, World, processes, world
 
 DRIVER = str(Path(sys.executable).with_name("one_vmm_one2one"))
 
@@ -100,7 +100,7 @@ def exchange(event: dict[str, Any], driver: Driver, clouds: World) -> None:
         return
     assert result == "SUCCESS", info
     if action == "DEPLOY":
-        assert remote in (None, remote_id(info))
+        assert remote in (None, parse_deploy_id(info))
         remote = created(clouds, info, int(vm_id)) if remote is None else remote
     elif action == "POLL":
         assert info == "STATE=a"
@@ -114,11 +114,11 @@ def exchange(event: dict[str, Any], driver: Driver, clouds: World) -> None:
 
 def created(clouds: World, info: str, vm_id: int) -> int:
     """Return the id of the VM that DEPLOY made, once it runs."""
-    number = remote_id(info)
-    assert info == deploy_id(number)
+    number = parse_deploy_id(info)
+    assert info == format_deploy_id(number)
     assert clouds.cloud.wait_for(number, RUNNING)
     remote = Vm.read(parse(clouds.cloud.vms.body(clouds.cloud.vms[number])))
     assert remote.name == f"remote-opennebula-{vm_id}"
-    assert marked_id(remote) == vm_id
+    assert read_marked_vm_id(remote) == vm_id
     assert remote.template.vector("CONTEXT")["GREETING"] == "hello world"
     return number

@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
-from one2one.hybrid.naming import remote_id
+from one2one.hybrid.naming import parse_deploy_id
 from one2one.opennebula.states import RUNNING
-from tests.contract.world import GENERATIONS, Call, World, script_calls, world
+from tests.contract.replay import GENERATIONS, Call, World, script_calls, world
 
 ACTIONS = ("cancel", "deploy", "reboot", "reset", "restore", "save", "shutdown")
 """The scripts that do something; the others are for what no remote VM can do."""
@@ -40,8 +40,8 @@ def check(call: Call, clouds: World, generation: str) -> None:
     assert (ended.returncode, errors) == (0, [])
     if call.name == "deploy":
         (deploy_id,) = output
-        assert remote in (None, remote_id(deploy_id))
-        assert clouds.cloud.wait_for(remote_id(deploy_id), RUNNING)
+        assert remote in (None, parse_deploy_id(deploy_id))
+        assert clouds.cloud.wait_for(parse_deploy_id(deploy_id), RUNNING)
         return
     assert output == []
     assert remote is not None

@@ -26,7 +26,7 @@ def test_cause_and_place_survive_any_cause(text: str, repeated: int) -> None:
     assert told == clean_line(told)
     assert told.startswith(f"Error: {clean_line(cause)[:100].rstrip('.…')}")
     assert told.endswith(f". {error.remedy}. {WHERE}")
-    line = messages.answer("SAVE", 7, success=False, info=told)
+    line = messages.format_answer("SAVE", 7, success=False, info=told)
     assert line == f"SAVE FAILURE 7 {told}\n"
 
 

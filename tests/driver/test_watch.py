@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from one2one.driver.watch import Change, Watch
+from one2one.driver.watch import StateWait, Watch
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.connection import Server
+from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import Busy, InternalError, OneError
 from one2one.opennebula.records import VmRow
 from one2one.opennebula.states import RUNNING, State, VmState
@@ -21,10 +21,10 @@ class Remote(Cloud):
     """A cloud whose VMs are off; the first readings may end in a bug."""
 
     def __init__(self, *bugs: Exception) -> None:
-        super().__init__(Server("http://127.0.0.1:1/RPC2"), "burst:geheim")
+        super().__init__(Endpoint("http://127.0.0.1:1/RPC2"), "burst:geheim")
         self._bugs = list(bugs)
 
-    def vms_by_id(self, vm_ids: Iterable[int]) -> list[VmRow]:
+    def list_vms_by_id(self, vm_ids: Iterable[int]) -> list[VmRow]:
         if self._bugs:
             raise self._bugs.pop()
         return [VmRow(vm_id, f"one-{vm_id}", OFF, "", 0) for vm_id in vm_ids]
@@ -35,7 +35,7 @@ class Waiter:
 
     def __init__(self, watch: Watch, vm_id: int) -> None:
         self._answers: queue.SimpleQueue[State | OneError] = queue.SimpleQueue()
-        watch.wait(Change(vm_id, RUNNING, time.monotonic() + 60), self._answers.put)
+        watch.wait(StateWait(vm_id, RUNNING, time.monotonic() + 60), self._answers.put)
 
     def answer(self) -> State | OneError:
         return self._answers.get(timeout=30)
@@ -61,7 +61,7 @@ def test_a_callback_with_a_bug_takes_nothing_from_the_others() -> None:
 
     watch = Watch(Remote())
     with bugs() as found:
-        watch.wait(Change(1, RUNNING, time.monotonic() + 60), fail)
+        watch.wait(StateWait(1, RUNNING, time.monotonic() + 60), fail)
         assert Waiter(watch, 2).answer() == OFF
     assert found == ["KeyError('callback')"]
 

@@ -16,7 +16,7 @@ from opennebula_sandbox.frontend.handles import LocalVm
 from opennebula_sandbox.frontend.mad import Mad
 from opennebula_sandbox.frontend.oned.operations import OPERATIONS
 from tests.end_to_end.burst import TEMPLATE
-from tests.end_to_end.promises import Sides, at_rest
+from tests.end_to_end.invariants import Sides, at_rest
 
 EFFECTS: Mapping[str, Delivery] = {
     "drop before": faults.drop_before,

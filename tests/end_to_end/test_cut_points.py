@@ -15,7 +15,7 @@ import pytest
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.wire.server import Delivery, Drop, Request
 from tests.end_to_end.burst import TEMPLATE
-from tests.end_to_end.lanes import STEADY, Call, Lane, Lanes, Operation, lanes
+from tests.end_to_end.cut_calls import STEADY, Call, Lane, Lanes, Operation, lanes
 
 
 def deploy(lane: Lane) -> None:

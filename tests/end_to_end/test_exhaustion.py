@@ -12,7 +12,7 @@ from opennebula_sandbox.cloud.cloud import Cloud
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.mad import Mad
 from tests.end_to_end.burst import Burst, burst, of_the_host
-from tests.end_to_end.ear import Ear
+from tests.end_to_end.monitord_port import Ear
 from tests.end_to_end.test_monitoring_process import Driver
 
 PROGRAM = """\

@@ -15,10 +15,10 @@ from one2one.driver.monitor import HostMonitor
 from one2one.driver.remotes import Remotes
 from one2one.mad.host_loop import HostLoop
 from one2one.mad.im_messages import Configuration, Periods
-from one2one.mad.monitord import Monitord
+from one2one.mad.monitord import MonitordClient
 from one2one.mad.scripts.layout import write
 from tests.end_to_end.burst import Burst, burst
-from tests.end_to_end.ear import Ear
+from tests.end_to_end.monitord_port import Ear
 
 
 class Client:
@@ -117,7 +117,7 @@ def test_an_oned_that_does_not_come_back_is_not_waited_for_without_end() -> None
     with Ear() as ear, burst() as both:
         local = LocalCloud(both.frontend.home.environment(both.frontend.endpoint))
         configuration = Configuration("127.0.0.1", ear.port, "", Periods(beacon_host=0.1))
-        monitord = Monitord(both.host.id, configuration)
+        monitord = MonitordClient(both.host.id, configuration)
         monitor = HostMonitor(both.host.id, local, Remotes(local))
         loop = HostLoop(monitor, monitord, configuration.periods)
         both.frontend.server.stop()
@@ -190,7 +190,7 @@ def test_probes_fail_as_the_shells_up_to_6_0_understand(tmp_path: Path) -> None:
 
 def test_a_message_too_long_for_a_datagram_arrives_whole() -> None:
     with Ear() as ear:
-        monitord = Monitord(0, Configuration("127.0.0.1", ear.port, "", Periods()))
+        monitord = MonitordClient(0, Configuration("127.0.0.1", ear.port, "", Periods()))
         for size in (100, 40_000, 300_000):
             text = os.urandom(size).hex()
             monitord.send("MONITOR_VM", text)

@@ -13,7 +13,7 @@ from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.frontend.im import monitor_line
 from opennebula_sandbox.frontend.im.monitor_line import MonitorLine
 from tests.end_to_end.burst import IM_DRIVER, Burst, burst
-from tests.end_to_end.ear import Ear
+from tests.end_to_end.monitord_port import Ear
 
 
 class Driver:

@@ -9,7 +9,7 @@ import pytest
 from one2one.driver.local import LocalCloud
 from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remote, Remotes
-from one2one.hybrid.ownership import NO_GRACE
+from one2one.hybrid.orphans import NO_GRACE
 from one2one.opennebula.errors import Unreachable
 from one2one.opennebula.states import LcmState, State, VmState
 from one2one.opennebula.template import Template
@@ -155,7 +155,7 @@ class Look:
     lines: list[str]
 
     def reap(self) -> None:
-        self.reaper.reap(self.remote, self.remote.cloud.summaries())
+        self.reaper.reap(self.remote, self.remote.cloud.list_summaries())
 
 
 @contextmanager
@@ -163,7 +163,7 @@ def looking(both: Burst) -> Iterator[Look]:
     local = LocalCloud(both.frontend.home.environment(both.frontend.endpoint))
     remotes, lines = Remotes(local), list[str]()
     reaper = Reaper(both.host.id, local, lines.append, grace=NO_GRACE)
-    yield Look(reaper, remotes.remote(both.host.id, both.host.name), lines)
+    yield Look(reaper, remotes.open_for_host(both.host.id, both.host.name), lines)
     remotes.close()
     local.cloud.client.close()
 
@@ -218,7 +218,7 @@ def test_a_vm_that_was_marked_anew_after_the_look_is_spared() -> None:
         vm = off(both, "poweroff-hard")
         both.end_long_ago(vm)
         with looking(both) as look:
-            decision = look.reaper.look(look.remote, look.remote.cloud.summaries())
+            decision = look.reaper.judge(look.remote, look.remote.cloud.list_summaries())
             remote = both.cloud.vms[both.remote_id(vm)]
             remote.user_template = Template(
                 a for a in remote.user_template if a[0] != "ONE_HYBRID_ID"
@@ -235,7 +235,7 @@ def test_a_vm_that_oned_takes_up_again_after_the_look_is_spared() -> None:
         with both.frontend.clock.lock:
             kept = both.frontend.pools.vms.pop(vm.id)
         with looking(both) as look:
-            decision = look.reaper.look(look.remote, look.remote.cloud.summaries())
+            decision = look.reaper.judge(look.remote, look.remote.cloud.list_summaries())
             both.frontend.pools.vms[vm.id] = kept
             assert len(decision.destroy) == 1
             [outcome] = look.reaper.destroy(look.remote, decision.destroy).values()

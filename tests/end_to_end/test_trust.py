@@ -10,7 +10,7 @@ from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.cloud import Cloud
 from opennebula_sandbox.cloud.wire.xmlrpc import write_answer
 from tests.end_to_end.burst import Burst, burst, monitored
-from tests.seen import Seen
+from tests.secret_watch import Seen
 
 BOMB = (
     '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa">'

@@ -10,10 +10,10 @@ from one2one.hybrid.capacity import (
     UNLIMITED_CPU,
     UNLIMITED_MEMORY,
     HostCapacity,
-    Member,
-    host_capacity,
+    HostVm,
+    compute_capacity,
 )
-from one2one.hybrid.settings import Capacity
+from one2one.hybrid.settings import CapacityLimit
 from one2one.opennebula.quotas import Quota, VmQuotas
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
 
@@ -25,8 +25,8 @@ def quotas(**given: Quota) -> VmQuotas:
     return VmQuotas(**{field.name: given.get(field.name, NOTHING) for field in fields(VmQuotas)})
 
 
-def offered(*members: Member, **user: Quota) -> HostCapacity:
-    return host_capacity(Capacity(), quotas(**user), quotas(), members)
+def offered(*members: HostVm, **user: Quota) -> HostCapacity:
+    return compute_capacity(CapacityLimit(), quotas(**user), quotas(), members)
 
 
 def test_without_quotas_the_ruby_drivers_numbers_are_reported() -> None:
@@ -43,7 +43,7 @@ def test_the_recorded_account() -> None:
 
 
 def test_own_vms_are_added_back_because_oned_subtracts_them() -> None:
-    own = Member(cpu=2, memory=1024, remote=RUNNING)
+    own = HostVm(cpu=2, memory=1024, remote=RUNNING)
     capacity = offered(own, own, cpu=Quota(10, 7), memory=Quota(8192, 4096))
     assert capacity.total_cpu == 100 * (10 - 7 + 4)
     assert capacity.total_memory == 1024 * (8192 - 4096 + 2048)
@@ -52,14 +52,14 @@ def test_own_vms_are_added_back_because_oned_subtracts_them() -> None:
 
 def test_the_lowest_of_user_group_and_one_capacity_counts() -> None:
     user, group = quotas(cpu=Quota(10, 0)), quotas(cpu=Quota(4, 3), memory=Quota(100, 0))
-    assert host_capacity(Capacity(), user, group, []).total_cpu == 100
-    assert host_capacity(Capacity(cpu=50), user, group, []).total_cpu == 50
-    assert host_capacity(Capacity(cpu=900), user, group, []).total_cpu == 100
-    assert host_capacity(Capacity(memory=64), user, group, []).total_memory == 64 * 1024
+    assert compute_capacity(CapacityLimit(), user, group, []).total_cpu == 100
+    assert compute_capacity(CapacityLimit(cpu=50), user, group, []).total_cpu == 50
+    assert compute_capacity(CapacityLimit(cpu=900), user, group, []).total_cpu == 100
+    assert compute_capacity(CapacityLimit(memory=64), user, group, []).total_memory == 64 * 1024
 
 
 def test_running_quotas_count_what_runs() -> None:
-    runs, off = Member(1, 512, RUNNING), Member(4, 2048, POWEROFF)
+    runs, off = HostVm(1, 512, RUNNING), HostVm(4, 2048, POWEROFF)
     capacity = offered(runs, off, running_cpu=Quota(8, 3), running_memory=Quota(4096, 1024))
     assert capacity.total_cpu == 100 * (8 - 3 + 1)
     assert capacity.total_memory == 1024 * (4096 - 1024 + 512)
@@ -67,13 +67,13 @@ def test_running_quotas_count_what_runs() -> None:
 
 @pytest.mark.parametrize("name", ["vms", "running_vms", "system_disk_size"])
 def test_any_quota_that_is_used_up_leaves_nothing(name: str) -> None:
-    own = Member(2, 1024, RUNNING)
+    own = HostVm(2, 1024, RUNNING)
     capacity = offered(own, cpu=Quota(100, 2), **{name: Quota(5, 5)})
     assert (capacity.total_cpu, capacity.total_memory) == (200, 1024 * 1024)
 
 
 def test_a_vm_that_is_gone_gives_nothing_back() -> None:
-    gone = Member(4, 4096, State(VmState.DONE))
+    gone = HostVm(4, 4096, State(VmState.DONE))
     assert offered(gone, cpu=Quota(8, 8)).total_cpu == 0
 
 
@@ -83,7 +83,7 @@ def test_more_used_than_allowed_is_not_less_than_nothing() -> None:
 
 
 def test_a_vm_whose_image_is_being_saved_while_off_does_not_run() -> None:
-    off = Member(4, 2048, State(VmState.ACTIVE, LcmState.HOTPLUG_SAVEAS_POWEROFF))
+    off = HostVm(4, 2048, State(VmState.ACTIVE, LcmState.HOTPLUG_SAVEAS_POWEROFF))
     assert offered(off).used_cpu == 0
 
 
@@ -99,7 +99,7 @@ def test_what_fits_is_never_refused(
     limit: int | None,
     running_limit: int | None,
 ) -> None:
-    members = [Member(cpu, 0, state) for cpu, state in own]
+    members = [HostVm(cpu, 0, state) for cpu, state in own]
     used = sum(m.cpu for m in members) + others + running_others
     running = sum(m.cpu for m in members if m.remote == RUNNING) + running_others
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from one2one.hybrid.context import remote_context
+from one2one.hybrid.context import merge_context
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.template import Template, Vector
 
@@ -31,11 +31,11 @@ def stored(sent: Template) -> Vector:
 @given(st.dictionaries(st.from_regex(r"[A-Z]{5}", fullmatch=True), storable))
 def test_every_local_value_arrives_as_it_is(local: Vector) -> None:
     local = {k: v for k, v in local.items() if k not in ("TOKEN", "FILES")}
-    assert stored(remote_context(local, {})) == local
+    assert stored(merge_context(local, {})) == local
 
 
 def test_the_remote_template_keeps_what_the_local_vm_does_not_set() -> None:
-    sent = remote_context(
+    sent = merge_context(
         {"A": "local", "SSH_PUBLIC_KEY": "ours"},
         {"SSH_PUBLIC_KEY": "$USER[SSH_PUBLIC_KEY]", "START": "$NAME"},
     )
@@ -44,14 +44,14 @@ def test_the_remote_template_keeps_what_the_local_vm_does_not_set() -> None:
 
 def test_what_the_local_core_generated_stays_behind() -> None:
     generated = {"DISK_ID": "0", "TARGET": "hda", "ETH0_IP": "10.0.0.1", "PCI0_MAC": "x"}
-    assert remote_context({**generated, "FILES_DS": "/x", "ETHER": "mine"}, {}).vector(
+    assert merge_context({**generated, "FILES_DS": "/x", "ETHER": "mine"}, {}).vector(
         "CONTEXT"
     ) == {"ETHER": "mine"}
 
 
 def test_a_onegate_token_replaces_the_wish_for_one() -> None:
     local = {"TOKEN": "YES", "VMID": "7", "ONEGATE_ENDPOINT": "http://gate:5030"}
-    context = remote_context(local, {"TOKEN": "YES"}, "secret").vector("CONTEXT")
+    context = merge_context(local, {"TOKEN": "YES"}, "secret").vector("CONTEXT")
     assert context == {
         "VMID": "7",
         "ONEGATE_ENDPOINT": "http://gate:5030",
@@ -60,19 +60,19 @@ def test_a_onegate_token_replaces_the_wish_for_one() -> None:
 
 
 def test_the_remote_may_make_its_own_token_when_the_local_vm_wants_none() -> None:
-    assert remote_context({"A": "1"}, {"TOKEN": "YES"}).vector("CONTEXT")["TOKEN"] == "YES"
+    assert merge_context({"A": "1"}, {"TOKEN": "YES"}).vector("CONTEXT")["TOKEN"] == "YES"
 
 
 def test_nothing_is_sent_when_there_is_nothing() -> None:
-    assert len(remote_context({"DISK_ID": "0", "TARGET": "hda"}, {})) == 0
+    assert len(merge_context({"DISK_ID": "0", "TARGET": "hda"}, {})) == 0
 
 
 @pytest.mark.parametrize("value", ["x]]>y", "x@^_^@y", "bell\x07", "😀"])
 def test_a_value_that_cannot_travel_is_refused_by_name(value: str) -> None:
     with pytest.raises(Refused, match="CONTEXT/SECRET contains"):
-        remote_context({"SECRET": value}, {})
+        merge_context({"SECRET": value}, {})
 
 
 def test_local_files_are_refused() -> None:
     with pytest.raises(Refused, match="CONTEXT/FILES names files of the local front-end"):
-        remote_context({"FILES": "/etc/motd"}, {})
+        merge_context({"FILES": "/etc/motd"}, {})

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from one2one.hybrid.mirror import (
     BY_LCM_STATE,
     BY_STATE,
+    Observation,
     Report,
-    Sighting,
-    correction,
+    choose_report,
     is_unlinked,
-    reported,
+    map_state,
 )
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
 
@@ -35,7 +35,7 @@ def active(name: str) -> State:
 
 def told(local: State, remote: State, *, stuck: bool = False) -> Report:
     """Return what is reported when the local VM has been as it is since long before."""
-    return correction(Sighting(local, "opennebula-hybrid-1", 10.0), remote, 20.0, stuck=stuck)
+    return choose_report(Observation(local, "opennebula-hybrid-1", 10.0), remote, 20.0, stuck=stuck)
 
 
 def test_every_state_of_every_release_has_its_report() -> None:
@@ -67,15 +67,15 @@ def test_every_state_of_every_release_has_its_report() -> None:
     ],
 )
 def test_reports(remote: State, report: str, letter: str) -> None:
-    assert reported(remote).value == report
-    assert reported(remote).letter == letter
+    assert map_state(remote).value == report
+    assert map_state(remote).letter == letter
 
 
 @pytest.mark.parametrize("name", [lcm.name for lcm in LcmState])
 def test_a_vm_on_its_way_out_is_not_reported(name: str) -> None:
     on_its_way = re.fullmatch("(SHUTDOWN|SAVE|EPILOG|CLEANUP).*", name)
     if on_its_way and not name.endswith("_FAILURE") and name != "SAVE_MIGRATE":
-        assert reported(active(name)) is Report.SILENCE
+        assert map_state(active(name)) is Report.SILENCE
 
 
 @pytest.mark.parametrize(
@@ -106,14 +106,14 @@ def test_a_vm_that_agrees_is_not_spoken_of(remote: State, stuck: bool) -> None:
         Report.FAILURE: UNKNOWN,
         Report.SILENCE: RUNNING,
     }
-    assert told(agreeing[reported(remote)], remote, stuck=stuck) is Report.SILENCE
+    assert told(agreeing[map_state(remote)], remote, stuck=stuck) is Report.SILENCE
 
 
 @given(states, states, st.booleans())
 def test_an_older_reading_never_moves_a_vm(local: State, remote: State, stuck: bool) -> None:
     """oned moved the VM at 20 or after; the remote was read from 20 on."""
-    moved = Sighting(local, "opennebula-hybrid-1", 20.0)
-    assert correction(moved, remote, 20.0, stuck=stuck) is Report.SILENCE
+    moved = Observation(local, "opennebula-hybrid-1", 20.0)
+    assert choose_report(moved, remote, 20.0, stuck=stuck) is Report.SILENCE
 
 
 @given(states, states)
@@ -165,6 +165,6 @@ def test_a_stuck_operation_is_helped_out(local: str, remote: State, report: Repo
 def test_which_vms_are_looked_for_by_their_marks(
     local: State, deploy_id: str, unlinked: bool
 ) -> None:
-    sighting = Sighting(local, deploy_id, 0)
+    sighting = Observation(local, deploy_id, 0)
     assert is_unlinked(sighting, stuck=True) is unlinked
     assert not is_unlinked(sighting, stuck=False)

@@ -6,10 +6,17 @@ from hypothesis import strategies as st
 
 from one2one.hybrid import goals
 from one2one.hybrid.goals import Goal, Step
-from one2one.hybrid.naming import Owner, deploy_id, local_id, owner, remote_id, remote_name
-from one2one.hybrid.onegate import onegate_token
-from one2one.hybrid.public_cloud import remote_template_id
-from one2one.hybrid.settings import Capacity, read_settings
+from one2one.hybrid.naming import (
+    Marks,
+    format_deploy_id,
+    format_remote_name,
+    parse_deploy_id,
+    parse_remote_name,
+    read_marks,
+)
+from one2one.hybrid.onegate import make_onegate_token
+from one2one.hybrid.public_cloud import find_template_id
+from one2one.hybrid.settings import CapacityLimit, read_settings
 from one2one.opennebula.errors import ConfigurationError, Refused
 from one2one.opennebula.records import Host, Vm
 from one2one.opennebula.secrets import decrypt, encrypt
@@ -29,8 +36,8 @@ ids = st.integers(0, 2**31 - 1)
 
 @given(ids)
 def test_names_tell_the_id_they_were_made_from(number: int) -> None:
-    assert remote_id(deploy_id(number)) == number
-    assert local_id(remote_name(number)) == number
+    assert parse_deploy_id(format_deploy_id(number)) == number
+    assert parse_remote_name(format_remote_name(number)) == number
 
 
 @pytest.mark.parametrize(
@@ -40,7 +47,7 @@ def test_names_tell_the_id_they_were_made_from(number: int) -> None:
 )
 def test_a_deploy_id_of_others_is_refused(text: str) -> None:
     with pytest.raises(Refused, match="is not of the form"):
-        remote_id(text)
+        parse_deploy_id(text)
 
 
 MARKS: list[tuple[str, str]] = [
@@ -56,7 +63,7 @@ def marked(**marks: str) -> Vm:
 
 
 def test_marks_that_are_all_there_tell_the_owner() -> None:
-    assert owner(marked()) == Owner("h", 7, 1700000000, 0)
+    assert read_marks(marked()) == Marks("h", 7, 1700000000, 0)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +73,7 @@ def test_marks_that_are_all_there_tell_the_owner() -> None:
     + [{"ONE_HYBRID_ID": ""}],
 )
 def test_a_malformed_mark_is_no_mark_of_ours(wrong: dict[str, str]) -> None:
-    assert owner(marked(**wrong)) is None
+    assert read_marks(marked(**wrong)) is None
 
 
 @pytest.mark.parametrize(
@@ -94,7 +101,7 @@ def test_a_malformed_mark_is_no_mark_of_ours(wrong: dict[str, str]) -> None:
 )
 def test_the_section_for_the_host_is_chosen(sections: list[Vector], expected: int) -> None:
     template = Template([("PUBLIC_CLOUD", section) for section in sections])
-    assert remote_template_id(template, "burst1") == expected
+    assert find_template_id(template, "burst1") == expected
 
 
 @pytest.mark.parametrize(
@@ -113,7 +120,7 @@ def test_the_section_for_the_host_is_chosen(sections: list[Vector], expected: in
 )
 def test_a_wrong_section_is_named(sections: list[Vector], words: str) -> None:
     with pytest.raises(Refused, match=words):
-        remote_template_id(Template([("PUBLIC_CLOUD", s) for s in sections]), "burst1")
+        find_template_id(Template([("PUBLIC_CLOUD", s) for s in sections]), "burst1")
 
 
 def host(**attributes: str | Vector) -> Host:
@@ -129,7 +136,7 @@ def test_settings_have_sensible_defaults_and_hide_the_password() -> None:
     settings = read_settings(host())
     assert settings.verify_tls
     assert settings.max_connections == 4
-    assert settings.capacity == Capacity(0, 0)
+    assert settings.capacity == CapacityLimit(0, 0)
     assert settings.session == "burst:geheim"
     assert "geheim" not in repr(settings)
 
@@ -147,7 +154,7 @@ def test_every_setting_is_read() -> None:
             ONE_HYBRID_ID="11111111-2222-3333-4444-555555555555",
         )
     )
-    assert settings.capacity == Capacity(400, 8192)
+    assert settings.capacity == CapacityLimit(400, 8192)
     assert (settings.ca_file, settings.verify_tls) == ("/etc/ca.pem", False)
     assert (settings.proxy, settings.timeout) == ("http://proxy:3128", 5.5)
     assert (settings.max_connections, settings.shutdown_timeout) == (2, 90)
@@ -181,7 +188,7 @@ def test_a_wrong_attribute_is_named(attributes: dict[str, str | Vector], words: 
 
 
 def test_the_onegate_token_is_the_one_that_onegate_checks() -> None:
-    assert onegate_token(12, 1700000000, "a" * 64) == "awuncGYmBiB6Iv++Orw+Hw=="
+    assert make_onegate_token(12, 1700000000, "a" * 64) == "awuncGYmBiB6Iv++Orw+Hw=="
 
 
 @given(st.text())
@@ -196,7 +203,7 @@ def test_what_was_never_encrypted_is_told() -> None:
 
 def test_a_short_token_password_is_refused() -> None:
     with pytest.raises(ValueError, match="fewer than 32 characters"):
-        onegate_token(12, 1700000000, "short")
+        make_onegate_token(12, 1700000000, "short")
 
 
 @pytest.mark.parametrize("goal", ALL_GOALS, ids=lambda goal: goal.name)

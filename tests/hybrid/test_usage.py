@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from one2one.hybrid.usage import usage
+from one2one.hybrid.usage import read_usage
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.states import RUNNING, State
 from one2one.opennebula.template import Template
@@ -21,7 +21,7 @@ def record(**values: str) -> Template:
 
 
 def test_counters_and_addresses() -> None:
-    values = usage(
+    values = read_usage(
         remote("10.0.0.7", "2001:DB8::7"),
         record(CPU="12.500", MEMORY="131072", NETRX="1", NETTX="2.0", DISKRDBYTES="9" * 15),
     )
@@ -40,19 +40,19 @@ def test_counters_and_addresses() -> None:
 
 
 def test_a_vm_without_monitoring_still_has_its_addresses() -> None:
-    values = usage(remote("10.0.0.7"), Template())
+    values = read_usage(remote("10.0.0.7"), Template())
     assert values["GUEST_IP"] == "10.0.0.7"
     assert "CPU" not in values
 
 
 def test_what_the_guest_told_comes_after_the_nics() -> None:
     guest = record(GUEST_IP="10.0.0.7", GUEST_IP_ADDRESSES='127.0.0.1,10.9.9.9%"],fe80::1, x')
-    assert usage(remote("10.0.0.7"), guest)["GUEST_IP_ADDRESSES"] == "10.0.0.7,10.9.9.9"
+    assert read_usage(remote("10.0.0.7"), guest)["GUEST_IP_ADDRESSES"] == "10.0.0.7,10.9.9.9"
 
 
 @pytest.mark.parametrize("value", ["-1", "1e400", "nan", "", 'a"]', "9" * 40, "0x10", "[1]"])
 def test_what_is_no_amount_is_left_out(value: str) -> None:
-    values = usage(remote(), record(CPU=value, MEMORY=value, NETRX="5"))
+    values = read_usage(remote(), record(CPU=value, MEMORY=value, NETRX="5"))
     assert "CPU" not in values
     assert "MEMORY" not in values
     assert values["NETRX"] == "5"
@@ -60,5 +60,5 @@ def test_what_is_no_amount_is_left_out(value: str) -> None:
 
 @given(st.dictionaries(st.sampled_from(["CPU", "MEMORY", "GUEST_IP"]), st.text()), st.text())
 def test_every_value_is_plain(values: dict[str, str], host_name: str) -> None:
-    shown = usage(remote(host_name, host_name=host_name), record(**values))
+    shown = read_usage(remote(host_name, host_name=host_name), record(**values))
     assert all(re.fullmatch(r"[A-Za-z0-9_.:,-]+", value) for value in shown.values())

@@ -13,10 +13,10 @@ import pytest
 from one2one.driver.local import LocalCloud
 from one2one.driver.monitor import HostMonitor
 from one2one.driver.remotes import Remotes
-from one2one.hybrid.mirror import Report, reported
+from one2one.hybrid.mirror import Report, map_state
 from one2one.mad import im_messages, im_texts
 from one2one.mad.im_messages import Periods
-from one2one.mad.pull import pull
+from one2one.mad.pull import answer_pull
 from one2one.opennebula.records import VmRow
 from one2one.opennebula.template import Template, parse_text
 from one2one.opennebula.xml import parse
@@ -112,7 +112,7 @@ def test_every_line_of_a_real_oned_or_monitord_is_understood(version: str) -> No
 def test_a_real_monitord_says_where_and_how_often(version: str) -> None:
     for line in map(im_messages.parse_line, lines(version, "core>mad")):
         if line.action == "START_MONITOR":
-            configuration = im_messages.start_configuration(line.payload)
+            configuration = im_messages.decode_start(line.payload)
             assert (configuration.address, configuration.public_key) == ("127.0.0.1", "")
             assert 1024 < configuration.port < 65536
             assert isinstance(configuration.periods, Periods)
@@ -150,10 +150,10 @@ def test_answers_have_the_form_of_those_that_real_ones_took(version: str) -> Non
     for line in lines(version, "mad>core"):
         kind, status, host_id, *rest = line.split()
         if kind == "MONITOR":
-            ours = im_messages.pull_answer(kind, int(host_id), success=True, info="A=b")
+            ours = im_messages.format_pull_answer(kind, int(host_id), success=True, info="A=b")
             assert (status, len(ours.split())) == ("SUCCESS", len(rest) + 3)
         elif kind.endswith("_MONITOR"):
-            ours = im_messages.push_message(kind, int(host_id), success=True, data=b"A=b")
+            ours = im_messages.format_push_message(kind, int(host_id), success=True, data=b"A=b")
             assert (status, len(ours.split())) == ("SUCCESS", len(rest) + 3)
             assert monitor_line.read(line)[:3] == monitor_line.read(ours)[:3]
 
@@ -163,11 +163,11 @@ def test_a_recorded_life_is_reported_as_it_was_lived(version: str) -> None:
     seen = set()
     for event in events(f"api-{version}"):
         note = event["note"].replace("-hard", "").removesuffix(" vm")
-        asked = event["method"] in ("one.vm.info", "one.vmpool.infoset") and event["result"]
-        if note in AFTER and asked:
+        not_before = event["method"] in ("one.vm.info", "one.vmpool.infoset") and event["result"]
+        if note in AFTER and not_before:
             document = event["result"][1]
             vms = list(parse(document)) if "_POOL>" in document else [parse(document)]
-            assert [reported(VmRow.read(vm).state) for vm in vms] == [AFTER[note]], note
+            assert [map_state(VmRow.read(vm).state) for vm in vms] == [AFTER[note]], note
             seen.add(note)
     assert len(seen) > 6
 
@@ -188,7 +188,7 @@ def test_a_round_on_recorded_answers(version: str, tmp_path: Path) -> None:
         assert usage.usage["REMOTE_HOST"].startswith("hv")
         wilds = monitor.survey()
         assert [wild.name for wild in wilds] == (["web-1"] if version == "5.10" else [])
-        told = parse_text(im_texts.system_host(capacity, wilds))
+        told = parse_text(im_texts.format_system_host(capacity, wilds))
         assert told.text("TOTALCPU") == str(cpu)
         assert len(told.vectors("VM")) == len(wilds)
 
@@ -196,7 +196,7 @@ def test_a_round_on_recorded_answers(version: str, tmp_path: Path) -> None:
 def test_the_answer_to_5_10_has_all_that_the_ruby_driver_told(tmp_path: Path) -> None:
     (*_, last) = [e for e in events("im-5.10") if e.get("line", "").startswith("MONITOR SUCCESS")]
     with monitored("5.10", tmp_path) as monitor:
-        ours = parse_text(pull(monitor, lambda error: pytest.fail(str(error)), pytest.fail))
+        ours = parse_text(answer_pull(monitor, lambda error: pytest.fail(str(error)), pytest.fail))
     theirs = parse_text(last["payload"].replace("VM_NAME=remote-opennebula", "VM_NAME=r"))
     assert names(theirs) <= names(ours)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from one2one.driver.monitor import VmReport, VmUsage
 from one2one.hybrid.capacity import HostCapacity
-from one2one.hybrid.foreign import Wild
 from one2one.hybrid.mirror import Report
+from one2one.hybrid.wild import WildVm
 from one2one.mad import im_messages, im_texts
 from one2one.mad.scripts import log
 from one2one.opennebula import xml
@@ -29,12 +29,12 @@ storable = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", 
 @given(st.lists(storable, max_size=3))
 def test_whatever_a_deploy_id_holds_every_vm_is_told_of(deploy_ids: list[str]) -> None:
     reports = [VmReport(n, found, Report.POWEROFF) for n, found in enumerate(deploy_ids)]
-    told = parse(im_texts.state_vm(reports)).vectors("VM")
+    told = parse(im_texts.format_state_vm(reports)).vectors("VM")
     assert [(vm["ID"], vm["STATE"]) for vm in told] == [
         (str(n), "POWEROFF") for n in range(len(deploy_ids))
     ]
     usages = [VmUsage(n, found, {"CPU": "1"}) for n, found in enumerate(deploy_ids)]
-    told = parse(im_texts.monitor_vm(usages)).vectors("VM")
+    told = parse(im_texts.format_monitor_vm(usages)).vectors("VM")
     assert [parse(b64decode(vm["MONITOR"]).decode()).text("CPU") for vm in told] == ["1"] * len(
         told
     )
@@ -44,22 +44,22 @@ def test_whatever_a_deploy_id_holds_every_vm_is_told_of(deploy_ids: list[str]) -
 def test_what_may_be_imported_arrives_as_it_is(name: str, template: str) -> None:
     clear = "".join(c for c in template if c.isprintable())
     (told,) = parse(
-        im_texts.system_host(CAPACITY, [Wild("opennebula-hybrid-7", "w", clear)])
+        im_texts.format_system_host(CAPACITY, [WildVm("opennebula-hybrid-7", "w", clear)])
     ).vectors("VM")
     assert b64decode(told["IMPORT_TEMPLATE"]).decode() == clear
     assert (told["ID"], told["DEPLOY_ID"]) == ("-1", "opennebula-hybrid-7")
 
 
 def test_a_host_that_is_overfull_has_nothing_left_rather_than_less() -> None:
-    told = parse(im_texts.monitor_host(CAPACITY))
+    told = parse(im_texts.format_monitor_host(CAPACITY))
     assert (told.text("FREECPU"), told.text("FREEMEMORY")) == ("0", "0")
 
 
 def test_5_10_is_told_of_every_vm_and_of_those_to_be_imported() -> None:
     reports = {3: Report.RUNNING, 4: Report.SILENCE}
     usages = [VmUsage(3, "opennebula-hybrid-9", {"CPU": "12.5", "GUEST_IP": "10.0.0.1"})]
-    wilds = [Wild("opennebula-hybrid-7", "web", "CPU=1")]
-    told = parse(im_texts.monitor('burst "1"', CAPACITY, reports, usages, wilds))
+    wilds = [WildVm("opennebula-hybrid-7", "web", "CPU=1")]
+    told = parse(im_texts.format_monitor('burst "1"', CAPACITY, reports, usages, wilds))
     assert told.text("VM_POLL") == "YES"
     assert [(vm["ID"], vm["POLL"]) for vm in told.vectors("VM")] == [
         ("3", 'STATE=a CPU="12.5" GUEST_IP="10.0.0.1"'),
@@ -71,9 +71,11 @@ def test_5_10_is_told_of_every_vm_and_of_those_to_be_imported() -> None:
 @given(st.text())
 def test_a_reason_is_one_line_whatever_it_holds(reason: str) -> None:
     for line in (
-        im_messages.log("E", 0, reason, push=False),
-        im_messages.log("E", 0, reason, push=True),
-        im_messages.push_message("SYSTEM_HOST", 0, success=False, data=clean_line(reason).encode()),
+        im_messages.format_log("E", 0, reason, push=False),
+        im_messages.format_log("E", 0, reason, push=True),
+        im_messages.format_push_message(
+            "SYSTEM_HOST", 0, success=False, data=clean_line(reason).encode()
+        ),
     ):
         assert line.count("\n") == 1
         assert line.endswith("\n")
@@ -82,7 +84,7 @@ def test_a_reason_is_one_line_whatever_it_holds(reason: str) -> None:
 @given(st.text())
 def test_5_10_can_inflate_what_it_is_answered(text: str) -> None:
     clean = text.encode("utf-8", "ignore").decode()
-    line = im_messages.pull_answer("MONITOR", 0, success=True, info=clean)
+    line = im_messages.format_pull_answer("MONITOR", 0, success=True, info=clean)
     assert zlib.decompress(b64decode(line.split()[3])).decode() == clean
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from one2one.mad import messages
-from one2one.mad.messages import Generation
+from one2one.mad.messages import Dialect
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ProtocolError
 from one2one.opennebula.ids import MAX_ID
@@ -26,15 +26,15 @@ MESSAGE = b64encode(
 @pytest.mark.parametrize(
     ("text", "generation"),
     [
-        (f"SHUTDOWN 34 {MESSAGE}", Generation.MAD),
-        (f"SHUTDOWN  34 {MESSAGE}", Generation.DRIVER),
-        (f"shutdown  34 {MESSAGE} ", Generation.DRIVER),
+        (f"SHUTDOWN 34 {MESSAGE}", Dialect.MAD),
+        (f"SHUTDOWN  34 {MESSAGE}", Dialect.DRIVER),
+        (f"shutdown  34 {MESSAGE} ", Dialect.DRIVER),
     ],
 )
-def test_the_spaces_tell_the_generation(text: str, generation: Generation) -> None:
+def test_the_spaces_tell_the_generation(text: str, generation: Dialect) -> None:
     line = messages.parse_line(text)
     assert (line.action, line.vm_id, line.generation) == ("SHUTDOWN", 34, generation)
-    request = messages.request(line.action, line.payload)
+    request = messages.parse_request(line.action, line.payload)
     assert (request.host_name, request.deploy_id) == ("burst1", "opennebula-hybrid-9")
     assert (request.vm.id, request.placement.host_id) == (34, 2)
 
@@ -68,7 +68,9 @@ def test_what_oned_writes_is_what_is_read(
     ).decode()
     line = messages.parse_line(f"{action}{space}{vm_id} {payload}")
     assert (line.action, line.vm_id) == (action, vm_id)
-    request = messages.request(action, "\n".join(wrap(payload, 60)) if broken else line.payload)
+    request = messages.parse_request(
+        action, "\n".join(wrap(payload, 60)) if broken else line.payload
+    )
     assert (request.action, request.host_name, request.deploy_id) == (action, host, "")
     assert (request.vm.id, request.vm.name) == (vm_id, name)
     assert request.vm.state == State(VmState.ACTIVE, lcm)
@@ -80,7 +82,7 @@ def test_a_vm_that_no_oned_can_have_is_a_protocol_error(vm_id: str) -> None:
         messages.parse_line(f"DEPLOY  {vm_id} {MESSAGE}")
     document = messages.decode(MESSAGE).replace(b"<ID>34", f"<ID>{vm_id}".encode())
     with pytest.raises(ProtocolError, match="<VM> has no id"):
-        messages.request("DEPLOY", b64encode(document).decode())
+        messages.parse_request("DEPLOY", b64encode(document).decode())
 
 
 @pytest.mark.parametrize("action", ["DE\x1bPLOY", "DÉPLOY", "D" * 5000])
@@ -93,7 +95,7 @@ def test_an_action_that_no_oned_can_mean_is_a_protocol_error(action: str) -> Non
 def test_any_line_is_understood_or_a_protocol_error(text: str) -> None:
     try:
         line = messages.parse_line(text)
-        messages.request(line.action, line.payload)
+        messages.parse_request(line.action, line.payload)
     except ProtocolError as error:
         assert str(error)
 
@@ -102,7 +104,7 @@ def test_any_line_is_understood_or_a_protocol_error(text: str) -> None:
 def test_an_answer_is_one_line_that_reads_back(
     action: str, vm_id: int, success: bool, info: str
 ) -> None:
-    line = messages.answer(action, vm_id, success=success, info=info)
+    line = messages.format_answer(action, vm_id, success=success, info=info)
     assert line.endswith("\n")
     assert len(line.splitlines()) == 1
     words = line.split(" ", 3)
@@ -111,6 +113,6 @@ def test_an_answer_is_one_line_that_reads_back(
 
 
 def test_no_vm_is_written_as_each_generation_understands_it() -> None:
-    assert messages.log("E", None, "x", Generation.MAD) == "LOG E - x\n"
-    assert messages.log("E", None, "x", Generation.DRIVER) == "LOG E -1 x\n"
-    assert messages.log("I", 7, "two\nlines", Generation.DRIVER) == "LOG I 7 two lines\n"
+    assert messages.format_log("E", None, "x", Dialect.MAD) == "LOG E - x\n"
+    assert messages.format_log("E", None, "x", Dialect.DRIVER) == "LOG E -1 x\n"
+    assert messages.format_log("I", 7, "two\nlines", Dialect.DRIVER) == "LOG I 7 two lines\n"

@@ -68,13 +68,13 @@ class Work:
 @given(st.lists(steps, max_size=40), st.integers(1, 6))
 @settings(max_examples=60)
 def test_any_interleaving_keeps_each_vms_order(
-    asked: list[tuple[int, str, int | None]], threads: int
+    not_before: list[tuple[int, str, int | None]], threads: int
 ) -> None:
     work = Work()
     runner = Runner(threads, work.advance)
     added: defaultdict[int, list[Task]] = defaultdict(list)
     kept: defaultdict[int, list[Task]] = defaultdict(list)
-    for vm_id, host, waits in asked:
+    for vm_id, host, waits in not_before:
         if waits is CANCEL:
             runner.cancel(vm_id)
             kept[vm_id].clear()

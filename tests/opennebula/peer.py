@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from one2one.opennebula.client import Client
-from one2one.opennebula.connection import Server
+from one2one.opennebula.connection import Endpoint
 
 SESSION = "burst:geheim"
 
@@ -78,7 +78,7 @@ def serving(behaviour: Behaviour) -> Iterator[int]:
 
 @contextmanager
 def client(port: int, scheme: str = "http", **options: Any) -> Iterator[Client]:
-    server = Server(f"{scheme}://127.0.0.1:{port}/RPC2", **options)
+    server = Endpoint(f"{scheme}://127.0.0.1:{port}/RPC2", **options)
     one = Client(server, SESSION)
     try:
         yield one

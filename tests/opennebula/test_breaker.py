@@ -2,7 +2,7 @@
 
 import pytest
 
-from one2one.opennebula.breaker import FAILURES, REST_S, Breaker
+from one2one.opennebula.breaker import FAILURES, OPEN_S, Breaker
 from one2one.opennebula.errors import Unreachable
 
 
@@ -10,20 +10,20 @@ def broken(now: float = 0.0) -> Breaker:
     breaker = Breaker()
     for _ in range(FAILURES):
         assert not breaker.admit(now)
-        breaker.failed(Unreachable("no route", remedy="Repair it", sent=True), now)
+        breaker.record_failure(Unreachable("no route", remedy="Repair it", sent=True), now)
     return breaker
 
 
 def test_calls_after_a_row_of_failures_fail_with_the_last_reason() -> None:
     with pytest.raises(Unreachable) as caught:
-        broken().admit(REST_S / 2)
+        broken().admit(OPEN_S / 2)
     assert (caught.value.cause, caught.value.remedy) == ("no route", "Repair it")
     assert not caught.value.sent
 
 
 def test_one_call_in_a_while_is_let_through() -> None:
     breaker = broken()
-    for now in (REST_S, 2 * REST_S, 3 * REST_S):
+    for now in (OPEN_S, 2 * OPEN_S, 3 * OPEN_S):
         assert breaker.admit(now)
         with pytest.raises(Unreachable):
             breaker.admit(now)
@@ -31,14 +31,14 @@ def test_one_call_in_a_while_is_let_through() -> None:
 
 def test_an_answer_ends_it() -> None:
     breaker = broken()
-    assert breaker.admit(REST_S)
-    breaker.answered()
-    assert not breaker.admit(REST_S)
+    assert breaker.admit(OPEN_S)
+    breaker.record_answer()
+    assert not breaker.admit(OPEN_S)
 
 
 def test_an_answer_breaks_the_row() -> None:
     breaker = Breaker()
     for _ in range(2 * FAILURES):
         assert not breaker.admit(0.0)
-        breaker.failed(Unreachable("no route"), 0.0)
-        breaker.answered()
+        breaker.record_failure(Unreachable("no route"), 0.0)
+        breaker.record_answer()

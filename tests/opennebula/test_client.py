@@ -12,7 +12,7 @@ import pytest
 
 from one2one.opennebula import errors
 from one2one.opennebula.client import Client
-from one2one.opennebula.connection import Server
+from one2one.opennebula.connection import Endpoint
 from tests.opennebula.peer import (
     OK,
     SESSION,
@@ -245,7 +245,7 @@ def test_nobody_there_means_not_sent() -> None:
 @pytest.mark.parametrize("url", ["", "cloud:2633", "ftp://cloud/RPC2", "http://u:geheim@cloud/"])
 def test_a_wrong_endpoint_is_refused_without_showing_a_password(url: str) -> None:
     with pytest.raises(errors.ConfigurationError) as caught:
-        Client(Server(url), SESSION)
+        Client(Endpoint(url), SESSION)
     assert "geheim" not in str(caught.value)
 
 
@@ -309,7 +309,7 @@ def test_a_plain_port_that_waits_for_more_is_told() -> None:
 
 def test_a_missing_ca_file_is_named() -> None:
     with pytest.raises(errors.ConfigurationError, match=r"cannot read .* /nowhere/ca\.pem"):
-        Client(Server("https://127.0.0.1/RPC2", ca_file="/nowhere/ca.pem"), SESSION)
+        Client(Endpoint("https://127.0.0.1/RPC2", ca_file="/nowhere/ca.pem"), SESSION)
 
 
 def test_a_proxy_gets_the_whole_url_and_its_own_password() -> None:
@@ -320,7 +320,7 @@ def test_a_proxy_gets_the_whole_url_and_its_own_password() -> None:
         connection.sendall(page(OK))
 
     with serving(proxy) as port:
-        server = Server("http://cloud.test:2633/RPC2", proxy=f"http://me:p%40ss@127.0.0.1:{port}")
+        server = Endpoint("http://cloud.test:2633/RPC2", proxy=f"http://me:p%40ss@127.0.0.1:{port}")
         one = Client(server, SESSION)
         assert one.call("one.system.version") == "6.10.0"
         one.close()

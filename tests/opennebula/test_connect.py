@@ -12,7 +12,7 @@ import pytest
 
 from one2one.opennebula import errors
 from one2one.opennebula.client import Client
-from one2one.opennebula.connection import Server
+from one2one.opennebula.connection import Endpoint
 from tests.opennebula.peer import OK, SESSION, Behaviour, client, page, read_request, serving
 
 LIMIT_S = 0.5
@@ -24,7 +24,7 @@ def tunnel_failure(
 ) -> errors.OneError:
     """Return how a call through a proxy of this behaviour ends."""
     with serving(behaviour) as port:
-        server = Server(
+        server = Endpoint(
             f"https://{V6}/RPC2",
             proxy=f"http://{user}127.0.0.1:{port}",
             connect_timeout=limit,
@@ -96,7 +96,7 @@ def test_a_proxy_is_told_the_whole_address(endpoint: str, line: str) -> None:
         connection.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")
 
     with serving(proxy) as port:
-        server = Server(endpoint, proxy=f"http://me:geheim@127.0.0.1:{port}")
+        server = Endpoint(endpoint, proxy=f"http://me:geheim@127.0.0.1:{port}")
         with pytest.raises(errors.ConfigurationError, match="HTTP 403"):
             Client(server, SESSION).call("one.system.version")
     assert heads[0].splitlines()[0] == line

@@ -8,7 +8,7 @@ import pytest
 from one2one.opennebula import errors
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.client import Client
-from one2one.opennebula.connection import Server
+from one2one.opennebula.connection import Endpoint
 from tests.opennebula.peer import OK, SESSION, answer, page, read_request, serving
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -145,7 +145,7 @@ def played(reply: bytes) -> Callable[[socket.socket, int], None]:
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_call(name: str) -> None:
     with serving(played(ANSWERS[name])) as port:
-        server = Server(f"http://127.0.0.1:{port}/RPC2", read_timeout=20, max_connections=1)
+        server = Endpoint(f"http://127.0.0.1:{port}/RPC2", read_timeout=20, max_connections=1)
         breaker = Breaker(failures=1)
         client = Client(server, SESSION, breaker)
         with pytest.raises(errors.OneError) as caught:
@@ -153,12 +153,12 @@ def test_a_call(name: str) -> None:
         assert not isinstance(caught.value, errors.InternalError)
         assert caught.value.sent, "nobody knows whether the VM was terminated"
         text = str(caught.value)
-        assert text.startswith(f"one.vm.action at {server.endpoint}: ")
+        assert text.startswith(f"one.vm.action at {server.url}: ")
         assert text.isprintable()
         assert "geheim" not in text
         assert len(text) < 1200
         if isinstance(caught.value, errors.Unreachable):
-            breaker.answered()  # one failure is enough for this breaker
+            breaker.record_answer()  # one failure is enough for this breaker
         assert client.call("one.system.version") == "6.10.0"
         client.close()
 
@@ -177,7 +177,7 @@ HEALTHY: dict[str, bytes] = {
 @pytest.mark.parametrize("name", HEALTHY)
 def test_an_answer_that_is_unusual_but_right(name: str) -> None:
     with serving(played(HEALTHY[name])) as port:
-        client = Client(Server(f"http://127.0.0.1:{port}/RPC2"), SESSION)
+        client = Client(Endpoint(f"http://127.0.0.1:{port}/RPC2"), SESSION)
         assert client.call("one.system.version") == "6.10.0"
         assert client.call("one.system.version") == "6.10.0"
         client.close()
@@ -187,7 +187,7 @@ def test_an_answer_that_is_unusual_but_right(name: str) -> None:
     "argument", [2**31, -(2**40), "half a \ud83d character"], ids=["large", "small", "half"]
 )
 def test_what_cannot_be_written_is_not_sent(argument: str | int) -> None:
-    client = Client(Server("http://127.0.0.1:1/RPC2"), SESSION)
+    client = Client(Endpoint("http://127.0.0.1:1/RPC2"), SESSION)
     with pytest.raises(errors.ProtocolError, match="cannot be written as XML-RPC") as caught:
         client.call("one.vm.info", argument)
     assert not caught.value.sent

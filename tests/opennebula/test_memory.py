@@ -70,19 +70,19 @@ CHILD = """
 import sys
 from pathlib import Path
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.connection import Server
+from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import OneError
 
 def memory(which):
     status = Path("/proc/self/status").read_text()
     return int(status.partition(which)[2].split()[0]) >> 10
 
-cloud = Cloud(Server(sys.argv[1]), "burst:geheim")
+cloud = Cloud(Endpoint(sys.argv[1]), "burst:geheim")
 for name in sys.argv[2:]:
     before = memory("VmRSS:")
     Path("/proc/self/clear_refs").write_text("5")
     try:
-        result = cloud.summaries()
+        result = cloud.list_summaries()
     except OneError as error:
         result = str(error)
     print(f"{memory('VmHWM:') - before} {name}: {result}")

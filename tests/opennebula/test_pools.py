@@ -18,7 +18,7 @@ from one2one.opennebula.pools import Pools
 from one2one.opennebula.quotas import Quota, VmQuotas
 from one2one.opennebula.records import VmRow, VmSummary
 from one2one.opennebula.states import RUNNING, State
-from one2one.opennebula.xml import each, parse
+from one2one.opennebula.xml import parse, parse_pool
 from tests.opennebula.peer import always, answer, client, page, serving
 
 DATA = Path(__file__).parent.parent / "data"
@@ -44,9 +44,9 @@ def test_short_and_extended_rows_tell_the_same(version: str) -> None:
     short = recorded(version, "one.vmpool.info")[0]
     extended = recorded(version, "one.vmpool.infoextended")[0]
 
-    summaries = [VmSummary.read(vm) for vm in each([short.encode()], "VM")]
+    summaries = [VmSummary.read(vm) for vm in parse_pool([short.encode()], "VM")]
 
-    assert summaries == [VmSummary.read(vm) for vm in each([extended.encode()], "VM")]
+    assert summaries == [VmSummary.read(vm) for vm in parse_pool([extended.encode()], "VM")]
     newest = summaries[0]
     assert newest.name == "remote-opennebula-41"
     assert newest.state == RUNNING
@@ -60,7 +60,7 @@ def test_short_and_extended_rows_tell_the_same(version: str) -> None:
 def test_a_pool_read_piece_by_piece_is_the_pool_read_at_once(version: str) -> None:
     for document in recorded(version, "one.vmpool.info"):
         whole = [VmRow.read(vm) for vm in parse(document).iterfind("VM")]
-        assert [VmRow.read(vm) for vm in each([document.encode()], "VM")] == whole
+        assert [VmRow.read(vm) for vm in parse_pool([document.encode()], "VM")] == whole
 
 
 def test_a_summary_has_the_newest_host_and_each_address_once() -> None:
@@ -83,7 +83,7 @@ def test_a_summary_has_the_newest_host_and_each_address_once() -> None:
 @pytest.mark.parametrize("document", ["<VM_POOL><VM></VM><VM>", "", "<html>", "VM"])
 def test_half_a_pool_is_an_error(document: str) -> None:
     with pytest.raises(ProtocolError, match="not XML"):
-        list(each([document.encode()], "VM"))
+        list(parse_pool([document.encode()], "VM"))
 
 
 MARKUP = ["<P>", "</P>", "<VM>", "</VM>", "<VM/>", "<A>", "</A>", "<VM x='1'>", "<![CDATA[", "]]>"]
@@ -106,15 +106,15 @@ def test_a_pool_is_the_same_however_it_is_cut(tokens: list[str], plain: bool, le
         whole = [etree.tostring(vm, with_tail=False) for vm in parse(document).iterchildren("VM")]
     except ProtocolError:
         with pytest.raises(ProtocolError):
-            list(each(pieces, "VM"))
+            list(parse_pool(pieces, "VM"))
     else:
-        assert [etree.tostring(vm, with_tail=False) for vm in each(pieces, "VM")] == whole
+        assert [etree.tostring(vm, with_tail=False) for vm in parse_pool(pieces, "VM")] == whole
 
 
 def test_a_pool_with_a_doctype_is_an_error() -> None:
     bomb = '<!DOCTYPE P [<!ENTITY a "aaaa">]><P><VM>&a;</VM></P>'
     with pytest.raises(ProtocolError, match="DOCTYPE"):
-        list(each([bomb.encode()], "VM"))
+        list(parse_pool([bomb.encode()], "VM"))
 
 
 def answer_of(text: bytes, head: bytes = b'<?xml version="1.0" encoding="UTF-8"?>') -> bytes:
@@ -130,14 +130,14 @@ def answer_of(text: bytes, head: bytes = b'<?xml version="1.0" encoding="UTF-8"?
 def standard(body: rpc.Body) -> str | None:
     """Return the text of an answer, its ends of lines as any XML parser leaves them."""
     try:
-        return one_line_end(str(rpc.result(body)))
+        return one_line_end(str(rpc.decode_result(body)))
     except OneError:
         return None
 
 
 def in_pieces(body: rpc.Body) -> str | None:
     try:
-        document = b"".join(rpc.pieces(body))
+        document = b"".join(rpc.decode_in_pieces(body))
         # what is no XML is left for the parser of the document to refuse
         etree.fromstring(b"<t><![CDATA[%b]]></t>" % document.replace(b"]]>", b"]]"))
         return one_line_end(document.decode())

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.connection import Server
+from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import NotSendable, ProtocolError
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.cloud import Cloud as Sandbox
@@ -22,7 +22,7 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def cloud(sandbox: Sandbox) -> Iterator[Cloud]:
-    cloud = Cloud(Server(sandbox.endpoint), sandbox.session)
+    cloud = Cloud(Endpoint(sandbox.endpoint), sandbox.session)
     yield cloud
     cloud.client.close()
 
@@ -34,51 +34,51 @@ def test_every_reading_of_vms_tells_of_the_others(sandbox: Sandbox, cloud: Cloud
     readable = {*good, *odd[: len(MARKS)]}
     in_short_rows = {*readable, odd[len(MARKS)]}  # its emoji is no part of a short row
 
-    assert {vm.id for vm in cloud.vms()} >= in_short_rows
-    assert {vm.id for vm in cloud.newest_vms(100)} >= in_short_rows
-    assert {vm.id for vm in cloud.summaries()} >= in_short_rows
-    assert {vm.id for vm in cloud.vms_by_id([*good, *odd])} >= in_short_rows
-    assert {vm.id for vm in cloud.own_vms_in_full()} == readable
-    assert {vm.id for vm in cloud.whole_vms_by_id([*good, *odd])} == readable
+    assert {vm.id for vm in cloud.list_vms()} >= in_short_rows
+    assert {vm.id for vm in cloud.list_newest_vms(100)} >= in_short_rows
+    assert {vm.id for vm in cloud.list_summaries()} >= in_short_rows
+    assert {vm.id for vm in cloud.list_vms_by_id([*good, *odd])} >= in_short_rows
+    assert {vm.id for vm in cloud.list_whole_vms()} == readable
+    assert {vm.id for vm in cloud.list_whole_vms_by_id([*good, *odd])} == readable
     assert cloud.is_unread(odd[len(MARKS)])
     assert len(cloud.unread) == 2 + len(ROWS)
 
 
 def test_no_ids_are_no_vms(cloud: Cloud) -> None:
     for _ in range(2):  # the second time it knows whether there is infoset
-        assert cloud.summaries_by_id([]) == []
-        cloud.vms_by_id([0])
+        assert cloud.list_summaries_by_id([]) == []
+        cloud.list_vms_by_id([0])
 
 
 def test_a_vm_that_cannot_be_sent_costs_some_calls(sandbox: Sandbox, cloud: Cloud) -> None:
     ids = [sandbox.instantiate(0, SMILE if n == 13 else "vm").id for n in range(40)]
     others = ids[:13] + ids[14:]
 
-    assert [vm.id for vm in cloud.vms()] == others[::-1]
+    assert [vm.id for vm in cloud.list_vms()] == others[::-1]
     assert len(sandbox.calls) < 70
-    cloud.vms_by_id([0])  # it learns whether there is infoset
+    cloud.list_vms_by_id([0])  # it learns whether there is infoset
     sandbox.calls.clear()
-    assert [vm.id for vm in cloud.summaries_by_id(ids)] == others[::-1]
+    assert [vm.id for vm in cloud.list_summaries_by_id(ids)] == others[::-1]
     assert len(sandbox.calls) < 16
     assert cloud.unread == {"VM 13": cloud.unread["VM 13"]}
     with pytest.raises(NotSendable, match="a character beyond U"):
-        cloud.vm(13)
+        cloud.get_vm(13)
 
 
 def test_no_vms_at_all_cost_no_call(sandbox: Sandbox, cloud: Cloud) -> None:
-    cloud.vms_by_id([0])  # it learns whether there is infoset
+    cloud.list_vms_by_id([0])  # it learns whether there is infoset
     sandbox.calls.clear()
-    assert cloud.summaries_by_id([]) == []
-    assert cloud.whole_vms_by_id([]) == []
+    assert cloud.list_summaries_by_id([]) == []
+    assert cloud.list_whole_vms_by_id([]) == []
     assert len(sandbox.calls) == 0
 
 
 def test_what_is_read_alone_is_a_protocol_error(sandbox: Sandbox, cloud: Cloud) -> None:
     good, *odd = sandbox.instantiate(0, "good").id, *poison(sandbox, "h")
-    assert cloud.vm(good).name == "good"
+    assert cloud.get_vm(good).name == "good"
     for vm_id in odd[len(MARKS) :]:
         with pytest.raises(ProtocolError):
-            cloud.vm(vm_id)
+            cloud.get_vm(vm_id)
 
 
 @pytest.mark.parametrize("answer", ["2147483648", "-1", "9" * 4000, "9" * 5000])

@@ -3,7 +3,7 @@
 import pytest
 
 from one2one.opennebula.errors import ProtocolError
-from one2one.opennebula.xml import each, integer, parse
+from one2one.opennebula.xml import parse, parse_pool, read_integer
 
 BOMB = (
     '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><x>&b;&b;&b;</x>'
@@ -41,7 +41,7 @@ def test_hostile_or_broken_xml_is_a_protocol_error(document: str) -> None:
 @pytest.mark.parametrize("value", ["", "x", "1.5", "0x10"])
 def test_a_number_that_is_none_is_named(value: str) -> None:
     with pytest.raises(ProtocolError, match="<VM> has no whole number at ID"):
-        integer(parse(f"<VM><ID>{value}</ID></VM>"), "ID")
+        read_integer(parse(f"<VM><ID>{value}</ID></VM>"), "ID")
 
 
 def test_xml_is_read_as_utf_8_whatever_it_says_of_itself() -> None:
@@ -64,13 +64,13 @@ def test_xml_is_read_as_utf_8_whatever_it_says_of_itself() -> None:
 )
 def test_a_hostile_pool_is_a_protocol_error(pieces: list[bytes], words: str) -> None:
     with pytest.raises(ProtocolError, match=words):
-        for _ in each(iter(pieces), "VM"):
+        for _ in parse_pool(iter(pieces), "VM"):
             pass
 
 
 def test_what_stands_between_the_objects_of_a_pool_is_dropped() -> None:
     junk = b"<a/><!-- b --><?c?>text"
     pool = [b"<P x=''>", *[junk + b"<VM><ID>1</ID></VM>" + junk] * 50, b"</P>"]
-    found = [integer(vm, "ID") for vm in each(iter(pool), "VM")]
+    found = [read_integer(vm, "ID") for vm in parse_pool(iter(pool), "VM")]
     assert found == [1] * 50
-    assert len(list(each(iter(pool), "VM"))[-1].getroottree().getroot()) <= len(junk)
+    assert len(list(parse_pool(iter(pool), "VM"))[-1].getroottree().getroot()) <= len(junk)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from one2one.opennebula.states import LcmState
-from one2one.opennebula.xml import Element, integer
+from one2one.opennebula.xml import Element, read_integer
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
 from tests.sandbox.frontends import TEMPLATE
@@ -56,7 +56,7 @@ class Operator:
 
     def cause(self, action: str, vm_id: int, document: Element) -> None:
         """Do what makes oned send *action*, and wait until that is over."""
-        lcm = LcmState(integer(document, "VM/LCM_STATE"))
+        lcm = LcmState(read_integer(document, "VM/LCM_STATE"))
         vm = self.vms.get(vm_id) or self.new(vm_id)
         if vm.state == "HOTPLUG" and action != "CLEANUP":
             vm.recover("failure")

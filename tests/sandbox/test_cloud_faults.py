@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from one2one.opennebula.client import Client
-from one2one.opennebula.connection import Server
+from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Unreachable
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.cloud import Cloud
@@ -26,7 +26,7 @@ def cloud() -> Iterator[Cloud]:
 
 @pytest.fixture
 def client(cloud: Cloud) -> Iterator[Client]:
-    server = Server(cloud.endpoint, read_timeout=0.2, max_answer=1 << 20)
+    server = Endpoint(cloud.endpoint, read_timeout=0.2, max_answer=1 << 20)
     client = Client(server, cloud.session)
     yield client
     client.close()
@@ -97,7 +97,7 @@ def test_rules_choose_their_calls(cloud: Cloud, client: Client) -> None:
 def failures(seed: int) -> list[bool]:
     with Cloud(seed=seed) as cloud:
         cloud.faults.on(faults.http_error(), times=None, probability=0.5)
-        client = Client(Server(cloud.endpoint), cloud.session)
+        client = Client(Endpoint(cloud.endpoint), cloud.session)
         failed = []
         for _ in range(20):
             try:
@@ -174,7 +174,7 @@ def test_tls(tmp_path: Path) -> None:
     )
     with Cloud(certificate=(certificate, key)) as cloud:
         assert cloud.endpoint.startswith("https://")
-        client = Client(Server(cloud.endpoint, ca_file=str(certificate)), cloud.session)
+        client = Client(Endpoint(cloud.endpoint, ca_file=str(certificate)), cloud.session)
         assert client.call("one.system.version") == "6.10.0.1"
         client.close()
         plain = http.client.HTTPConnection(*cloud.server.address, timeout=30)
@@ -187,6 +187,6 @@ def test_tls(tmp_path: Path) -> None:
             untrusting.connect()
         untrusting.close()
         cloud.restart()
-        client = Client(Server(cloud.endpoint, ca_file=str(certificate)), cloud.session)
+        client = Client(Endpoint(cloud.endpoint, ca_file=str(certificate)), cloud.session)
         assert client.call("one.system.version") == "6.10.0.1"
         client.close()

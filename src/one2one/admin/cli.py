@@ -12,7 +12,7 @@ import click
 
 from one2one import __version__
 from one2one.opennebula.clean import clean_line
-from one2one.opennebula.errors import typed
+from one2one.opennebula.errors import to_one_error
 
 FAILED = 255
 
@@ -103,7 +103,7 @@ def main() -> NoReturn:
     except OSError as error:
         sys.exit(_fail(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
     except Exception as error:  # noqa: BLE001 - one line, whatever it is
-        sys.exit(_fail(str(typed(error))))
+        sys.exit(_fail(str(to_one_error(error))))
     sys.exit(status)
 
 

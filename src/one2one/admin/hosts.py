@@ -2,7 +2,7 @@
 
 from one2one.admin.install.configuration import DRIVER
 from one2one.driver.local import LocalCloud
-from one2one.driver.remotes import server
+from one2one.driver.remotes import build_endpoint
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.errors import NotFound
 from one2one.opennebula.records import Host
@@ -19,9 +19,9 @@ _SHORT = {
 }
 
 
-def hybrid_hosts(local: LocalCloud) -> list[Host]:
+def list_hybrid_hosts(local: LocalCloud) -> list[Host]:
     """Return the hosts that our driver runs, by id."""
-    found = [host for host in local.cloud.hosts() if host.vm_mad == DRIVER]
+    found = [host for host in local.cloud.list_hosts() if host.vm_mad == DRIVER]
     return sorted(found, key=lambda host: host.id)
 
 
@@ -30,18 +30,18 @@ def find_host(local: LocalCloud, name: str) -> Host:
 
     Raises NotFound when there is none.
     """
-    for host in hybrid_hosts(local):
+    for host in list_hybrid_hosts(local):
         if name in (host.name, str(host.id)):
-            return local.cloud.host(host.id)
+            return local.cloud.get_host(host.id)
     raise NotFound(f"there is no hybrid host {name}", remedy="See: one2one host list")
 
 
 def connect(local: LocalCloud, host: Host) -> Cloud:
     """Return the remote cloud of a host; nothing is connected yet."""
-    settings = local.settings(host.id, host.name)
-    return Cloud(server(settings), settings.session)
+    settings = local.read_settings(host.id, host.name)
+    return Cloud(build_endpoint(settings), settings.session)
 
 
-def short_state(host: Host) -> str:
+def format_state(host: Host) -> str:
     """Return a host's state as ``onehost list`` prints it."""
     return _SHORT.get(HostState(host.state), "init")

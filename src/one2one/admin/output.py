@@ -47,7 +47,7 @@ class Style(Enum):
 
 
 @dataclass(frozen=True)
-class Output:
+class Printer:
     """What the options say about the output."""
 
     style: Style
@@ -59,14 +59,14 @@ class Output:
             case Style.JSON:
                 click.echo(_json([asdict(row) for row in rows]))
             case Style.YAML:
-                click.echo(clean_json(yaml([asdict(row) for row in rows])))
+                click.echo(clean_json(to_yaml([asdict(row) for row in rows])))
             case Style.CSV:
                 writer = csv.writer(sys.stdout, lineterminator="\n")
                 if self.header:
                     writer.writerow(columns)
                 writer.writerows([_csv(getattr(r, f)) for f in columns.values()] for r in rows)
             case Style.TABLE:
-                click.echo(render(table(rows, columns, header=self.header)), nl=False)
+                click.echo(render(build_table(rows, columns, header=self.header)), nl=False)
 
     def print_one(self, thing: "DataclassInstance", sections: Sections) -> None:
         """Print one *thing*: for CSV and as a table, what *sections* tell of it."""
@@ -74,7 +74,7 @@ class Output:
             case Style.JSON:
                 click.echo(_json(asdict(thing)))
             case Style.YAML:
-                click.echo(clean_json(yaml(asdict(thing))))
+                click.echo(clean_json(to_yaml(asdict(thing))))
             case Style.CSV:
                 writer = csv.writer(sys.stdout, lineterminator="\n")
                 writer.writerows(
@@ -83,11 +83,13 @@ class Output:
                     for key, value in lines.items()
                 )
             case Style.TABLE:
-                click.echo("\n\n".join(self._section(*section) for section in sections.items()))
+                click.echo(
+                    "\n\n".join(self._render_section(*section) for section in sections.items())
+                )
 
-    def _section(self, title: str, lines: Mapping[str, object]) -> str:
+    def _render_section(self, title: str, lines: Mapping[str, object]) -> str:
         header = [click.style(title, bold=True)] if self.header else []
-        return "\n".join([*header, *(f"{key:<18}: {_cell(lines[key])}" for key in lines)])
+        return "\n".join([*header, *(f"{key:<18}: {_format_cell(lines[key])}" for key in lines)])
 
 
 def say(text: str, *, err: bool = False) -> None:
@@ -104,20 +106,22 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--no-header", is_flag=True, help="Leave the titles out.")
     @functools.wraps(command)
     def with_output(*, style: str | None, no_header: bool, **rest: object) -> None:
-        command(output=Output(Style(style or "table"), header=not no_header), **rest)
+        command(output=Printer(Style(style or "table"), header=not no_header), **rest)
 
     return with_output
 
 
-def table(rows: Sequence["DataclassInstance"], columns: Columns, *, header: bool = True) -> Table:
+def build_table(
+    rows: Sequence["DataclassInstance"], columns: Columns, *, header: bool = True
+) -> Table:
     """Return a table of the rows, numbers to the right."""
-    made = Table(box=None, padding=(0, 2, 0, 0), show_header=header, header_style="bold")
+    drawn_table = Table(box=None, padding=(0, 2, 0, 0), show_header=header, header_style="bold")
     for title, name in columns.items():
         numbers = any(isinstance(getattr(row, name), int | float) for row in rows)
-        made.add_column(title, justify="right" if numbers else "left", no_wrap=True)
+        drawn_table.add_column(title, justify="right" if numbers else "left", no_wrap=True)
     for row in rows:
-        made.add_row(*(Text(_cell(getattr(row, name))) for name in columns.values()))
-    return made
+        drawn_table.add_row(*(Text(_format_cell(getattr(row, name))) for name in columns.values()))
+    return drawn_table
 
 
 def render(made: Table) -> str:
@@ -128,20 +132,20 @@ def render(made: Table) -> str:
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
-def yaml(value: object, indent: str = "") -> str:
+def to_yaml(value: object, indent: str = "") -> str:
     """Return *value* as YAML; scalars and empty values are written as JSON, which YAML reads."""
     if isinstance(value, dict) and value:
-        lines = (f"{indent}{key}:{_nested(item, indent)}" for key, item in value.items())
+        lines = (f"{indent}{key}:{_nest(item, indent)}" for key, item in value.items())
         return "\n".join(lines)
     if isinstance(value, list) and value:
-        items = (yaml(item, f"{indent}  ") for item in value)
+        items = (to_yaml(item, f"{indent}  ") for item in value)
         return "\n".join(f"{indent}- {item[len(indent) + 2 :]}" for item in items)
     return indent + json.dumps(value, ensure_ascii=False)
 
 
-def _nested(value: object, indent: str) -> str:
+def _nest(value: object, indent: str) -> str:
     if isinstance(value, dict | list) and value:
-        return "\n" + yaml(value, f"{indent}  ")
+        return "\n" + to_yaml(value, f"{indent}  ")
     return " " + json.dumps(value, ensure_ascii=False)
 
 
@@ -151,12 +155,12 @@ def _json(value: object) -> str:
 
 def _csv(value: object) -> str:
     """Return the same as ``_cell``; an apostrophe keeps text from being a formula."""
-    cell = _cell(value)
+    cell = _format_cell(value)
     is_number = isinstance(value, int | float)
     return f"'{cell}" if cell.startswith(_FORMULA) and cell != "-" and not is_number else cell
 
 
-def _cell(value: object) -> str:
+def _format_cell(value: object) -> str:
     match value:
         case None | "" | [] | ():
             return "-"

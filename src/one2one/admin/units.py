@@ -1,7 +1,7 @@
 """Sizes and times as OpenNebula's commands print them."""
 
 
-def size(kilobytes: int) -> str:
+def format_size(kilobytes: int) -> str:
     """Return a size, such as 512M or 1.5G."""
     number = float(kilobytes)
     for unit in "KMG":
@@ -11,7 +11,7 @@ def size(kilobytes: int) -> str:
     return f"{number:.4g}T"
 
 
-def duration(seconds: int) -> str:
+def format_duration(seconds: int) -> str:
     """Return a time span, such as 3d 04h10, or 42s below a minute."""
     if seconds < 60:
         return f"{seconds}s"

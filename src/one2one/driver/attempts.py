@@ -4,22 +4,22 @@ import random
 import time
 from collections.abc import Callable
 
-from one2one.driver.lifecycle import OPERATIONS, UNANSWERED
+from one2one.driver.lifecycle import ANSWER_IF_UNREADABLE, OPERATIONS
 from one2one.driver.local import LocalCloud
-from one2one.driver.operation import Context, Pause, Steps
+from one2one.driver.operation import Job, Pause, Steps
 from one2one.driver.remotes import Remote
 from one2one.hybrid.request import Request
 from one2one.hybrid.retry import Attempts
 from one2one.opennebula.errors import AuthenticationError, Busy, OneError, Unreachable
 
 
-def start(
+def carry_out(
     request: Request,
     local: LocalCloud,
     opened: Callable[[float], Remote],
     log: Callable[[str], None],
     *,
-    asked: float,
+    not_before: float,
     retries: int = 0,
 ) -> Steps:
     """Carry out the operation that *request* asks for, anew where ``hybrid.retry`` allows it.
@@ -34,8 +34,8 @@ def start(
     while True:
         remote = None
         try:
-            remote = opened(asked)
-            return (yield from operation(Context(request, asked, local, remote, log)))
+            remote = opened(not_before)
+            return (yield from operation(Job(request, not_before, local, remote, log)))
         except AuthenticationError:
             if remote is None or renewed or opened(time.monotonic()).cloud is remote.cloud:
                 raise
@@ -44,10 +44,10 @@ def start(
             age, chance = time.monotonic() - begun, random.random()  # noqa: S311 - not a secret
             pause = attempts.pause(request.action, error, age, chance)
             if pause is None:
-                if request.action in UNANSWERED and isinstance(error, Unreachable | Busy):
+                if request.action in ANSWER_IF_UNREADABLE and isinstance(error, Unreachable | Busy):
                     log(f"The state of {request.deploy_id} could not be read: {error}")
-                    return UNANSWERED[request.action]
+                    return ANSWER_IF_UNREADABLE[request.action]
                 raise
             log(f"Waiting {pause:.1f} s before the next attempt: {error}")
             yield Pause(pause)
-        asked = time.monotonic()
+        not_before = time.monotonic()

@@ -7,13 +7,13 @@ remote may still be at it. Whoever tries again finds its VM by the marks.
 import time
 from collections.abc import Generator
 
-from one2one.driver.operation import Context, Wait
+from one2one.driver.operation import Job, Wait
 from one2one.driver.reach import destroy, reach
 from one2one.hybrid import goals
-from one2one.hybrid.context import remote_context
+from one2one.hybrid.context import merge_context
 from one2one.hybrid.goals import Step
-from one2one.hybrid.naming import Owner, marks, owner, remote_name
-from one2one.hybrid.public_cloud import remote_template_id
+from one2one.hybrid.naming import Marks, format_marks, format_remote_name, read_marks
+from one2one.hybrid.public_cloud import find_template_id
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import FAILURES, State
@@ -23,75 +23,73 @@ _FAILED = frozenset(lcm.name for lcm in FAILURES) | {"CLONING_FAILURE"}
 _ENDING = frozenset({"DONE", "FAILED", "SHUTDOWN", "EPILOG", "CLEANUP_DELETE"})
 
 
-def create(context: Context) -> Generator[Wait, State | None, int]:
+def create(job: Job) -> Generator[Wait, State | None, int]:
     """Return the id of the one remote VM of a local VM that starts for the first time.
 
     A VM that an earlier attempt made is taken over in whatever state it is. One that failed to
     start there is destroyed first, and so is one from before ``onevm recover --recreate``.
     Raises Refused and ConfigurationError before anything is made, and the errors of a call.
     """
-    request, remote = context.request, context.remote
-    template_id = remote_template_id(request.vm.user_template, request.host_name)
-    local = context.local.vm(request.vm.id)
-    hybrid_id = remote.settings.hybrid_id or context.local.hybrid_id(remote.settings.host_id)
-    ours = Owner(hybrid_id, local.id, local.stime, request.placement.sequence)
+    request, remote = job.request, job.remote
+    template_id = find_template_id(request.vm.user_template, request.host_name)
+    local = job.local.get_vm(request.vm.id)
+    hybrid_id = remote.settings.hybrid_id or job.local.ensure_hybrid_id(remote.settings.host_id)
+    ours = Marks(hybrid_id, local.id, local.stime, request.placement.sequence)
 
-    earlier = remote.roster.owned(local.id, hybrid_id, local.stime, context.asked)
-    adopted = yield from _adopt(context, earlier, ours.stay)
+    earlier = remote.vm_index.find_marked(local.id, hybrid_id, local.stime, job.not_before)
+    adopted = yield from _adopt(job, earlier, ours.sequence)
     if adopted is not None:
-        context.log(f"Remote VM {adopted} of an earlier attempt is taken over")
+        job.log(f"Remote VM {adopted} of an earlier attempt is taken over")
         return adopted
 
-    extra = _extra_template(context, local, template_id, ours)
+    extra = _build_extra_template(job, local, template_id, ours)
     try:
-        created = remote.cloud.instantiate(template_id, remote_name(local.id), extra)
+        created = remote.cloud.instantiate(template_id, format_remote_name(local.id), extra)
     except OneError as error:
-        found = _made_without_answer(context, local, hybrid_id) if error.sent else None
+        found = _find_created(job, local, hybrid_id) if error.sent else None
         if found is None:
             raise
         created = found
-    context.log(f"Remote VM {created} created from template {template_id}")
+    job.log(f"Remote VM {created} created from template {template_id}")
     return created
 
 
-def _extra_template(context: Context, local: Vm, template_id: int, owner: Owner) -> str:
+def _build_extra_template(job: Job, local: Vm, template_id: int, owner: Marks) -> str:
     """Return what instantiate gets besides the template: the marks and the context."""
-    remote = context.remote
+    remote = job.remote
     theirs = remote.templates.get(
-        template_id, context.asked, lambda: remote.cloud.vm_template(template_id)
+        template_id, job.not_before, lambda: remote.cloud.get_template(template_id)
     ).template.vector("CONTEXT")
     ours = local.template.vector("CONTEXT")
-    token = context.local.onegate_token(local)
+    token = job.local.make_onegate_token(local)
     if ours.get("FILES_DS"):
-        context.log("CONTEXT/FILES_DS is left out: a remote VM cannot get local files")
-    return to_xml(Template([*marks(owner), *remote_context(ours, theirs, token)]))
+        job.log("CONTEXT/FILES_DS is left out: a remote VM cannot get local files")
+    return to_xml(Template([*format_marks(owner), *merge_context(ours, theirs, token)]))
 
 
-def _adopt(
-    context: Context, earlier: list[Vm], stay: int
-) -> Generator[Wait, State | None, int | None]:
+def _adopt(job: Job, earlier: list[Vm], stay: int) -> Generator[Wait, State | None, int | None]:
     """Return the newest VM made for this *stay* that can go on, destroying the useless ones."""
     for vm in earlier:
-        name, found = str(vm.state), owner(vm)
+        name, found = str(vm.state), read_marks(vm)
         if name in _ENDING:
             continue
-        if name in _FAILED or found is None or found.stay != stay:
-            context.log(f"Remote VM {vm.id} of an earlier attempt ({name}) is destroyed")
-            yield from destroy(context, vm.id)
+        if name in _FAILED or found is None or found.sequence != stay:
+            job.log(f"Remote VM {vm.id} of an earlier attempt ({name}) is destroyed")
+            yield from destroy(job, vm.id)
             continue
         if name == "HOLD":
-            context.remote.cloud.vm_action("release", vm.id)
+            job.remote.cloud.vm_action("release", vm.id)
         elif goals.RUNNING.step(vm.state) is Step.ACT:
-            yield from reach(context, vm.id, goals.RUNNING, "resume")
+            yield from reach(job, vm.id, goals.RUNNING, "resume")
         return vm.id
     return None
 
 
-def _made_without_answer(context: Context, local: Vm, hybrid_id: str) -> int | None:
+def _find_created(job: Job, local: Vm, hybrid_id: str) -> int | None:
     """Return the VM that an instantiate without answer made, if it can be seen already."""
-    roster = context.remote.roster
+    roster = job.remote.vm_index
     try:
-        found = roster.owned(local.id, hybrid_id, local.stime, time.monotonic())
+        found = roster.find_marked(local.id, hybrid_id, local.stime, time.monotonic())
     except OneError:
         return None
     return next((vm.id for vm in found if str(vm.state) not in _ENDING), None)

@@ -15,7 +15,7 @@ from one2one.opennebula.states import State
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class RemoteOpened:
     """The remote that a host stands for is another one, or the first."""
 
     host_id: int
@@ -23,7 +23,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
+class CallEnded:
     """A call to the remote came to its end."""
 
     host_id: int
@@ -33,7 +33,7 @@ class Called:
 
 
 @dataclass(frozen=True, slots=True)
-class Operated:
+class OperationEnded:
     """oned was answered."""
 
     host_id: int
@@ -63,22 +63,30 @@ class CapacityRead:
 
 
 @dataclass(frozen=True, slots=True)
-class Reaped:
+class OrphanReaped:
     """A remote VM without a local VM was destroyed."""
 
     host_id: int
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
+class HostForgotten:
     """The host is no longer monitored."""
 
     host_id: int
 
 
-Event = Opened | Called | Operated | StatesRead | CapacityRead | Reaped | Forgotten
-Tell = Callable[[Event], object]
+Event = (
+    RemoteOpened
+    | CallEnded
+    | OperationEnded
+    | StatesRead
+    | CapacityRead
+    | OrphanReaped
+    | HostForgotten
+)
+Emit = Callable[[Event], object]
 
 
-def nobody(_: Event) -> None:
+def ignore(_: Event) -> None:
     """Count nothing."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from one2one.driver.local import LocalCloud
 from one2one.hybrid import naming
-from one2one.hybrid.mirror import Sighting
+from one2one.hybrid.mirror import Observation
 from one2one.opennebula.errors import NotFound, OneError, Refused
 from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.records import Host, VmSummary
@@ -23,7 +23,7 @@ class HostVms:
         self._host_id = host_id
         self._cloud = local
         self._ids: tuple[int, ...] = ()
-        self._sightings: dict[int, Sighting] = {}
+        self._observations: dict[int, Observation] = {}
         self.rows: Mapping[int, VmSummary] = {}
         self.read_at = float("-inf")
         """When they were read, by ``time.monotonic()``."""
@@ -33,7 +33,7 @@ class HostVms:
         try:
             return self._cloud.raft_state() is not RaftState.FOLLOWER
         except OneError as error:
-            raise _front_end(error) from None
+            raise _front_end_error(error) from None
 
     def read_host(self) -> Host:
         """Return the host, and note which VMs it has.
@@ -41,12 +41,12 @@ class HostVms:
         Raises NotFound when there is no such host, or it is off line, and FrontEndError.
         """
         try:
-            self._cloud.version()
-            host = self._cloud.host(self._host_id)
+            self._cloud.get_version()
+            host = self._cloud.get_host(self._host_id)
         except NotFound:
             raise
         except OneError as error:
-            raise _front_end(error) from None
+            raise _front_end_error(error) from None
         if host.state == HostState.OFFLINE:
             raise NotFound(f"host {host.name} is off line")
         self._ids = tuple(vm_id for vm_id in host.vm_ids if vm_id >= 0)
@@ -55,39 +55,39 @@ class HostVms:
     def read(self) -> None:
         """Read the VMs that the host had when it was read itself; raises FrontEndError."""
         try:
-            rows = self._cloud.cloud.summaries_by_id(self._ids, VISIBLE)
+            rows = self._cloud.cloud.list_summaries_by_id(self._ids, VISIBLE)
         except OneError as error:
-            raise _front_end(error) from None
+            raise _front_end_error(error) from None
         self.read_at = time.monotonic()
         here = (row for row in rows if row.host_id == self._host_id)
         self.rows = {row.id: row for row in here if row.state.state != VmState.DONE}
-        self._sightings = {vm_id: self._seen(row) for vm_id, row in self.rows.items()}
+        self._observations = {vm_id: self._observe(row) for vm_id, row in self.rows.items()}
 
     def unread(self) -> list[int]:
         """Return the ids of those VMs of the host that could not be read."""
         ids = (vm_id for vm_id in self._ids if vm_id not in self.rows)
         return [vm_id for vm_id in ids if self._cloud.cloud.is_unread(vm_id)]
 
-    def sighting(self, vm_id: int) -> Sighting:
+    def get_observation(self, vm_id: int) -> Observation:
         """Return since when the VM has been as it is."""
-        return self._sightings[vm_id]
+        return self._observations[vm_id]
 
-    def linked(self) -> dict[int, int]:
+    def map_remote_ids(self) -> dict[int, int]:
         """Return the remote VM's id of each VM that has one."""
         linked = {}
         for vm_id, row in self.rows.items():
             try:
-                linked[vm_id] = naming.remote_id(row.deploy_id)
+                linked[vm_id] = naming.parse_deploy_id(row.deploy_id)
             except Refused:
                 continue
         return linked
 
-    def _seen(self, row: VmSummary) -> Sighting:
-        last = self._sightings.get(row.id)
+    def _observe(self, row: VmSummary) -> Observation:
+        last = self._observations.get(row.id)
         if last is not None and (last.state, last.deploy_id) == (row.state, row.deploy_id):
             return last
-        return Sighting(row.state, row.deploy_id, since=self.read_at)
+        return Observation(row.state, row.deploy_id, since=self.read_at)
 
 
-def _front_end(error: OneError) -> FrontEndError:
+def _front_end_error(error: OneError) -> FrontEndError:
     return FrontEndError(error.cause, call=error.call, endpoint=error.endpoint, remedy=error.remedy)

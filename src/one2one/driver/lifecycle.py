@@ -7,92 +7,92 @@ done before, and has succeeded when the remote VM is where the operation wants i
 from collections.abc import Callable
 
 from one2one.driver.create import create
-from one2one.driver.operation import Context, Steps
+from one2one.driver.operation import Job, Steps
 from one2one.driver.reach import destroy, reach
 from one2one.driver.watch import read_states
 from one2one.hybrid import goals
 from one2one.hybrid.goals import Goal
-from one2one.hybrid.mirror import Report, reported
-from one2one.hybrid.naming import deploy_id, is_deploy_id, remote_id
+from one2one.hybrid.mirror import Report, map_state
+from one2one.hybrid.naming import format_deploy_id, is_deploy_id, parse_deploy_id
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.states import LcmState, VmState
 
 _FIRST_BOOT = (LcmState.BOOT, LcmState.BOOT_FAILURE)
-_AWAY: dict[int, tuple[str, Goal]] = {
+_SHUTDOWNS: dict[int, tuple[str, Goal]] = {
     LcmState.SHUTDOWN_POWEROFF: ("poweroff", goals.POWEROFF),
     LcmState.SHUTDOWN_UNDEPLOY: ("undeploy", goals.UNDEPLOYED),
 }
 """What SHUTDOWN and CANCEL are for, by the local VM's LCM state; in any other they destroy."""
 
 
-def deploy(context: Context) -> Steps:
+def deploy(job: Job) -> Steps:
     """DEPLOY: create the remote VM, or start the one that there is; answers the deploy id."""
-    request = context.request
+    request = job.request
     if request.vm.state.lcm_state == LcmState.BOOT_MIGRATE:
-        raise unsupported("MIGRATE")
+        raise unsupported_error("MIGRATE")
     if request.vm.state.lcm_state in _FIRST_BOOT:
-        return deploy_id((yield from create(context)))
-    yield from _resume(context)
-    return deploy_id(_remote_id(context))
+        return format_deploy_id((yield from create(job)))
+    yield from _resume(job)
+    return format_deploy_id(_find_remote_id(job))
 
 
-def restore(context: Context) -> Steps:
+def restore(job: Job) -> Steps:
     """RESTORE: resume a suspended or stopped VM."""
-    return (yield from _resume(context))
+    return (yield from _resume(job))
 
 
-def shutdown(context: Context) -> Steps:
+def shutdown(job: Job) -> Steps:
     """SHUTDOWN: terminate, power off or undeploy, with the guest's consent."""
-    return (yield from _away(context, hard=False))
+    return (yield from _shut_down(job, hard=False))
 
 
-def cancel(context: Context) -> Steps:
+def cancel(job: Job) -> Steps:
     """CANCEL: terminate, power off or undeploy without asking the guest."""
-    return (yield from _away(context, hard=True))
+    return (yield from _shut_down(job, hard=True))
 
 
-def save(context: Context) -> Steps:
+def save(job: Job) -> Steps:
     """SAVE: suspend or stop."""
-    match context.request.vm.state.lcm_state:
+    match job.request.vm.state.lcm_state:
         case LcmState.SAVE_STOP:
-            return (yield from reach(context, _remote_id(context), goals.STOPPED, "stop"))
+            return (yield from reach(job, _find_remote_id(job), goals.STOPPED, "stop"))
         case LcmState.SAVE_MIGRATE:
-            raise unsupported("MIGRATE")
+            raise unsupported_error("MIGRATE")
         case _:
-            return (yield from reach(context, _remote_id(context), goals.SUSPENDED, "suspend"))
+            return (yield from reach(job, _find_remote_id(job), goals.SUSPENDED, "suspend"))
 
 
-def reboot(context: Context) -> Steps:
+def reboot(job: Job) -> Steps:
     """REBOOT: ask the guest to restart."""
-    return _once(context, "reboot")
+    return _ask_once(job, "reboot")
 
 
-def reset(context: Context) -> Steps:
+def reset(job: Job) -> Steps:
     """RESET: restart without asking the guest."""
-    return _once(context, "reboot-hard")
+    return _ask_once(job, "reboot-hard")
 
 
-def cleanup(context: Context) -> Steps:
+def cleanup(job: Job) -> Steps:
     """CLEANUP: destroy whatever was made for the VM, whether its deploy id is known or not."""
-    request, settings = context.request, context.remote.settings
+    request, settings = job.request, job.remote.settings
     if is_deploy_id(request.deploy_id):
-        yield from destroy(context, _remote_id(context))
+        yield from destroy(job, _find_remote_id(job))
     if settings.hybrid_id:
         # The deploy id may be that of an earlier stay; a cancelled DEPLOY may have made another.
-        vm, roster = request.vm, context.remote.roster
-        for found in roster.owned(vm.id, settings.hybrid_id, vm.stime, context.asked):
-            yield from destroy(context, found.id)
+        vm, roster = request.vm, job.remote.vm_index
+        for found in roster.find_marked(vm.id, settings.hybrid_id, vm.stime, job.not_before):
+            yield from destroy(job, found.id)
     return ""
 
 
-def poll(context: Context) -> Steps:
+def poll(job: Job) -> Steps:
     """POLL: tell the remote VM's state. 5.6 to 5.10 ask after each action that failed."""
-    remote_id = _remote_id(context)
+    remote_id = _find_remote_id(job)
     yield from ()
-    return f"STATE={reported(read_states(context.remote.cloud, [remote_id])[remote_id]).letter}"
+    return f"STATE={map_state(read_states(job.remote.cloud, [remote_id])[remote_id]).letter}"
 
 
-Operation = Callable[[Context], Steps]
+Operation = Callable[[Job], Steps]
 
 OPERATIONS: dict[str, Operation] = {
     "DEPLOY": deploy,
@@ -106,57 +106,57 @@ OPERATIONS: dict[str, Operation] = {
     "POLL": poll,
 }
 
-UNANSWERED = {"POLL": f"STATE={Report.SILENCE.letter}"}
+ANSWER_IF_UNREADABLE = {"POLL": f"STATE={Report.SILENCE.letter}"}
 """What to answer where a cloud does not: FAILURE would make the VM UNKNOWN at once, and monitoring
 is more patient."""
 
 
-def unsupported(operation: str) -> Refused:
+def unsupported_error(operation: str) -> Refused:
     """Return the error for what a VM in a remote OpenNebula cannot do."""
     return Refused(f"{operation} is not supported for VMs in a remote OpenNebula")
 
 
-def _resume(context: Context) -> Steps:
+def _resume(job: Job) -> Steps:
     """Resume the VM where it was left, which must be this host."""
-    request = context.request
+    request = job.request
     if request.vm.state.lcm_state in (LcmState.BOOT_UNDEPLOY, LcmState.BOOT_STOPPED):
-        history = context.local.vm(request.vm.id).history
+        history = job.local.get_vm(request.vm.id).history
         if len(history) > 1 and history[-2].host_id != request.placement.host_id:
             raise Refused(
                 f"the VM was left on host {history[-2].host_name}, where its disks still are",
                 remedy=f"Deploy it on host {history[-2].host_name}",
             )
-    return (yield from reach(context, _remote_id(context), goals.RUNNING, "resume"))
+    return (yield from reach(job, _find_remote_id(job), goals.RUNNING, "resume"))
 
 
-def _away(context: Context, *, hard: bool) -> Steps:
+def _shut_down(job: Job, *, hard: bool) -> Steps:
     suffix = "-hard" if hard else ""
-    known = _AWAY.get(context.request.vm.state.lcm_state)
+    known = _SHUTDOWNS.get(job.request.vm.state.lcm_state)
     if known is None:
-        return (yield from destroy(context, _remote_id(context), f"terminate{suffix}"))
+        return (yield from destroy(job, _find_remote_id(job), f"terminate{suffix}"))
     action, goal = known
-    return (yield from reach(context, _remote_id(context), goal, f"{action}{suffix}"))
+    return (yield from reach(job, _find_remote_id(job), goal, f"{action}{suffix}"))
 
 
-def _once(context: Context, action: str) -> Steps:
-    remote_id = _remote_id(context)
-    context.remote.cloud.vm_action(action, remote_id)
+def _ask_once(job: Job, action: str) -> Steps:
+    remote_id = _find_remote_id(job)
+    job.remote.cloud.vm_action(action, remote_id)
     # From 6.0 oned itself says nothing of a reboot's result.
-    context.log(f"Remote VM {remote_id} accepted {action}")
+    job.log(f"Remote VM {remote_id} accepted {action}")
     yield from ()
     return ""
 
 
-def _remote_id(context: Context) -> int:
+def _find_remote_id(job: Job) -> int:
     """Return the remote VM's id, by its marks where oned has no deploy id of ours.
 
     It has ``one-<VM id>`` after ``onevm recover --success`` of a DEPLOY whose answer was lost.
     """
-    vm, remote = context.request.vm, context.remote
-    named = context.request.deploy_id or vm.deploy_id
+    vm, remote = job.request.vm, job.remote
+    named = job.request.deploy_id or vm.deploy_id
     if not is_deploy_id(named) and remote.settings.hybrid_id:
-        hybrid_id, asked = remote.settings.hybrid_id, context.asked
-        for found in remote.roster.owned(vm.id, hybrid_id, vm.stime, asked):
+        hybrid_id, not_before = remote.settings.hybrid_id, job.not_before
+        for found in remote.vm_index.find_marked(vm.id, hybrid_id, vm.stime, not_before):
             if found.state.state != VmState.DONE:
                 return found.id
-    return remote_id(named)
+    return parse_deploy_id(named)

@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import IO
 
 from one2one.hybrid.naming import HYBRID_ID
-from one2one.hybrid.onegate import onegate_token
+from one2one.hybrid.onegate import make_onegate_token
 from one2one.hybrid.settings import Settings, read_settings
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.connection import Server
+from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Refused
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.records import Host, Vm
 from one2one.opennebula.secrets import decrypt
-from one2one.opennebula.shortage import is_shortage, short_of
+from one2one.opennebula.shortage import is_shortage, shortage_error
 from one2one.opennebula.states import RaftState
 from one2one.opennebula.template import parse_text, to_text
-from one2one.opennebula.xml import integer, text
+from one2one.opennebula.xml import read_integer, read_text
 
 LOCK = ".one2one.lock"
 """The file, in oned's directory of variable data, that only one driver at a time may hold."""
@@ -65,53 +65,53 @@ class LocalCloud:
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         """Read credentials and endpoint; raises ConfigurationError where there are none."""
         self._var, self._etc = var_location(environment), etc_location(environment)
-        endpoint = environment.get("ONE_XMLRPC") or _first_line("one_endpoint", environment)
-        session = _session(environment)
+        endpoint = environment.get("ONE_XMLRPC") or _read_first("one_endpoint", environment)
+        session = _read_session(environment)
         self._version: tuple[int, int] | None = None
-        self.cloud = Cloud(Server(endpoint or _DEFAULT_ENDPOINT), session)
+        self.cloud = Cloud(Endpoint(endpoint or _DEFAULT_ENDPOINT), session)
 
-    def settings(self, host_id: int, host_name: str) -> Settings:
+    def read_settings(self, host_id: int, host_name: str) -> Settings:
         """Return what the host says now about its remote cloud, its password in clear.
 
         Raises ConfigurationError for missing or wrong attributes, and the errors of a call.
         """
-        host = self.host(host_id)
+        host = self.get_host(host_id)
         if host.name != host_name:
             raise ConfigurationError(f"host {host_id} is {host.name!r}, not {host_name!r}")
-        return self.settings_of(host)
+        return self.read_settings_of(host)
 
-    def host(self, host_id: int) -> Host:
+    def get_host(self, host_id: int) -> Host:
         """Return a host, its attributes as clear as oned shows them."""
-        return self.cloud.host(host_id, decrypt=True)
+        return self.cloud.get_host(host_id, decrypt=True)
 
-    def settings_of(self, host: Host) -> Settings:
+    def read_settings_of(self, host: Host) -> Settings:
         """Return what *host* says about its remote cloud; raises as ``settings`` does."""
         settings = read_settings(host)
-        if self.version() < (5, 10):  # such an oned decrypts nothing for its drivers
-            settings = replace(settings, password=self._decrypted(settings.password))
+        if self.get_version() < (5, 10):  # such an oned decrypts nothing for its drivers
+            settings = replace(settings, password=self._decrypt_password(settings.password))
         return settings
 
-    def hybrid_id(self, host_id: int) -> str:
+    def ensure_hybrid_id(self, host_id: int) -> str:
         """Return the host's ONE_HYBRID_ID, written first where there is none.
 
         A file lock keeps two drivers from writing two; what is returned was read back.
         """
-        with _lock_file(self._var / LOCK) as lock:
+        with _open_lock_file(self._var / LOCK) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            found = self.cloud.host(host_id).template.text(HYBRID_ID)
+            found = self.cloud.get_host(host_id).template.text(HYBRID_ID)
             if found:
                 return found
             self.cloud.update_host(host_id, to_text({HYBRID_ID: str(uuid.uuid4())}))
-            written = self.cloud.host(host_id).template.text(HYBRID_ID)
+            written = self.cloud.get_host(host_id).template.text(HYBRID_ID)
         if not written:
             raise ProtocolError(f"host {host_id} did not keep its {HYBRID_ID}")
         return written
 
-    def vm(self, vm_id: int) -> Vm:
+    def get_vm(self, vm_id: int) -> Vm:
         """Return a local VM with its whole history and with encrypted attributes in clear."""
-        return self.cloud.vm(vm_id, decrypt=True)
+        return self.cloud.get_vm(vm_id, decrypt=True)
 
-    def onegate_token(self, vm: Vm) -> str | None:
+    def make_onegate_token(self, vm: Vm) -> str | None:
         """Return the OneGate token of a VM whose CONTEXT asks for one, else None.
 
         From 7.0 oned writes it beside the VM's deployment file. Before that it leaves it to
@@ -127,8 +127,8 @@ class LocalCloud:
             creator = read_id(vm.template.text("CREATED_BY"))
             if creator is None:
                 raise ValueError("the VM does not say who created it")
-            password = text(self.cloud.user(creator), "TEMPLATE/TOKEN_PASSWORD")
-            return onegate_token(vm.id, vm.stime, password)
+            password = read_text(self.cloud.get_user(creator), "TEMPLATE/TOKEN_PASSWORD")
+            return make_onegate_token(vm.id, vm.stime, password)
         except (ValueError, OneError) as error:
             raise Refused(
                 f"no OneGate token can be made: {error}",
@@ -136,10 +136,10 @@ class LocalCloud:
                 "TOKEN_PASSWORD",
             ) from None
 
-    def version(self) -> tuple[int, int]:
+    def get_version(self) -> tuple[int, int]:
         """Return oned's release, such as ``(6, 10)``; asked for once."""
         if self._version is None:
-            answer = self.cloud.version()
+            answer = self.cloud.get_version()
             try:
                 major, minor = answer.split(".")[:2]
                 self._version = (int(major), int(minor))
@@ -155,7 +155,7 @@ class LocalCloud:
         as FOLLOWER.
         """
         raft = self.cloud.raft()
-        state, answering = integer(raft, "STATE"), integer(raft, "SERVER_ID")
+        state, answering = read_integer(raft, "STATE"), read_integer(raft, "SERVER_ID")
         if state not in (RaftState.SOLO, RaftState.LEADER):
             return RaftState.FOLLOWER
         if state == RaftState.LEADER and self._server_id not in (answering, None):
@@ -171,18 +171,18 @@ class LocalCloud:
         except (OSError, OneError, KeyError, ValueError):
             return None
 
-    def _decrypted(self, password: str) -> str:
+    def _decrypt_password(self, password: str) -> str:
         """Return a host's password as 5.6 and 5.8 were given it: long ones they keep in clear."""
-        key = text(self.cloud.config(), "ONE_KEY")
+        key = read_text(self.cloud.get_config(), "ONE_KEY")
         try:
             return decrypt(password, key)
         except ValueError:
             return password
 
 
-def _session(environment: Mapping[str, str]) -> str:
+def _read_session(environment: Mapping[str, str]) -> str:
     named = environment.get("ONE_AUTH")
-    session = _read(Path(named)) if named else _first_line("one_auth", environment)
+    session = _read(Path(named)) if named else _read_first("one_auth", environment)
     if ":" not in session:
         raise ConfigurationError(
             f"no credentials of oneadmin in {named or '~/.one/one_auth'}",
@@ -191,19 +191,19 @@ def _session(environment: Mapping[str, str]) -> str:
     return session
 
 
-def _first_line(name: str, environment: Mapping[str, str]) -> str:
+def _read_first(name: str, environment: Mapping[str, str]) -> str:
     """Return what the first of the two usual files called *name* holds, else nothing."""
     homes = [Path(environment["HOME"])] if environment.get("HOME") else []
     return next(filter(None, (_read(d / ".one" / name) for d in [*homes, var_location({})])), "")
 
 
-def _lock_file(path: Path) -> IO[bytes]:
+def _open_lock_file(path: Path) -> IO[bytes]:
     """Open a file that nobody else can open; raises ConfigurationError."""
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
         if is_shortage(error):
-            raise short_of(f"cannot open {path}", error) from None
+            raise shortage_error(f"cannot open {path}", error) from None
         raise ConfigurationError(
             f"cannot open {path} ({error.strerror})", remedy="Let oneadmin own it, or remove it"
         ) from None
@@ -215,5 +215,5 @@ def _read(path: Path) -> str:
         return path.read_text().strip()
     except OSError as error:
         if is_shortage(error):
-            raise short_of(f"cannot read {path}", error) from None
+            raise shortage_error(f"cannot read {path}", error) from None
         return ""

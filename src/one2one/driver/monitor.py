@@ -14,11 +14,11 @@ from one2one.driver.host_vms import HostVms
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote, Remotes
 from one2one.hybrid import naming
-from one2one.hybrid.capacity import HostCapacity, Member, host_capacity
-from one2one.hybrid.foreign import Wild, foreign
-from one2one.hybrid.mirror import STUCK_S, Report, correction, is_unlinked, reported
+from one2one.hybrid.capacity import HostCapacity, HostVm, compute_capacity
+from one2one.hybrid.mirror import STUCK_S, Report, choose_report, is_unlinked, map_state
 from one2one.hybrid.outage import GRACE_S
-from one2one.hybrid.usage import Usage, usage
+from one2one.hybrid.usage import Usage, read_usage
+from one2one.hybrid.wild import WildVm, find_wild
 from one2one.opennebula.errors import NotFound, OneError
 from one2one.opennebula.records import Vm, VmSummary
 from one2one.opennebula.states import State, VmState
@@ -102,7 +102,7 @@ class HostMonitor:
         """
         host = self._vms.read_host()
         self.host_name = host.name
-        self._remote = self._clouds[1].opened(self._clouds[0].settings_of(host))
+        self._remote = self._clouds[1].open(self._clouds[0].read_settings_of(host))
 
     def statuses(self) -> list[VmReport]:
         """Return what to say of each VM of the host, SILENCE of most.
@@ -114,25 +114,25 @@ class HostMonitor:
         if not self._complete or time.monotonic() - self._vms.read_at > _FRESH_S:
             self._vms.read()
         self._complete = False
-        linked = self._vms.linked()
+        linked = self._vms.map_remote_ids()
         read_at = time.monotonic()
         if linked:
-            rows = cloud.summaries_by_id(linked.values())
+            rows = cloud.list_summaries_by_id(linked.values())
         else:
-            cloud.version()
+            cloud.get_version()
             rows = []
         self._remote_rows = {row.id: row for row in rows}
         self._vms.read()
         self._complete = True
         states = {row.id: row.state for row in rows}
-        links = dict(self._vms.linked().items() & linked.items())
+        links = dict(self._vms.map_remote_ids().items() & linked.items())
         states |= self._asked_alone(links, read_at)
         reports = {
             vm_id: self._correction(vm_id, states[remote_id], read_at)
             for vm_id, remote_id in links.items()
             if remote_id in states
         }
-        remote.tell(StatesRead(remote.settings.host_id, states, reports))
+        remote.emit(StatesRead(remote.settings.host_id, states, reports))
         told = [
             VmReport(vm_id, row.deploy_id, reports.get(vm_id, Report.SILENCE))
             for vm_id, row in self._vms.rows.items()
@@ -146,19 +146,19 @@ class HostMonitor:
         does.
         """
         remote = self._opened()
-        hybrid_id, asked = remote.settings.hybrid_id, time.monotonic()
+        hybrid_id, not_before = remote.settings.hybrid_id, time.monotonic()
         reports = []
         for vm_id, row in self._vms.rows.items():
-            sighting = self._vms.sighting(vm_id)
+            sighting = self._vms.get_observation(vm_id)
             if hybrid_id and is_unlinked(sighting, stuck=self._stuck(sighting.since)):
-                owned = remote.roster.owned(vm_id, hybrid_id, row.stime, asked)
+                owned = remote.vm_index.find_marked(vm_id, hybrid_id, row.stime, not_before)
                 running = [
                     vm.id
                     for vm in owned
-                    if reported(vm.state) is Report.RUNNING and _made_for(row, vm)
+                    if map_state(vm.state) is Report.RUNNING and _made_for(row, vm)
                 ]
                 for remote_id in running[:1]:
-                    deploy_id = naming.deploy_id(remote_id)
+                    deploy_id = naming.format_deploy_id(remote_id)
                     reports.append(VmReport(vm_id, deploy_id, Report.RUNNING))
         return reports
 
@@ -167,17 +167,17 @@ class HostMonitor:
         running = {
             vm_id: row
             for vm_id, row in self._members().items()
-            if reported(row.state) is Report.RUNNING
+            if map_state(row.state) is Report.RUNNING
         }
         rows = {row.id: row for row in running.values()}
-        used = self._opened().cloud.monitoring_by_id(
-            rows, lambda remote_id, record: usage(rows[remote_id], record)
+        used = self._opened().cloud.list_monitoring_by_id(
+            rows, lambda remote_id, record: read_usage(rows[remote_id], record)
         )
         return [
             VmUsage(
                 vm_id,
                 self._vms.rows[vm_id].deploy_id,
-                used.get(row.id) or usage(row, Template()),
+                used.get(row.id) or read_usage(row, Template()),
             )
             for vm_id, row in running.items()
         ]
@@ -186,31 +186,33 @@ class HostMonitor:
         """Return what the host offers; raises the errors of a call, ProtocolError for a quota."""
         remote = self._opened()
         members = [
-            Member(self._vms.rows[vm_id].cpu, self._vms.rows[vm_id].memory, row.state)
+            HostVm(self._vms.rows[vm_id].cpu, self._vms.rows[vm_id].memory, row.state)
             for vm_id, row in self._members().items()
         ]
-        quotas = remote.cloud.quotas()
-        self.known_capacity = host_capacity(remote.settings.capacity, *quotas, members)
-        remote.tell(CapacityRead(remote.settings.host_id, self.known_capacity))
+        quotas = remote.cloud.get_quotas()
+        self.known_capacity = compute_capacity(remote.settings.capacity, *quotas, members)
+        remote.emit(CapacityRead(remote.settings.host_id, self.known_capacity))
         return self.known_capacity
 
-    def survey(self) -> list[Wild]:
+    def survey(self) -> list[WildVm]:
         """Read the whole account, and return what may be imported from it.
 
         Raises FrontEndError, and the errors of a call.
         """
         remote = self._opened()
-        rows = remote.cloud.summaries()
+        rows = remote.cloud.list_summaries()
         self._vms.read()
         if self._on_survey:
             self._on_survey(remote, rows)
-        version, known = self._clouds[0].version(), set(self._vms.linked().values())
+        version, known = self._clouds[0].get_version(), set(self._vms.map_remote_ids().values())
         strangers = [
             row.id
             for row in rows
-            if version < (7,) and row.id not in known and naming.local_id(row.name) is None
+            if version < (7,) and row.id not in known and naming.parse_remote_name(row.name) is None
         ]
-        return foreign(remote.cloud.whole_vms_by_id(strangers), known, self.host_name, version)
+        return find_wild(
+            remote.cloud.list_whole_vms_by_id(strangers), known, self.host_name, version
+        )
 
     def _opened(self) -> Remote:
         if self._remote is None:
@@ -221,14 +223,18 @@ class HostMonitor:
     def _members(self) -> dict[int, VmSummary]:
         """Return the remote VM, as it was read last, of each local VM."""
         rows = self._remote_rows
-        return {vm_id: rows[found] for vm_id, found in self._vms.linked().items() if found in rows}
+        return {
+            vm_id: rows[found]
+            for vm_id, found in self._vms.map_remote_ids().items()
+            if found in rows
+        }
 
     def _stuck(self, since: float) -> bool:
         return time.monotonic() - since >= self._stuck_after
 
     def _correction(self, vm_id: int, remote: State, read_at: float) -> Report:
-        sighting = self._vms.sighting(vm_id)
-        return correction(sighting, remote, read_at, stuck=self._stuck(sighting.since))
+        sighting = self._vms.get_observation(vm_id)
+        return choose_report(sighting, remote, read_at, stuck=self._stuck(sighting.since))
 
     def _asked_alone(self, links: Mapping[int, int], read_at: float) -> dict[int, State]:
         """Ask for VMs that the pool left out, where it matters, and for few at a time.
@@ -245,7 +251,7 @@ class HostMonitor:
         ]
         for remote_id in matters[:_ASKED_ALONE]:
             try:
-                states[remote_id] = cloud.vm(remote_id).state
+                states[remote_id] = cloud.get_vm(remote_id).state
             except NotFound:
                 states[remote_id] = _GONE
             except OneError:
@@ -255,5 +261,5 @@ class HostMonitor:
 
 def _made_for(row: VmSummary, remote: Vm) -> bool:
     """Tell whether *remote* was made after the last ``onevm recover --recreate``."""
-    found = naming.owner(remote)
-    return found is not None and found.stay == row.sequence
+    found = naming.read_marks(remote)
+    return found is not None and found.sequence == row.sequence

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote
-from one2one.driver.watch import Change
-from one2one.hybrid.remedies import remedy
+from one2one.driver.watch import StateWait
+from one2one.hybrid.remedies import find_remedy
 from one2one.hybrid.request import Request
 from one2one.opennebula.clean import LIMIT, clean_line
 from one2one.opennebula.errors import OneError
@@ -25,17 +25,17 @@ class Pause:
     seconds: float
 
 
-Wait = Change | Pause
+Wait = StateWait | Pause
 Steps = Generator[Wait, State | None, str]
 """A running operation; it returns what to answer oned besides SUCCESS, perhaps nothing."""
 
 
 @dataclass(frozen=True)
-class Context:
+class Job:
     """What an operation works with."""
 
     request: Request
-    asked: float
+    not_before: float
     """When, by ``time.monotonic()``; infinite if the VM was busy with another operation then."""
     local: LocalCloud
     remote: Remote
@@ -50,10 +50,10 @@ def explain(error: OneError, request: Request, remote: Remote | None = None) -> 
     characters. A long one is cut, so that the others stay. oned takes a text that begins with a
     hyphen for none.
     """
-    endpoint = error.endpoint or (remote.cloud.endpoint if remote else "")
+    endpoint = error.endpoint or (remote.cloud.url if remote else "")
     where = [f"VM {request.vm.id}", request.deploy_id or request.vm.deploy_id]
     where += [f"host {request.host_name}", error.call, endpoint]
-    helps = error.remedy or remedy(error.cause)
+    helps = error.remedy or find_remedy(error.cause)
     helps = f"{helps}. " if helps else ""
     rest = clean_line(f"{helps}[{', '.join(filter(None, where))}]", LIMIT // 2)
     cause = f"Error: {error.cause}" if error.cause.startswith("-") else error.cause

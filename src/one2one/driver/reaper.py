@@ -2,7 +2,7 @@
 
 oned ends a VM that is POWEROFF, SUSPENDED, STOPPED or UNDEPLOYED without a word to its driver, and
 takes no notice when a CLEANUP fails. What is left of such VMs is found here by its marks, judged
-by ``hybrid.ownership``, and destroyed after one more look at both sides. Everything that is done,
+by ``hybrid.orphans``, and destroyed after one more look at both sides. Everything that is done,
 or deliberately not done, is logged with its reason.
 """
 
@@ -11,22 +11,22 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 
-from one2one.driver.events import Reaped
+from one2one.driver.events import OrphanReaped
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote
 from one2one.hybrid import goals
 from one2one.hybrid.goals import Step
-from one2one.hybrid.naming import Owner, owner
-from one2one.hybrid.ownership import (
+from one2one.hybrid.naming import Marks, read_marks
+from one2one.hybrid.orphans import (
     GRACE_S,
-    Claim,
     Decision,
     Grace,
+    Instant,
     Kind,
-    Now,
+    MarkedVm,
     Orphan,
     decide,
-    orphan,
+    find_orphan,
 )
 from one2one.hybrid.verdicts import has_unsaved_disks
 from one2one.opennebula.errors import NotFound, OneError, ProtocolError, Unreachable
@@ -44,54 +44,54 @@ class Reaper:
         log: Callable[[str], None],
         *,
         grace: Grace = GRACE_S,
-        en_masse: bool = False,
-        forgetful: bool = False,
+        allow_many: bool = False,
+        one_shot: bool = False,
     ) -> None:
         """Take the local cloud, whose every VM must be visible, and where to write what is done.
 
-        *en_masse* is for an administrator who has seen how many they are. *forgetful* tells that
+        *allow_many* is for an administrator who has seen how many they are. *one_shot* tells that
         there will be no second look: what needs one is never destroyed then.
         """
         self._host_id = host_id
         self._local = local
         self._log = log
         self._grace = grace
-        self._en_masse = en_masse
-        self._forgetful = forgetful
-        self._owners: dict[int, Owner | None] = {}
-        self._claims: list[Claim] = []
+        self._allow_many = allow_many
+        self._one_shot = one_shot
+        self._marks: dict[int, Marks | None] = {}
+        self._marked_vms: list[MarkedVm] = []
         self._last = Decision()
         self._unread: set[str] = set()
 
-    def look(self, remote: Remote, rows: Iterable[VmRow]) -> Decision:
+    def judge(self, remote: Remote, rows: Iterable[VmRow]) -> Decision:
         """Return what to do about the orphans among *rows*: all of the account's VMs, just read.
 
         Marks do not change, so those of a VM are read once. A VM that cannot be read, on either
         side, is not judged. Raises the errors of a call; nothing is decided then.
         """
-        self._claims = claims = self._read_claims(remote, rows)
-        local = self._local_vms({claim.owner.vm_id for claim in claims})
+        self._marked_vms = claims = self._read_marked(remote, rows)
+        local = self._read_local_vms({claim.marks.vm_id for claim in claims})
         found = [
-            orphan(claim, local[claim.owner.vm_id], self._host_id, claims)
+            find_orphan(claim, local[claim.marks.vm_id], self._host_id, claims)
             for claim in claims
-            if claim.owner.vm_id in local
+            if claim.marks.vm_id in local
         ]
         self._report_unread(remote)
         decision = decide(
             [one for one in found if one],
             len(claims),
             self._last,
-            Now(time.monotonic(), time.time()),
+            Instant(time.monotonic(), time.time()),
             grace=self._grace,
-            en_masse=self._en_masse,
+            allow_many=self._allow_many,
         )
-        self._report(remote, decision)
+        self._log_decision(remote, decision)
         self._last = decision
         return decision
 
     def reap(self, remote: Remote, rows: Iterable[VmRow]) -> None:
         """Look, and destroy those orphans whose time has come; raises the errors of a call."""
-        self.destroy(remote, self.look(remote, rows).destroy)
+        self.destroy(remote, self.judge(remote, rows).destroy)
 
     def destroy(self, remote: Remote, orphans: Iterable[Orphan]) -> dict[int, str]:
         """Destroy those that are orphans still; return what became of each remote VM.
@@ -101,87 +101,87 @@ class Reaper:
         outcomes = {}
         for one in orphans:
             try:
-                spared = self._spared(one, remote)
+                spared = self._find_reason_to_spare(one, remote)
                 if not spared:
                     remote.cloud.vm_action("terminate-hard", one.remote_id)
-                    remote.tell(Reaped(self._host_id))
+                    remote.emit(OrphanReaped(self._host_id))
                 outcome = f"is left alone: {spared}" if spared else "is destroyed"
             except Unreachable:
                 raise
             except OneError as error:
                 outcome = f"could not be destroyed: {error}"
             outcomes[one.remote_id] = outcome
-            self._write(remote, one, outcome)
+            self._log_orphan(remote, one, outcome)
         return outcomes
 
-    def marked(self) -> Counter[str]:
+    def count_by_hybrid_id(self) -> Counter[str]:
         """Return how many VMs of the last look carry each hybrid id."""
-        return Counter(found.hybrid_id for found in self._owners.values() if found)
+        return Counter(found.hybrid_id for found in self._marks.values() if found)
 
-    def _read_claims(self, remote: Remote, rows: Iterable[VmRow]) -> list[Claim]:
+    def _read_marked(self, remote: Remote, rows: Iterable[VmRow]) -> list[MarkedVm]:
         ids = {row.id for row in rows}
-        self._owners = {id_: found for id_, found in self._owners.items() if id_ in ids}
-        for vm in remote.cloud.whole_vms_by_id(ids - self._owners.keys()):
-            self._owners[vm.id] = owner(vm)
+        self._marks = {id_: found for id_, found in self._marks.items() if id_ in ids}
+        for vm in remote.cloud.list_whole_vms_by_id(ids - self._marks.keys()):
+            self._marks[vm.id] = read_marks(vm)
         return [
-            Claim(remote_id, found)
-            for remote_id, found in sorted(self._owners.items())
+            MarkedVm(remote_id, found)
+            for remote_id, found in sorted(self._marks.items())
             if found and found.hybrid_id == remote.settings.hybrid_id
         ]
 
-    def _local_vms(self, vm_ids: Collection[int]) -> dict[int, VmSummary | None]:
+    def _read_local_vms(self, vm_ids: Collection[int]) -> dict[int, VmSummary | None]:
         """Return each local VM; None only for what oned, asked for it alone, does not know.
 
         One that cannot be read is left out.
         """
-        rows = self._local.cloud.summaries_by_id(vm_ids, VISIBLE)
+        rows = self._local.cloud.list_summaries_by_id(vm_ids, VISIBLE)
         found: dict[int, VmSummary | None] = {row.id: row for row in rows}
         for vm_id in set(vm_ids) - found.keys():
             with contextlib.suppress(ProtocolError):
-                found[vm_id] = self._local_vm(vm_id)
+                found[vm_id] = self._read_local_vm(vm_id)
         return found
 
-    def _local_vm(self, vm_id: int) -> VmSummary | None:
+    def _read_local_vm(self, vm_id: int) -> VmSummary | None:
         try:
-            return self._local.cloud.summary(vm_id)
+            return self._local.cloud.get_summary(vm_id)
         except NotFound:
             return None
 
-    def _spared(self, one: Orphan, remote: Remote) -> str:
+    def _find_reason_to_spare(self, one: Orphan, remote: Remote) -> str:
         """Look once more at both sides of an orphan; return why to leave it, else nothing."""
         try:
-            vm = remote.cloud.vm(one.remote_id)
+            vm = remote.cloud.get_vm(one.remote_id)
         except NotFound:
             return "it is gone"
-        found = owner(vm)
-        if found is None or Claim(vm.id, found) not in self._claims:
-            self._owners.pop(vm.id, None)
+        found = read_marks(vm)
+        if found is None or MarkedVm(vm.id, found) not in self._marked_vms:
+            self._marks.pop(vm.id, None)
             return "its marks have changed"
         if goals.DONE.step(vm.state) is not Step.ACT:
             return f"it is {vm.state}"
         if has_unsaved_disks(vm):
             return f"it is {vm.state}, and its persistent disks are not saved yet"
-        local = self._local_vm(found.vm_id)
-        if orphan(Claim(vm.id, found), local, self._host_id, self._claims) is None:
+        local = self._read_local_vm(found.vm_id)
+        if find_orphan(MarkedVm(vm.id, found), local, self._host_id, self._marked_vms) is None:
             return f"local VM {found.vm_id} may need it again"
         return ""
 
-    def _report(self, remote: Remote, decision: Decision) -> None:
+    def _log_decision(self, remote: Remote, decision: Decision) -> None:
         """Log what is new."""
         for one in decision.wait:
             if one.remote_id in self._last.first_seen:
                 continue
-            if self._forgetful and one.kind is not Kind.ABANDONED:
-                self._write(remote, one, "is left to: one2one reap")
+            if self._one_shot and one.kind is not Kind.ABANDONED:
+                self._log_orphan(remote, one, "is left to: one2one reap")
             else:
                 grace = self._grace[one.kind]
-                self._write(remote, one, f"will be destroyed when that was so for {grace:g} s")
+                self._log_orphan(remote, one, f"will be destroyed when that was so for {grace:g} s")
         if decision.refused and decision.refused != self._last.refused:
             names = ", ".join(str(one.remote_id) for one in decision.refused)
             name = remote.settings.host_name
             self._log(
-                f"Host {name}: {len(decision.refused)} of {len(self._claims)} remote VMs have lost "
-                f"their local VM at once ({names}), as after a restored database. None is "
+                f"Host {name}: {len(decision.refused)} of {len(self._marked_vms)} remote VMs have "
+                f"lost their local VM at once ({names}), as after a restored database. None is "
                 f"destroyed. See them with: one2one reap --host {name} --dry-run"
             )
 
@@ -189,14 +189,14 @@ class Reaper:
         """Log each VM that could not be read, once."""
         for side in (remote.cloud, self._local.cloud):
             for name, cause in side.unread.items():
-                found = f"{name} at {side.endpoint}"
+                found = f"{name} at {side.url}"
                 if found not in self._unread:
                     self._unread.add(found)
                     host = remote.settings.host_name
                     self._log(f"Host {host}: {found} cannot be read, and is left alone: {cause}")
 
-    def _write(self, remote: Remote, one: Orphan, what: str) -> None:
+    def _log_orphan(self, remote: Remote, one: Orphan, what: str) -> None:
         self._log(
             f"Host {remote.settings.host_name}: remote VM {one.remote_id} at "
-            f"{remote.cloud.endpoint} {what} ({one.kind.value}: {one.reason})"
+            f"{remote.cloud.url} {what} ({one.kind.value}: {one.reason})"
         )

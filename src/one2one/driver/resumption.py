@@ -16,7 +16,7 @@ from one2one.driver.local import LocalCloud
 from one2one.driver.monitor import VmReport
 from one2one.driver.remotes import Remote
 from one2one.hybrid.mirror import Report
-from one2one.hybrid.naming import remote_id
+from one2one.hybrid.naming import parse_deploy_id
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.states import RUNNING, VmState
 
@@ -50,13 +50,13 @@ def _said(vm_id: int) -> str:
 
 
 def _runs_again(local: LocalCloud, remote: Remote, status: VmReport) -> bool:
-    before = local.cloud.vm(status.vm_id)
+    before = local.cloud.get_vm(status.vm_id)
     if before.state.state != VmState.SUSPENDED or before.deploy_id != status.deploy_id:
         return False
     ceased_at = before.history[-1].retime if before.history else 0
     if not ceased_at or time.time() - ceased_at < AT_REST_S:
         return False
-    if remote.cloud.vm(remote_id(status.deploy_id)).state != RUNNING:
+    if remote.cloud.get_vm(parse_deploy_id(status.deploy_id)).state != RUNNING:
         return False
-    after = local.cloud.vm(status.vm_id)
+    after = local.cloud.get_vm(status.vm_id)
     return (after.state, after.history) == (before.state, before.history)

@@ -18,7 +18,7 @@ from one2one.opennebula.errors import (
     OneError,
     ProtocolError,
     Refused,
-    typed,
+    to_one_error,
 )
 from one2one.opennebula.states import State, VmState
 
@@ -33,11 +33,11 @@ Callback = Callable[[State | OneError], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class StateWait:
     """What somebody waits for: a state other than *seen*, or the *deadline*."""
 
     remote_id: int
-    seen: State
+    last_state: State
     deadline: float
     """By ``time.monotonic()``."""
 
@@ -48,10 +48,10 @@ class Watch:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._lock = threading.Lock()
-        self._waits: list[tuple[Change, Callback]] = []
+        self._waits: list[tuple[StateWait, Callback]] = []
         self._running = False
 
-    def wait(self, change: Change, callback: Callback) -> None:
+    def wait(self, change: StateWait, callback: Callback) -> None:
         """Call *callback*, once, with the new state, or the one seen still at the deadline.
 
         At a deadline during an outage, and at once when the remote refuses to be asked, it is
@@ -77,21 +77,23 @@ class Watch:
                 if not self._running:
                     return
 
-    def _serve(self, waits: list[tuple[Change, Callback]]) -> Iterator[tuple[Change, Callback]]:
+    def _serve(
+        self, waits: list[tuple[StateWait, Callback]]
+    ) -> Iterator[tuple[StateWait, Callback]]:
         """Serve whom it can and yield the others."""
         states: dict[int, State] = {}
         failure: OneError | None = None
         try:
             states = read_states(self._cloud, [change.remote_id for change, _ in waits])
         except Exception as error:  # noqa: BLE001 - after a bug too, those that wait are answered
-            failure = typed(error)
+            failure = to_one_error(error)
         now = time.monotonic()
         for change, callback in waits:
-            state = states.get(change.remote_id, change.seen)
+            state = states.get(change.remote_id, change.last_state)
             late = now >= change.deadline
-            if state == change.seen and failure and (late or final(failure)):
+            if state == change.last_state and failure and (late or is_final(failure)):
                 run_guarded(partial(callback, failure))
-            elif state != change.seen or late:
+            elif state != change.last_state or late:
                 run_guarded(partial(callback, state))
             else:
                 yield change, callback
@@ -104,10 +106,10 @@ def read_states(cloud: Cloud, remote_ids: Iterable[int]) -> dict[int, State]:
     the remote shows as no VM is left out.
     """
     ids = set(remote_ids)
-    states = {row.id: row.state for row in cloud.vms_by_id(ids)}
+    states = {row.id: row.state for row in cloud.list_vms_by_id(ids)}
     for missing in ids - states.keys():
         try:
-            states[missing] = cloud.vm(missing).state
+            states[missing] = cloud.get_vm(missing).state
         except NotFound:
             states[missing] = GONE
         except ProtocolError:
@@ -116,6 +118,6 @@ def read_states(cloud: Cloud, remote_ids: Iterable[int]) -> dict[int, State]:
     return states
 
 
-def final(error: OneError) -> bool:
+def is_final(error: OneError) -> bool:
     """Tell whether asking again cannot help."""
     return isinstance(error, ConfigurationError | Refused | InternalError)

@@ -103,7 +103,7 @@ OUTAGE_GRACE = Attribute(
     default=f"{GRACE_S:g}",
     maximum=_LONGEST_S,
 )
-OWNER = Attribute(
+HYBRID = Attribute(
     HYBRID_ID,
     "text",
     "Whose VMs they are, in an account that others may use too. The first DEPLOY writes it; "
@@ -123,5 +123,5 @@ ATTRIBUTES = (
     MAX_CONNECTIONS,
     SHUTDOWN_TIMEOUT,
     OUTAGE_GRACE,
-    OWNER,
+    HYBRID,
 )

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from one2one.hybrid.settings import Capacity
+from one2one.hybrid.settings import CapacityLimit
 from one2one.opennebula.quotas import Quota, VmQuotas
 from one2one.opennebula.states import LcmState, State, VmState
 
@@ -41,7 +41,7 @@ _NOT_RUNNING = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class HostVm:
     """A VM of this host: its size in the local cloud, its state in the remote one."""
 
     cpu: float
@@ -76,8 +76,8 @@ class HostCapacity:
         return max(0, self.total_memory - self.used_memory)
 
 
-def host_capacity(
-    limit: Capacity, user: VmQuotas, group: VmQuotas, members: Iterable[Member]
+def compute_capacity(
+    limit: CapacityLimit, user: VmQuotas, group: VmQuotas, vms: Iterable[HostVm]
 ) -> HostCapacity:
     """Return what the host offers, by ONE_CAPACITY and the account's and its group's quotas.
 
@@ -85,17 +85,17 @@ def host_capacity(
     *members* must have been read before the quotas: a VM made in between then lowers the offer,
     and never raises it.
     """
-    all_members = [m for m in members if m.remote.state != VmState.DONE]
+    all_members = [m for m in vms if m.remote.state != VmState.DONE]
     running = [m for m in all_members if counts_as_running(m.remote)]
     cpu, running_cpu = (sum(m.cpu for m in ms) for ms in (all_members, running))
     memory, running_memory = (sum(m.memory for m in ms) for ms in (all_members, running))
     cpu_totals, memory_totals = [float(UNLIMITED_CPU)], [float(UNLIMITED_MEMORY)]
     for quotas in (user, group):
-        cpu_totals += (100 * total for total in _totals(quotas.cpu, cpu))
-        cpu_totals += (100 * total for total in _totals(quotas.running_cpu, running_cpu))
-        memory_totals += _totals(quotas.memory, memory)
-        memory_totals += _totals(quotas.running_memory, running_memory)
-        if any(map(_used_up, (quotas.vms, quotas.running_vms, quotas.system_disk_size))):
+        cpu_totals += (100 * total for total in _compute_totals(quotas.cpu, cpu))
+        cpu_totals += (100 * total for total in _compute_totals(quotas.running_cpu, running_cpu))
+        memory_totals += _compute_totals(quotas.memory, memory)
+        memory_totals += _compute_totals(quotas.running_memory, running_memory)
+        if any(map(_is_used_up, (quotas.vms, quotas.running_vms, quotas.system_disk_size))):
             cpu_totals.append(100 * cpu)
             memory_totals.append(memory)
     if limit.cpu:
@@ -117,12 +117,12 @@ def counts_as_running(remote: State) -> bool:
     return remote.state in _RUNNING_STATES
 
 
-def _totals(quota: Quota, members: float) -> list[float]:
+def _compute_totals(quota: Quota, members: float) -> list[float]:
     """Return the total that *quota* allows, when it is a limit at all."""
     if quota.limit is None:
         return []
     return [min(quota.limit, max(0.0, quota.limit - quota.used) + members)]
 
 
-def _used_up(quota: Quota) -> bool:
+def _is_used_up(quota: Quota) -> bool:
     return quota.limit is not None and quota.used >= quota.limit

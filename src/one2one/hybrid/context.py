@@ -17,7 +17,7 @@ _GENERATED = re.compile(r"DISK_ID|TARGET|TOKEN|FILES_DS|(ETH|PCI)\d+_\w+")
 _RAW = "ONE_RAW_{}"
 
 
-def remote_context(local: Vector, remote: Vector, onegate_token: str | None = None) -> Template:
+def merge_context(local: Vector, remote: Vector, onegate_token: str | None = None) -> Template:
     """Return CONTEXT, and the attributes that it names, for ``one.template.instantiate``.
 
     *local* is the CONTEXT of the local VM, whose every value arrives byte for byte; *remote* is

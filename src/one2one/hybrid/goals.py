@@ -55,65 +55,65 @@ class Goal:
         return Step.BUSY
 
 
-def _names(names: str) -> Names:
+def _split(names: str) -> Names:
     return frozenset(names.split())
 
 
-_UNPLACED = _names("INIT PENDING HOLD CLONING")
-_HELD = _names("INIT HOLD")
+_UNPLACED = _split("INIT PENDING HOLD CLONING")
+_HELD = _split("INIT HOLD")
 """Nothing places these of itself; PENDING and CLONING pass, so whoever wants more waits."""
-_OFF = _names("POWEROFF UNDEPLOYED")
-_SAVED = _names("SUSPENDED STOPPED")
+_OFF = _split("POWEROFF UNDEPLOYED")
+_SAVED = _split("SUSPENDED STOPPED")
 _FAILURES = frozenset(lcm.name for lcm in FAILURES)
-_ENDED = _FAILURES | _names(
+_ENDED = _FAILURES | _split(
     "DONE FAILED CLONING_FAILURE SHUTDOWN EPILOG CLEANUP_DELETE CLEANUP_RESUBMIT"
 )
 _STARTING = frozenset(lcm.name for lcm in LcmState if lcm.name.startswith(("BOOT", "PROLOG"))) - (
-    _FAILURES | _names("PROLOG_MIGRATE_POWEROFF PROLOG_MIGRATE_SUSPEND")
+    _FAILURES | _split("PROLOG_MIGRATE_POWEROFF PROLOG_MIGRATE_SUSPEND")
 )
 
 RUNNING = Goal(
     "RUNNING",
     # What waits for a place to run counts as running in the local cloud: see hybrid.mirror.
     reached=_UNPLACED
-    | _names("RUNNING MIGRATE HOTPLUG HOTPLUG_NIC HOTPLUG_SNAPSHOT HOTPLUG_SAVEAS HOTPLUG_RESIZE")
-    | _names("DISK_SNAPSHOT DISK_SNAPSHOT_DELETE DISK_RESIZE BACKUP"),
+    | _split("RUNNING MIGRATE HOTPLUG HOTPLUG_NIC HOTPLUG_SNAPSHOT HOTPLUG_SAVEAS HOTPLUG_RESIZE")
+    | _split("DISK_SNAPSHOT DISK_SNAPSHOT_DELETE DISK_RESIZE BACKUP"),
     underway=_STARTING,
-    act=_OFF | _SAVED | _names("UNKNOWN"),
+    act=_OFF | _SAVED | _split("UNKNOWN"),
     never=_ENDED,
 )
 POWEROFF = Goal(
     "POWEROFF",
-    reached=_names("POWEROFF"),
-    underway=_names("SHUTDOWN_POWEROFF"),
-    act=_names("RUNNING UNKNOWN"),
-    never=_ENDED | _SAVED | _HELD | _names("UNDEPLOYED"),
+    reached=_split("POWEROFF"),
+    underway=_split("SHUTDOWN_POWEROFF"),
+    act=_split("RUNNING UNKNOWN"),
+    never=_ENDED | _SAVED | _HELD | _split("UNDEPLOYED"),
 )
 UNDEPLOYED = Goal(
     "UNDEPLOYED",
-    reached=_names("UNDEPLOYED"),
-    underway=_names("SHUTDOWN_UNDEPLOY EPILOG_UNDEPLOY"),
-    act=_names("RUNNING UNKNOWN POWEROFF"),
+    reached=_split("UNDEPLOYED"),
+    underway=_split("SHUTDOWN_UNDEPLOY EPILOG_UNDEPLOY"),
+    act=_split("RUNNING UNKNOWN POWEROFF"),
     never=_ENDED | _SAVED | _HELD,
 )
 SUSPENDED = Goal(
     "SUSPENDED",
-    reached=_names("SUSPENDED"),
-    underway=_names("SAVE_SUSPEND"),
-    act=_names("RUNNING"),
-    never=_ENDED | _OFF | _HELD | _names("STOPPED"),
+    reached=_split("SUSPENDED"),
+    underway=_split("SAVE_SUSPEND"),
+    act=_split("RUNNING"),
+    never=_ENDED | _OFF | _HELD | _split("STOPPED"),
 )
 STOPPED = Goal(
     "STOPPED",
-    reached=_names("STOPPED"),
-    underway=_names("SAVE_STOP EPILOG_STOP"),
-    act=_names("RUNNING SUSPENDED"),
+    reached=_split("STOPPED"),
+    underway=_split("SAVE_STOP EPILOG_STOP"),
+    act=_split("RUNNING SUSPENDED"),
     never=_ENDED | _OFF | _HELD,
 )
 DONE = Goal(
     "DONE",
-    reached=_names("DONE"),
-    underway=_names("SHUTDOWN EPILOG CLEANUP_DELETE"),
-    act=_names("RUNNING UNKNOWN CLONING_FAILURE") | _UNPLACED | _OFF | _SAVED | _FAILURES,
-    never=_names("FAILED"),
+    reached=_split("DONE"),
+    underway=_split("SHUTDOWN EPILOG CLEANUP_DELETE"),
+    act=_split("RUNNING UNKNOWN CLONING_FAILURE") | _UNPLACED | _OFF | _SAVED | _FAILURES,
+    never=_split("FAILED"),
 )

@@ -114,7 +114,7 @@ BY_LCM_STATE: dict[LcmState, Report] = dict.fromkeys(LcmState, Report.RUNNING) |
 something is done to it, or its own cloud has lost it."""
 
 
-def reported(remote: State) -> Report:
+def map_state(remote: State) -> Report:
     """Return what a remote state is reported as; a number unknown to us is never guessed at."""
     try:
         state = VmState(remote.state)
@@ -126,7 +126,7 @@ def reported(remote: State) -> Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class Observation:
     """A local VM as it was read last."""
 
     state: State
@@ -147,13 +147,13 @@ _SHUTDOWN_ENDS: dict[int, tuple[VmState, ...]] = {
 }
 
 
-def correction(local: Sighting, remote: State, read_at: float, *, stuck: bool) -> Report:
+def choose_report(local: Observation, remote: State, read_at: float, *, stuck: bool) -> Report:
     """Return what to report so that the local VM follows its remote VM, SILENCE for nothing.
 
     *read_at* is when the remote reading was begun; *local* was read after it. *stuck* tells
     that the local VM has been in its state for longer than an operation takes.
     """
-    report = reported(remote)
+    report = map_state(remote)
     if local.since >= read_at or not _may_act(local.state, remote, stuck=stuck):
         return Report.SILENCE
     settled = local.state in (RUNNING, _UNKNOWN)
@@ -169,10 +169,10 @@ def correction(local: Sighting, remote: State, read_at: float, *, stuck: bool) -
 
 def is_started(local: State, remote: State) -> bool:
     """Tell whether the remote VM runs, and no release of oned believes it of the local VM."""
-    return local.state in _OFF_HOST and reported(remote) is Report.RUNNING
+    return local.state in _OFF_HOST and map_state(remote) is Report.RUNNING
 
 
-def is_unlinked(local: Sighting, *, stuck: bool) -> bool:
+def is_unlinked(local: Observation, *, stuck: bool) -> bool:
     """Tell whether oned lacks the VM's deploy id, so that only marks can tell its remote VM.
 
     That is so when the answer to its DEPLOY was lost; ``onevm recover --success`` then gives it

@@ -23,7 +23,7 @@ _DEPLOY_ID = "opennebula-hybrid-"
 _NAME = "remote-opennebula-"
 
 
-def deploy_id(remote_id: int) -> str:
+def format_deploy_id(remote_id: int) -> str:
     """Return the deploy id, in the local cloud, of the remote VM *remote_id*."""
     return f"{_DEPLOY_ID}{remote_id}"
 
@@ -33,7 +33,7 @@ def is_deploy_id(text: str) -> bool:
     return _number_after(_DEPLOY_ID, text) is not None
 
 
-def remote_id(deploy_id: str) -> int:
+def parse_deploy_id(deploy_id: str) -> int:
     """Return the remote VM's id; raises Refused when the deploy id is not one of ours."""
     number = _number_after(_DEPLOY_ID, deploy_id)
     if number is None:
@@ -44,18 +44,18 @@ def remote_id(deploy_id: str) -> int:
     return number
 
 
-def remote_name(vm_id: int) -> str:
+def format_remote_name(vm_id: int) -> str:
     """Return the name of the remote VM of the local VM *vm_id*."""
     return f"{_NAME}{vm_id}"
 
 
-def local_id(remote_name: str) -> int | None:
+def parse_remote_name(remote_name: str) -> int | None:
     """Return the local VM's id that a remote VM's name tells, None for any other name."""
     return _number_after(_NAME, remote_name)
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class Marks:
     """Whose a remote VM is, as its marks say."""
 
     hybrid_id: str
@@ -63,35 +63,35 @@ class Owner:
     vm_id: int
     stime: int
     """The local VM's STIME."""
-    stay: int
+    sequence: int
     """SEQ of the local VM's history record for which the remote VM was made."""
 
 
-def marks(owner: Owner) -> Template:
+def format_marks(marks: Marks) -> Template:
     """Return the attributes that say whose VM a remote VM is, from its first moment."""
     return Template(
         [
             ("REMOTE_OPENNEBULA", "YES"),
-            (_VM_ID, str(owner.vm_id)),
-            (HYBRID_ID, owner.hybrid_id),
-            (_STAY, f"{owner.stime}.{owner.stay}"),
+            (_VM_ID, str(marks.vm_id)),
+            (HYBRID_ID, marks.hybrid_id),
+            (_STAY, f"{marks.stime}.{marks.sequence}"),
         ]
     )
 
 
-def owner(remote: Vm) -> Owner | None:
+def read_marks(remote: Vm) -> Marks | None:
     """Return what *remote*'s marks say, None when they are not all there, and right.
 
     It is no VM of ours then: we write no others.
     """
-    hybrid_id, vm_id = remote.user_template.text(HYBRID_ID), marked_id(remote)
+    hybrid_id, vm_id = remote.user_template.text(HYBRID_ID), read_marked_vm_id(remote)
     stay = _STAY_VALUE.fullmatch(remote.user_template.text(_STAY))
     if not hybrid_id or vm_id is None or stay is None:
         return None
-    return Owner(hybrid_id, vm_id, int(stay[1]), int(stay[2]))
+    return Marks(hybrid_id, vm_id, int(stay[1]), int(stay[2]))
 
 
-def marked_id(remote: Vm) -> int | None:
+def read_marked_vm_id(remote: Vm) -> int | None:
     """Return the local VM's id in *remote*'s marks, the Ruby driver's included."""
     return read_id(remote.user_template.text(_VM_ID))
 

@@ -3,7 +3,7 @@
 from one2one.opennebula.secrets import encrypt
 
 
-def onegate_token(vm_id: int, stime: int, token_password: str) -> str:
+def make_onegate_token(vm_id: int, stime: int, token_password: str) -> str:
     """Return CONTEXT/ONEGATE_TOKEN of a local VM.
 
     *stime* is the VM's STIME, *token_password* the TOKEN_PASSWORD of the user who created it.

@@ -17,7 +17,7 @@ class Outage:
         self.declared = False
         """Whether the host is in error because of it."""
 
-    def failed(self, now: float, grace: float = GRACE_S) -> bool:
+    def record_failure(self, now: float, grace: float = GRACE_S) -> bool:
         """Note a failed round; return whether the host is in error from this one on.
 
         *grace* is for how many seconds rounds must have failed, besides GRACE_ROUNDS of them.
@@ -35,7 +35,7 @@ class Outage:
         self._failures += 1
         self.declared = True
 
-    def ended(self) -> bool:
+    def record_success(self) -> bool:
         """Note a good round; return whether there was anything to recover from."""
         had_failures = self._failures > 0
         self._failures, self.declared = 0, False

@@ -7,20 +7,22 @@ from one2one.opennebula.template import Template, Vector
 _EXAMPLE = 'PUBLIC_CLOUD=[TYPE="opennebula", TEMPLATE_ID="…"]'
 
 
-def remote_template_id(user_template: Template, host_name: str) -> int:
+def find_template_id(user_template: Template, host_name: str) -> int:
     """Return the TEMPLATE_ID for the host *host_name*.
 
     A section whose HOST is the host's name wins; otherwise it is the only section that names no
     host. TYPE and HOST are compared without regard to letter case. Raises Refused, with what to
     write, when there is no such section, more than one, or no number in it.
     """
-    sections = [s for s in user_template.vectors("PUBLIC_CLOUD") if _is("opennebula", s, "TYPE")]
+    sections = [
+        s for s in user_template.vectors("PUBLIC_CLOUD") if _matches("opennebula", s, "TYPE")
+    ]
     if not sections:
         raise Refused(
             'the VM has no PUBLIC_CLOUD with TYPE="opennebula"',
             remedy=f"Add {_EXAMPLE} to its template",
         )
-    named = [s for s in sections if _is(host_name, s, "HOST")]
+    named = [s for s in sections if _matches(host_name, s, "HOST")]
     candidates = named or [s for s in sections if not s.get("HOST", "").strip()]
     if len(candidates) != 1:
         count = "several" if candidates else "no"
@@ -38,5 +40,5 @@ def remote_template_id(user_template: Template, host_name: str) -> int:
     return template_id
 
 
-def _is(expected: str, section: Vector, name: str) -> bool:
+def _matches(expected: str, section: Vector, name: str) -> bool:
     return section.get(name, "").strip().lower() == expected.lower()

@@ -29,6 +29,6 @@ _BY_WORDS = (
 )
 
 
-def remedy(cause: str) -> str:
+def find_remedy(cause: str) -> str:
     """Return what to do about a refusal, nothing where its words are not known."""
     return next((helps for words, helps in _BY_WORDS if words in cause), "")

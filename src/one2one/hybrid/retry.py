@@ -10,7 +10,7 @@
 
 Without an answer nobody knows whether the call had its effect. Those that are marked *no* would
 have it twice: two VMs, or a second reboot. All others ask for a state that the VM may already be
-in, or only read, and an operation begun again finds out (``driver.reach``, ``driver.roster``).
+in, or only read, and an operation begun again finds out (``driver.reach``, ``driver.vm_index``).
 
 *again*: as often as oned says, by the ``-r`` of its driver's ARGUMENTS, 0 by default.
 *patiently*: PATIENCE times more, whatever ``-r`` says. An HA zone without a leader refuses what

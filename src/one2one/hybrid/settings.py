@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 
 from one2one.hybrid import attributes
 from one2one.hybrid.attributes import Attribute
-from one2one.opennebula.endpoint import parse_endpoint, parse_proxy
 from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.records import Host
 from one2one.opennebula.template import Template
+from one2one.opennebula.urls import parse_endpoint, parse_proxy
 
 
 @dataclass(frozen=True, slots=True)
-class Capacity:
+class CapacityLimit:
     """ONE_CAPACITY: an upper limit on what the host offers; 0 leaves it to the quotas."""
 
     cpu: float = 0
@@ -31,7 +31,7 @@ class Settings:
     user: str
     password: str = field(repr=False)
     """A password or a login token."""
-    capacity: Capacity
+    capacity: CapacityLimit
     ca_file: str | None
     verify_tls: bool
     proxy: str | None = field(repr=False)
@@ -61,19 +61,20 @@ def read_settings(host: Host) -> Settings:
         host_id=host.id,
         host_name=host.name,
         endpoint=reader.url(attributes.ENDPOINT, parse_endpoint),
-        user=reader.text(attributes.USER),
-        password=reader.raw(attributes.PASSWORD),
-        capacity=Capacity(
-            reader.number(attributes.CAPACITY_CPU), int(reader.number(attributes.CAPACITY_MEMORY))
+        user=reader.read_text(attributes.USER),
+        password=reader.read_raw(attributes.PASSWORD),
+        capacity=CapacityLimit(
+            reader.read_number(attributes.CAPACITY_CPU),
+            int(reader.read_number(attributes.CAPACITY_MEMORY)),
         ),
-        ca_file=reader.text(attributes.CA_FILE) or None,
-        verify_tls=reader.yes_or_no(attributes.VERIFY_TLS),
+        ca_file=reader.read_text(attributes.CA_FILE) or None,
+        verify_tls=reader.read_yes_or_no(attributes.VERIFY_TLS),
         proxy=reader.url(attributes.PROXY, parse_proxy) or None,
-        timeout=reader.number(attributes.TIMEOUT),
-        max_connections=reader.whole(attributes.MAX_CONNECTIONS),
-        shutdown_timeout=reader.number(attributes.SHUTDOWN_TIMEOUT),
-        outage_grace=reader.number(attributes.OUTAGE_GRACE),
-        hybrid_id=reader.text(attributes.OWNER),
+        timeout=reader.read_number(attributes.TIMEOUT),
+        max_connections=reader.read_whole(attributes.MAX_CONNECTIONS),
+        shutdown_timeout=reader.read_number(attributes.SHUTDOWN_TIMEOUT),
+        outage_grace=reader.read_number(attributes.OUTAGE_GRACE),
+        hybrid_id=reader.read_text(attributes.HYBRID),
     )
 
 
@@ -84,7 +85,7 @@ class _Reader:
         self._host_name = host_name
         self._template = template
 
-    def raw(self, attribute: Attribute) -> str:
+    def read_raw(self, attribute: Attribute) -> str:
         vector, _, member = attribute.name.partition("/")
         template = self._template
         value = template.vector(vector).get(member, "") if member else template.text(vector)
@@ -95,11 +96,11 @@ class _Reader:
             )
         return value
 
-    def text(self, attribute: Attribute) -> str:
-        return self.raw(attribute).strip() or attribute.default
+    def read_text(self, attribute: Attribute) -> str:
+        return self.read_raw(attribute).strip() or attribute.default
 
     def url(self, attribute: Attribute, parse: Callable[[str], object]) -> str:
-        value = self.text(attribute)
+        value = self.read_text(attribute)
         try:
             if value:
                 parse(value)
@@ -110,34 +111,34 @@ class _Reader:
             ) from None
         return value
 
-    def number(self, attribute: Attribute) -> float:
-        value = self.text(attribute)
+    def read_number(self, attribute: Attribute) -> float:
+        value = self.read_text(attribute)
         try:
             number = float(value)
         except ValueError:
             number = -1.0
         if number > attribute.maximum:
-            raise self._wrong(attribute, f"a number, {attribute.maximum:.0f} or less")
+            raise self._value_error(attribute, f"a number, {attribute.maximum:.0f} or less")
         if not attribute.minimum <= number:
-            raise self._wrong(attribute, f"a number, {attribute.minimum:g} or more")
+            raise self._value_error(attribute, f"a number, {attribute.minimum:g} or more")
         return number
 
-    def whole(self, attribute: Attribute) -> int:
-        number = self.number(attribute)
+    def read_whole(self, attribute: Attribute) -> int:
+        number = self.read_number(attribute)
         if not number.is_integer():
-            raise self._wrong(attribute, f"a whole number, {attribute.minimum:g} or more")
+            raise self._value_error(attribute, f"a whole number, {attribute.minimum:g} or more")
         return int(number)
 
-    def yes_or_no(self, attribute: Attribute) -> bool:
+    def read_yes_or_no(self, attribute: Attribute) -> bool:
         answers = {"YES": True, "NO": False}
-        answer = answers.get(self.text(attribute).upper())
+        answer = answers.get(self.read_text(attribute).upper())
         if answer is None:
-            raise self._wrong(attribute, "YES or NO")
+            raise self._value_error(attribute, "YES or NO")
         return answer
 
-    def _wrong(self, attribute: Attribute, expected: str) -> ConfigurationError:
+    def _value_error(self, attribute: Attribute, expected: str) -> ConfigurationError:
         return ConfigurationError(
-            f"host {self._host_name} has {attribute.name}={self.raw(attribute)!r} "
+            f"host {self._host_name} has {attribute.name}={self.read_raw(attribute)!r} "
             f"instead of {expected}",
             remedy=f"Correct it with: onehost update {self._host_name}",
         )

@@ -29,22 +29,22 @@ Usage = dict[str, str]
 """Attributes of MONITORING; every value is plain: letters, digits and ``._:,-``."""
 
 
-def usage(remote: VmSummary, record: Template) -> Usage:
+def read_usage(remote: VmSummary, record: Template) -> Usage:
     """Return what to show of a VM; *record* is its newest monitoring, empty without any.
 
     Besides the counters these are its addresses, where the local command line and interface
     look for them, and for the curious its id, state and host in the remote cloud.
     """
     values: Usage = {}
-    cpu = _number(record.text("CPU"))
+    cpu = _parse_number(record.text("CPU"))
     if cpu is not None:
         values["CPU"] = f"{cpu:.2f}".rstrip("0").rstrip(".")
     for name in _COUNTERS:
-        count = _number(record.text(name))
+        count = _parse_number(record.text(name))
         if count is not None:
             values[name] = str(int(count))
     guest = [record.text("GUEST_IP"), *record.text("GUEST_IP_ADDRESSES").split(",")]
-    addresses = list(_addresses([*remote.addresses, *guest]))
+    addresses = list(_keep_addresses([*remote.addresses, *guest]))
     if addresses:
         values["GUEST_IP"] = addresses[0]
         values["GUEST_IP_ADDRESSES"] = ",".join(addresses[:_MAX_ADDRESSES])
@@ -55,7 +55,7 @@ def usage(remote: VmSummary, record: Template) -> Usage:
     return values
 
 
-def _number(value: str) -> float | None:
+def _parse_number(value: str) -> float | None:
     try:
         number = float(value)
     except ValueError:
@@ -63,7 +63,7 @@ def _number(value: str) -> float | None:
     return number if 0 <= number < _LARGEST else None
 
 
-def _addresses(candidates: Iterable[str]) -> Iterable[str]:
+def _keep_addresses(candidates: Iterable[str]) -> Iterable[str]:
     """Return what is an address of a machine, each once, in their order."""
     found: dict[str, None] = {}
     for candidate in filter(None, candidates):  # an exception for each empty one takes its time

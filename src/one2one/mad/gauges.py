@@ -41,13 +41,13 @@ class _Host:
     differs_since: dict[int, float] = field(default_factory=dict)
     """Since when, by the same clock, a VM's two sides differ; by its local id."""
 
-    def now(self) -> dict[str, float]:
+    def current_values(self) -> dict[str, float]:
         """Return the value of each gauge that has one."""
         now, values = time.monotonic(), dict(self.values)
         if now - self.called_at > _IDLE_S:
             values.pop("remote_up", None)
         elif self.breaker:
-            values["remote_rests"] = self.breaker.rests(now)
+            values["remote_rests"] = self.breaker.is_open(now)
         return values
 
 
@@ -58,19 +58,19 @@ class Gauges(Collector):
         self._lock = threading.Lock()
         self._hosts: dict[int, _Host] = {}
 
-    def opened(self, host_id: int, breaker: Breaker) -> None:
+    def record_opened(self, host_id: int, breaker: Breaker) -> None:
         """Note what keeps calls from the host's remote."""
         with self._lock:
             self._host(host_id).breaker = breaker
 
-    def called(self, host_id: int, *, answered: bool) -> None:
+    def record_call(self, host_id: int, *, answered: bool) -> None:
         """Note that a call has ended."""
         with self._lock:
             host = self._host(host_id)
             host.called_at = time.monotonic()
             host.values["remote_up"] = answered
 
-    def capacity_read(self, event: CapacityRead) -> None:
+    def record_capacity(self, event: CapacityRead) -> None:
         """Note what a host offers."""
         capacity = event.capacity
         with self._lock:
@@ -81,7 +81,7 @@ class Gauges(Collector):
                 mem_usage_bytes=1024 * capacity.used_memory,
             )
 
-    def states_read(self, event: StatesRead) -> list[float]:
+    def record_states(self, event: StatesRead) -> list[float]:
         """Note the states of a host's VMs; return how many seconds each that differed did so."""
         now = time.monotonic()
         differing = {vm for vm, report in event.reports.items() if report is not Report.SILENCE}
@@ -94,7 +94,7 @@ class Gauges(Collector):
             host.differs_since = {vm: before.get(vm, now) for vm in differing}
         return [now - since for vm, since in before.items() if vm not in differing]
 
-    def forgotten(self, host_id: int) -> None:
+    def record_forgotten(self, host_id: int) -> None:
         """Say nothing more of a host, until it is heard of again."""
         with self._lock:
             self._hosts[host_id] = _Host(breaker=self._host(host_id).breaker)
@@ -102,7 +102,7 @@ class Gauges(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield what is known."""
         with self._lock:
-            values = {str(host_id): host.now() for host_id, host in self._hosts.items()}
+            values = {str(host_id): host.current_values() for host_id, host in self._hosts.items()}
             vms = {str(host_id): host.vms for host_id, host in self._hosts.items()}
         for name, documentation in GAUGES.items():
             family = GaugeMetricFamily(f"{PREFIX}_{name}", documentation, labels=[HOST])

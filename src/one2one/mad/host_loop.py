@@ -26,20 +26,20 @@ from functools import partial
 from one2one.driver.host_vms import FrontEndError
 from one2one.driver.monitor import HostMonitor, VmReport
 from one2one.driver.threads import run_guarded
-from one2one.hybrid.foreign import Wild
 from one2one.hybrid.mirror import Report
 from one2one.hybrid.outage import GRACE_ROUNDS, Outage
+from one2one.hybrid.wild import WildVm
 from one2one.mad import im_texts
 from one2one.mad.im_messages import Periods
-from one2one.mad.monitord import Monitord
-from one2one.mad.rhythm import Rhythm
+from one2one.mad.monitord import MonitordClient
+from one2one.mad.periodic_schedule import PeriodicSchedule
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import (
     AuthenticationError,
     ConfigurationError,
     NotFound,
     OneError,
-    typed,
+    to_one_error,
 )
 
 _OF_THE_HOST = {"MONITOR_HOST", "SYSTEM_HOST"}
@@ -51,11 +51,11 @@ _ASK_AGAIN_S = 5.0
 class HostLoop:
     """The monitoring of one host, until it is told to stop, or the host is gone."""
 
-    def __init__(self, monitor: HostMonitor, monitord: Monitord, periods: Periods) -> None:
+    def __init__(self, monitor: HostMonitor, monitord: MonitordClient, periods: Periods) -> None:
         self._monitor = monitor
         self._monitord = monitord
         named = {kind.upper(): float(period) for kind, period in asdict(periods).items()}
-        self._rhythm = Rhythm(named, time.monotonic())
+        self._rhythm = PeriodicSchedule(named, time.monotonic())
         self._stop = threading.Event()
         self._answered_at = time.monotonic()
         self._is_ours = True
@@ -70,7 +70,7 @@ class HostLoop:
         """How long the host's capacity has not been known at all."""
         self._reason = ""
         self._logged: dict[str, str] = {}
-        self._wilds: list[Wild] = []
+        self._wilds: list[WildVm] = []
 
     def stop(self) -> None:
         """End it: nothing is sent any more."""
@@ -82,15 +82,15 @@ class HostLoop:
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Monitor until told to stop, until the host is gone or off line, or *until* holds."""
-        while not self._stop.wait(self._rhythm.rest(time.monotonic())):
+        while not self._stop.wait(self._rhythm.seconds_until_due(time.monotonic())):
             if until():
                 return
             try:
-                self._round(self._rhythm.due(time.monotonic()))
+                self._round(self._rhythm.take_due(time.monotonic()))
             except NotFound:
                 return
             except Exception as error:  # noqa: BLE001 - a bug must not end the host's monitoring
-                run_guarded(partial(self._failed, typed(error)))
+                run_guarded(partial(self._failed, to_one_error(error)))
 
     def _round(self, due: set[str]) -> None:
         if "BEACON_HOST" in due:
@@ -150,12 +150,12 @@ class HostLoop:
             reports += self._found()
         spoken = [report for report in reports if report.report is not Report.SILENCE]
         if spoken:
-            self._send("STATE_VM", im_texts.state_vm(spoken))
-        had_outage, had_missed, self._missed = self._outage.ended(), self._missed, False
+            self._send("STATE_VM", im_texts.format_state_vm(spoken))
+        had_outage, had_missed, self._missed = self._outage.record_success(), self._missed, False
         if not (had_outage or had_missed):
             return set()
         self._rhythm.hasten(_AFTER_AN_OUTAGE, time.monotonic())
-        return self._rhythm.due(time.monotonic())
+        return self._rhythm.take_due(time.monotonic())
 
     def _found(self) -> list[VmReport]:
         try:
@@ -171,7 +171,7 @@ class HostLoop:
         if isinstance(error, AuthenticationError):  # the host may have a new password already
             self._rhythm.hasten(["BEACON_HOST"], time.monotonic())
         self._reason = clean_line(str(error))
-        if self._outage.failed(time.monotonic(), self._monitor.grace):
+        if self._outage.record_failure(time.monotonic(), self._monitor.grace):
             self._send("SYSTEM_HOST", self._reason, success=False)
         else:
             self._log("STATE_VM", error)
@@ -184,7 +184,7 @@ class HostLoop:
             return
         self._logged.pop("MONITOR_VM", None)
         if usages:
-            self._send("MONITOR_VM", im_texts.monitor_vm(usages))
+            self._send("MONITOR_VM", im_texts.format_monitor_vm(usages))
 
     def _host(self, due: set[str]) -> None:
         """Send what tells of the host, by a reading that is as fresh as MONITOR_HOST."""
@@ -197,9 +197,9 @@ class HostLoop:
             return
         is_new = known is None or capacity.total != known.total or wilds != self._wilds
         if "SYSTEM_HOST" in due or is_new:
-            self._send("SYSTEM_HOST", im_texts.system_host(capacity, self._wilds))
+            self._send("SYSTEM_HOST", im_texts.format_system_host(capacity, self._wilds))
         if "MONITOR_HOST" in due:
-            self._send("MONITOR_HOST", im_texts.monitor_host(capacity))
+            self._send("MONITOR_HOST", im_texts.format_monitor_host(capacity))
 
     def _read_capacity(self) -> None:
         """Read the capacity, or leave it as it was; if it never was, that is soon an error."""
@@ -210,7 +210,7 @@ class HostLoop:
             if self._monitor.known_capacity is None:
                 now, grace = time.monotonic(), self._monitor.grace
                 self._rhythm.hasten(["MONITOR_HOST"], now + grace / GRACE_ROUNDS)
-                if self._unsized.failed(now, grace):
+                if self._unsized.record_failure(now, grace):
                     self._send("SYSTEM_HOST", clean_line(str(error)), success=False)
         else:
             self._logged.pop("MONITOR_HOST", None)

@@ -9,7 +9,7 @@ import sys
 import threading
 from functools import partial
 
-from one2one.driver.events import Forgotten, Tell, nobody
+from one2one.driver.events import Emit, HostForgotten, ignore
 from one2one.driver.local import LocalCloud
 from one2one.driver.monitor import HostMonitor
 from one2one.driver.reaper import Reaper
@@ -17,22 +17,28 @@ from one2one.driver.remotes import Remotes
 from one2one.driver.threads import start_thread
 from one2one.mad import im_messages
 from one2one.mad.host_loop import HostLoop
-from one2one.mad.im_messages import Configuration, Line
-from one2one.mad.monitord import Monitord
+from one2one.mad.im_messages import Configuration, ImLine
+from one2one.mad.monitord import MonitordClient
 from one2one.mad.monitord_conf import read_monitord_conf
-from one2one.mad.process import Output, listener, parse_arguments, report_bugs, take_over_stdio
-from one2one.mad.pull import pull
+from one2one.mad.process import (
+    OnedPipe,
+    parse_arguments,
+    report_bugs,
+    start_metrics,
+    take_over_stdio,
+)
+from one2one.mad.pull import answer_pull
 from one2one.mad.scripts.daemon import monitoring_daemon
 from one2one.mad.self_start import begin_hosts
 from one2one.opennebula.clean import clean_line
-from one2one.opennebula.errors import Busy, OneError, typed
+from one2one.opennebula.errors import Busy, OneError, to_one_error
 
 
 class ImDriver:
     """An IM driver at the two pipes of oned or monitord."""
 
-    def __init__(self, output: Output, tell: Tell = nobody) -> None:
-        self._tell = tell
+    def __init__(self, output: OnedPipe, emit: Emit = ignore) -> None:
+        self._emit = emit
         self._output = output
         self._pushes = False
         self._clouds: tuple[LocalCloud, Remotes] | None = None
@@ -48,7 +54,7 @@ class ImDriver:
         try:
             line = im_messages.parse_line(text)
         except Exception as error:  # noqa: BLE001 - the next line may be better
-            self.log("E", -1, str(typed(error)))
+            self.log("E", -1, str(to_one_error(error)))
             return True
         match line.action:
             case "FINALIZE":
@@ -90,20 +96,22 @@ class ImDriver:
             self.log("I", host_id, line)
 
         try:
-            text, success = pull(self._monitor(host_id), log, write), True
+            text, success = answer_pull(self._monitor(host_id), log, write), True
         except Exception as error:  # noqa: BLE001 - oned must be answered whatever happens here
-            text, success = clean_line(str(typed(error))), False
+            text, success = clean_line(str(to_one_error(error))), False
         with self._lock:
             self._pulled.discard(host_id)
-        self._output.write(im_messages.pull_answer("MONITOR", host_id, success=success, info=text))
+        self._output.write(
+            im_messages.format_pull_answer("MONITOR", host_id, success=success, info=text)
+        )
 
-    def _start(self, line: Line) -> None:
+    def _start(self, line: ImLine) -> None:
         """Begin to report on a host, or begin anew with another configuration."""
         self._end(line.host_id)
         try:
-            self._begin(line.host_id, im_messages.start_configuration(line.payload))
+            self._begin(line.host_id, im_messages.decode_start(line.payload))
         except Exception as error:  # noqa: BLE001 - monitord must be answered whatever happens here
-            self._answer_push(line, str(typed(error)))
+            self._answer_push(line, str(to_one_error(error)))
         else:
             self._answer_push(line)
 
@@ -117,7 +125,7 @@ class ImDriver:
             begin = partial(self._begin, configuration=conf.configuration, only_if_new=True)
             im_mad = conf.im_mad(executable, arguments)
             log, period = partial(self.log, "E", -1), conf.configuration.periods.beacon_host
-            run = partial(begin_hosts, im_mad, lambda: self._opened()[0], begin, log, period)
+            run = partial(begin_hosts, im_mad, lambda: self._ensure_clouds()[0], begin, log, period)
             start_thread("self-start", run)
         except OneError as error:
             self._pushes = True
@@ -132,7 +140,7 @@ class ImDriver:
                 return
             self._end(host_id)
             self._end_script(host_id)
-            monitord = Monitord(host_id, configuration)
+            monitord = MonitordClient(host_id, configuration)
             loop = HostLoop(self._new_monitor(host_id), monitord, configuration.periods)
             start_thread(f"host-{host_id}", partial(self._report, host_id, loop, monitord))
             self._loops[host_id] = loop
@@ -144,18 +152,18 @@ class ImDriver:
         except (OneError, OSError) as error:
             self.log("E", host_id, f"Host {host_id}: scripts may still monitor it: {error}")
 
-    def _report(self, host_id: int, loop: HostLoop, monitord: Monitord) -> None:
+    def _report(self, host_id: int, loop: HostLoop, monitord: MonitordClient) -> None:
         with contextlib.closing(monitord):
             loop.run()
         with self._beginning:
             if self._loops.get(host_id) is loop:
                 del self._loops[host_id]
-        self._tell(Forgotten(host_id))
+        self._emit(HostForgotten(host_id))
 
-    def _stop(self, line: Line) -> None:
+    def _stop(self, line: ImLine) -> None:
         self._end(line.host_id)
         self._monitors.pop(line.host_id, None)
-        self._tell(Forgotten(line.host_id))
+        self._emit(HostForgotten(line.host_id))
         if line.action == "STOP_MONITOR":
             self._answer_push(line)
         else:
@@ -174,38 +182,38 @@ class ImDriver:
             return self._monitors[host_id]
 
     def _new_monitor(self, host_id: int) -> HostMonitor:
-        local, remotes = self._opened()
+        local, remotes = self._ensure_clouds()
         reaper = Reaper(host_id, local, lambda line: self.log("I", host_id, line))
         return HostMonitor(host_id, local, remotes, on_survey=reaper.reap)
 
-    def _opened(self) -> tuple[LocalCloud, Remotes]:
+    def _ensure_clouds(self) -> tuple[LocalCloud, Remotes]:
         """Return both sides. Not opened before INIT is answered: oned would not start."""
         with self._opening:
             if self._clouds is None:
                 local = LocalCloud()
-                self._clouds = local, Remotes(local, self._tell)
+                self._clouds = local, Remotes(local, self._emit)
             return self._clouds
 
-    def _answer_push(self, line: Line, error: str = "") -> None:
+    def _answer_push(self, line: ImLine, error: str = "") -> None:
         self._output.write(
-            im_messages.push_message(
+            im_messages.format_push_message(
                 line.action, line.host_id, success=not error, data=clean_line(error).encode()
             )
         )
 
     def log(self, severity: str, host_id: int, info: str) -> None:
         """Write into the log of oned or monitord."""
-        self._output.write(im_messages.log(severity, host_id, info, push=self._pushes))
+        self._output.write(im_messages.format_log(severity, host_id, info, push=self._pushes))
 
 
 def main() -> int:
     """Serve oned or monitord until it closes its end: the ``one_im_one2one`` executable."""
     output = take_over_stdio()
     try:
-        tell, problem = listener(parse_arguments(sys.argv[1:]).metrics)
+        emit, problem = start_metrics(parse_arguments(sys.argv[1:]).metrics)
     except ValueError as error:
-        tell, problem = nobody, f"{error}. Going on without"
-    driver = ImDriver(output, tell)
+        emit, problem = ignore, f"{error}. Going on without"
+    driver = ImDriver(output, emit)
     report_bugs(partial(driver.log, "E", -1))
     for line in sys.stdin.buffer:
         if not driver.handle(line.decode(errors="replace")):

@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ProtocolError
 from one2one.opennebula.ids import read_id
-from one2one.opennebula.xml import Element, integer, number, parse, text
+from one2one.opennebula.xml import Element, parse, read_integer, read_number, read_text
 
 _MAX_XML = 16 << 20
 _SHORTEST_S, _LONGEST_S = 0.1, 86400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ImLine:
     """A line from oned or monitord."""
 
     action: str
@@ -36,12 +36,12 @@ class Line:
     """What stands behind the host's id, up to 5.10; behind the time, from 5.12."""
 
 
-def parse_line(line: str) -> Line:
+def parse_line(line: str) -> ImLine:
     """Return what was written; raises ProtocolError for a line that cannot be answered."""
     words = line.split()
     action = words[0].upper() if words else ""
     if action in ("INIT", "FINALIZE"):
-        return Line(action, -1, "")
+        return ImLine(action, -1, "")
     if action in ("START_MONITOR", "STOP_MONITOR"):
         host_id, payload = "".join(words[2:3]), "".join(words[4:])
     else:
@@ -49,7 +49,7 @@ def parse_line(line: str) -> Line:
     number = read_id(host_id)
     if number is None:
         raise ProtocolError(f"an IM driver cannot answer {line[:60]!r}: no host id", remedy="")
-    return Line(action, number, payload)
+    return ImLine(action, number, payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Configuration:
     periods: Periods
 
 
-def start_configuration(payload: str) -> Configuration:
+def decode_start(payload: str) -> Configuration:
     """Return what START_MONITOR brings; raises ProtocolError when it is something else."""
     try:
         data = zlib.decompressobj().decompress(b64decode(payload, validate=True), _MAX_XML)
@@ -95,11 +95,11 @@ def read_configuration(configuration: Element) -> Configuration:
 
     The address ``auto`` stands for that of the ssh client, which on the front-end is itself.
     """
-    address = text(configuration, "NETWORK/MONITOR_ADDRESS", "auto").strip()
+    address = read_text(configuration, "NETWORK/MONITOR_ADDRESS", "auto").strip()
     return Configuration(
         address="127.0.0.1" if address == "auto" else address,
         port=_port(configuration),
-        public_key=text(configuration, "NETWORK/PUBKEY").strip(),
+        public_key=read_text(configuration, "NETWORK/PUBKEY").strip(),
         periods=Periods(
             **{
                 name: _period(configuration, name, default)
@@ -110,12 +110,12 @@ def read_configuration(configuration: Element) -> Configuration:
 
 
 def _period(configuration: Element, name: str, default: float) -> float:
-    period = number(configuration, f"PROBES_PERIOD/{name.upper()}") or default
+    period = read_number(configuration, f"PROBES_PERIOD/{name.upper()}") or default
     return min(max(_SHORTEST_S, period), _LONGEST_S)
 
 
 def _port(configuration: Element) -> int:
-    port = integer(configuration, "NETWORK/PORT", 4124)
+    port = read_integer(configuration, "NETWORK/PORT", 4124)
     if not 0 < port < 2**16:
         raise ProtocolError(f"monitord's port cannot be {port}", remedy="")
     return port
@@ -124,26 +124,26 @@ def _port(configuration: Element) -> int:
 _DEFAULT_PERIODS = {name: getattr(Periods(), name) for name in Periods.__slots__}
 
 
-def pull_answer(action: str, host_id: int, *, success: bool, info: str) -> str:
+def format_pull_answer(action: str, host_id: int, *, success: bool, info: str) -> str:
     """Return the line that ends an action of 5.6 to 5.10; oned inflates the text by itself."""
-    return f"{action} {_result(success)} {host_id} {_packed(info.encode())}\n"
+    return f"{action} {_format_result(success)} {host_id} {_pack(info.encode())}\n"
 
 
-def push_message(kind: str, host_id: int, *, success: bool, data: bytes) -> str:
+def format_push_message(kind: str, host_id: int, *, success: bool, data: bytes) -> str:
     """Return a message of 5.12 and later; *data* is text, or text that was encrypted."""
-    return f"{kind} {_result(success)} {host_id} 0 {_packed(data) if data else ''}\n"
+    return f"{kind} {_format_result(success)} {host_id} 0 {_pack(data) if data else ''}\n"
 
 
-def log(severity: str, host_id: int, info: str, *, push: bool) -> str:
+def format_log(severity: str, host_id: int, info: str, *, push: bool) -> str:
     """Return a LOG line, for oned.log up to 5.10, from 5.12 (*push*) for monitor.log."""
     if push:
-        return f"LOG {severity} {host_id} 0 {_packed(clean_line(info).encode())}\n"
+        return f"LOG {severity} {host_id} 0 {_pack(clean_line(info).encode())}\n"
     return f"LOG {severity} {host_id} {clean_line(info)}\n"
 
 
-def _result(success: bool) -> str:
+def _format_result(success: bool) -> str:
     return "SUCCESS" if success else "FAILURE"
 
 
-def _packed(data: bytes) -> str:
+def _pack(data: bytes) -> str:
     return b64encode(zlib.compress(data)).decode()

@@ -9,49 +9,49 @@ from collections.abc import Iterable, Mapping
 
 from one2one.driver.monitor import VmReport, VmUsage
 from one2one.hybrid.capacity import HostCapacity
-from one2one.hybrid.foreign import Wild
 from one2one.hybrid.mirror import Report
 from one2one.hybrid.usage import Usage
+from one2one.hybrid.wild import WildVm
 from one2one.opennebula.template import Template, Vector, to_text
 
 _KIND = {"HYPERVISOR": "opennebula", "PUBLIC_CLOUD": "YES", "PRIORITY": "-1"}
 
 
-def system_host(capacity: HostCapacity, wilds: Iterable[Wild]) -> str:
+def format_system_host(capacity: HostCapacity, wilds: Iterable[WildVm]) -> str:
     """Return a SYSTEM_HOST: without both totals oned would set the host's capacity to 0."""
     totals = {"TOTALCPU": capacity.total_cpu, "TOTALMEMORY": capacity.total_memory}
-    vms = [("VM", _wild(wild)) for wild in wilds]
-    return to_text(Template([*_KIND.items(), *_texts(totals), *vms]))
+    vms = [("VM", _format_wild(wild)) for wild in wilds]
+    return to_text(Template([*_KIND.items(), *_as_texts(totals), *vms]))
 
 
-def monitor_host(capacity: HostCapacity) -> str:
+def format_monitor_host(capacity: HostCapacity) -> str:
     """Return a MONITOR_HOST."""
-    return to_text(Template([*_KIND.items(), *_texts(_use(capacity))]))
+    return to_text(Template([*_KIND.items(), *_as_texts(_list_use(capacity))]))
 
 
-def state_vm(reports: Iterable[VmReport]) -> str:
+def format_state_vm(reports: Iterable[VmReport]) -> str:
     """Return a STATE_VM, never with SYNC_STATE: oned would judge by itself what is missing."""
     return to_text(
-        Template(("VM", _identity(report, STATE=report.report.value)) for report in reports)
+        Template(("VM", _identify(report, STATE=report.report.value)) for report in reports)
     )
 
 
-def monitor_vm(usages: Iterable[VmUsage]) -> str:
+def format_monitor_vm(usages: Iterable[VmUsage]) -> str:
     """Return a MONITOR_VM."""
     return to_text(
         Template(
-            ("VM", _identity(usage, MONITOR=b64encode(to_text(usage.usage).encode()).decode()))
+            ("VM", _identify(usage, MONITOR=b64encode(to_text(usage.usage).encode()).decode()))
             for usage in usages
         )
     )
 
 
-def monitor(
+def format_monitor(
     host_name: str,
     capacity: HostCapacity,
     reports: Mapping[int, Report],
     usages: Iterable[VmUsage],
-    wilds: Iterable[Wild],
+    wilds: Iterable[WildVm],
 ) -> str:
     """Return what 5.6 to 5.10 ask for at once.
 
@@ -60,20 +60,20 @@ def monitor(
     used = {usage.vm_id: usage.usage for usage in usages}
     totals = {"TOTALCPU": capacity.total_cpu, "TOTALMEMORY": capacity.total_memory}
     vms: list[tuple[str, Vector]] = [
-        ("VM", {"ID": str(vm_id), "POLL": _poll(report, used.get(vm_id, {}))})
+        ("VM", {"ID": str(vm_id), "POLL": _format_poll(report, used.get(vm_id, {}))})
         for vm_id, report in reports.items()
     ]
-    vms += [("VM", _wild(wild) | {"POLL": "STATE=-"}) for wild in wilds]
-    host = [*_KIND.items(), ("HOSTNAME", host_name), *_texts(totals | _use(capacity))]
+    vms += [("VM", _format_wild(wild) | {"POLL": "STATE=-"}) for wild in wilds]
+    host = [*_KIND.items(), ("HOSTNAME", host_name), *_as_texts(totals | _list_use(capacity))]
     return to_text(Template([*host, ("VM_POLL", "YES"), *vms]))
 
 
-def _poll(report: Report, usage: Usage) -> str:
+def _format_poll(report: Report, usage: Usage) -> str:
     values = (f'{name}="{value}"' for name, value in usage.items())
     return " ".join([f"STATE={report.letter}", *values])
 
 
-def _wild(wild: Wild) -> Vector:
+def _format_wild(wild: WildVm) -> Vector:
     return {
         "ID": "-1",
         "DEPLOY_ID": wild.deploy_id,
@@ -82,11 +82,11 @@ def _wild(wild: Wild) -> Vector:
     }
 
 
-def _identity(vm: VmReport | VmUsage, **values: str) -> Vector:
+def _identify(vm: VmReport | VmUsage, **values: str) -> Vector:
     return {"ID": str(vm.vm_id), "DEPLOY_ID": vm.deploy_id} | values
 
 
-def _use(capacity: HostCapacity) -> dict[str, int]:
+def _list_use(capacity: HostCapacity) -> dict[str, int]:
     return {
         "USEDCPU": capacity.used_cpu,
         "USEDMEMORY": capacity.used_memory,
@@ -95,5 +95,5 @@ def _use(capacity: HostCapacity) -> dict[str, int]:
     }
 
 
-def _texts(numbers: Mapping[str, int]) -> Iterable[tuple[str, str]]:
+def _as_texts(numbers: Mapping[str, int]) -> Iterable[tuple[str, str]]:
     return ((name, str(number)) for name, number in numbers.items())

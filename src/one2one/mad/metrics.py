@@ -13,15 +13,15 @@ from prometheus_client import (
 )
 
 from one2one.driver.events import (
-    Called,
+    CallEnded,
     CapacityRead,
+    Emit,
     Event,
-    Forgotten,
-    Opened,
-    Operated,
-    Reaped,
+    HostForgotten,
+    OperationEnded,
+    OrphanReaped,
+    RemoteOpened,
     StatesRead,
-    Tell,
 )
 from one2one.mad.gauges import HOST, PREFIX, Gauges
 from one2one.opennebula import errors
@@ -47,13 +47,13 @@ RESULTS: dict[type[OneError], str] = {
 """What a failed call is counted as; an answered one is ``ok``."""
 
 
-def serve(address: str, port: int) -> Tell:
+def serve(address: str, port: int) -> Emit:
     """Serve on a port from now on; return what to tell events to. Raises OSError."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     metrics = Metrics(registry)
     start_http_server(port, address, registry)
-    return metrics.tell
+    return metrics.record
 
 
 class Metrics:
@@ -96,32 +96,32 @@ class Metrics:
             "orphans_reaped", "Remote VMs destroyed because they had no local VM any more"
         )
 
-    def tell(self, event: Event) -> None:
+    def record(self, event: Event) -> None:
         """Count an event."""
         match event:
-            case Called(host_id, method, seconds, error):
-                self._calls.labels(host_id, method, _result(error)).inc()
+            case CallEnded(host_id, method, seconds, error):
+                self._calls.labels(host_id, method, _classify(error)).inc()
                 self._call_seconds.labels(host_id, method).observe(seconds)
                 answered = not isinstance(error, errors.Unreachable)
-                self._gauges.called(host_id, answered=answered)
-            case Operated(host_id, action, seconds, success):
+                self._gauges.record_call(host_id, answered=answered)
+            case OperationEnded(host_id, action, seconds, success):
                 result = "SUCCESS" if success else "FAILURE"
                 self._operations.labels(host_id, action, result).inc()
                 self._operation_seconds.labels(host_id, action).observe(seconds)
             case StatesRead(host_id):
-                for seconds in self._gauges.states_read(event):
+                for seconds in self._gauges.record_states(event):
                     self._lag.labels(host_id).observe(seconds)
             case CapacityRead():
-                self._gauges.capacity_read(event)
-            case Reaped(host_id):
+                self._gauges.record_capacity(event)
+            case OrphanReaped(host_id):
                 self._reaped.labels(host_id).inc()
-            case Opened(host_id, breaker):
-                self._gauges.opened(host_id, breaker)
-            case Forgotten(host_id):
-                self._gauges.forgotten(host_id)
+            case RemoteOpened(host_id, breaker):
+                self._gauges.record_opened(host_id, breaker)
+            case HostForgotten(host_id):
+                self._gauges.record_forgotten(host_id)
 
 
-def _result(error: OneError | None) -> str:
+def _classify(error: OneError | None) -> str:
     if error is None:
         return "ok"
     return next(RESULTS[kind] for kind in type(error).__mro__ if kind in RESULTS)

@@ -10,7 +10,7 @@ import re
 import socket
 from typing import TYPE_CHECKING
 
-from one2one.mad.im_messages import Configuration, push_message
+from one2one.mad.im_messages import Configuration, format_push_message
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ConfigurationError
 
@@ -24,14 +24,14 @@ _PKCS1_PADDING = 11
 _PEM = re.compile(r"(-----BEGIN [^-]+-----)(.*)(-----END [^-]+-----)", re.DOTALL)
 
 
-class Monitord:
+class MonitordClient:
     """A way to monitord for one host's messages."""
 
     def __init__(self, host_id: int, configuration: Configuration) -> None:
         """Raise ConfigurationError for a public key that is none; nothing is sent yet."""
         self._host_id = host_id
         self._peer = configuration.address, configuration.port
-        self._key = _public_key(configuration.public_key) if configuration.public_key else None
+        self._key = _load_public_key(configuration.public_key) if configuration.public_key else None
         self._datagrams: socket.socket | None = None
 
     def send(self, kind: str, text: str, *, success: bool = True) -> None:
@@ -39,7 +39,7 @@ class Monitord:
         data = text.encode()
         if self._key and data:
             data = _encrypt(self._key, data)
-        message = push_message(kind, self._host_id, success=success, data=data).encode()
+        message = format_push_message(kind, self._host_id, success=success, data=data).encode()
         if kind == "STATE_VM" or len(message) > _MAX_DATAGRAM:
             self._send_stream(message)
         else:
@@ -69,7 +69,7 @@ class Monitord:
         self._datagrams.send(message)
 
 
-def _public_key(pem: str) -> "RSAPublicKey":
+def _load_public_key(pem: str) -> "RSAPublicKey":
     """Return the key in *pem*, whose line breaks XML may have turned into spaces."""
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -79,13 +79,13 @@ def _public_key(pem: str) -> "RSAPublicKey":
         key = load_pem_public_key("\n".join([begin, *body.split(), end, ""]).encode())
     except (AttributeError, ValueError) as error:
         reason = "no PEM" if isinstance(error, AttributeError) else str(error)
-        raise _no_key(reason) from None
+        raise _key_error(reason) from None
     if not isinstance(key, RSAPublicKey):
-        raise _no_key("no RSA key")
+        raise _key_error("no RSA key")
     return key
 
 
-def _no_key(reason: str) -> ConfigurationError:
+def _key_error(reason: str) -> ConfigurationError:
     return ConfigurationError(
         f"monitord's PUBKEY cannot be used ({reason})",
         remedy="Correct NETWORK/PUBKEY in monitord.conf",

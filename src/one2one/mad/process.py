@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from one2one.driver.events import Tell, nobody
+from one2one.driver.events import Emit, ignore
 from one2one.driver.threads import run_guarded
-from one2one.opennebula.errors import typed
+from one2one.opennebula.errors import to_one_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
     try:
         options = dict(getopt.gnu_getopt(words, "t:r:l:s:w:d:pc", ["metrics="])[0])
         threads, retries = int(options.get("-t", 15)), int(options.get("-r", 0))
-        metrics = _address(options.get("--metrics", ""))
+        metrics = _parse_address(options.get("--metrics", ""))
     except (getopt.GetoptError, ValueError) as error:
         raise ValueError(f"ARGUMENTS={' '.join(words)!r}: {error}") from None
     if threads < 1 or retries < 0:
@@ -43,10 +43,10 @@ def parse_arguments(argv: list[str]) -> Arguments:
     return Arguments(threads, retries, metrics)
 
 
-def listener(metrics: tuple[str, int] | None) -> tuple[Tell, str]:
+def start_metrics(metrics: tuple[str, int] | None) -> tuple[Emit, str]:
     """Return who counts what the driver does, and why nobody does though it was asked for."""
     if metrics is None:
-        return nobody, ""
+        return ignore, ""
     address, port = metrics
     os.environ.setdefault("PROMETHEUS_DISABLE_CREATED_SERIES", "True")  # twice as many, unused
     try:
@@ -62,10 +62,10 @@ def listener(metrics: tuple[str, int] | None) -> tuple[Tell, str]:
     else:
         # What is counted must not end what counts.
         return lambda event: run_guarded(partial(count, event)), ""
-    return nobody, f"--metrics {address}:{port}: {cause}. Going on without"
+    return ignore, f"--metrics {address}:{port}: {cause}. Going on without"
 
 
-def _address(text: str) -> tuple[str, int] | None:
+def _parse_address(text: str) -> tuple[str, int] | None:
     """Return the parts of ``ADDRESS:PORT``; raises ValueError."""
     if not text:
         return None
@@ -75,7 +75,7 @@ def _address(text: str) -> tuple[str, int] | None:
     return address.strip("[]"), int(port)
 
 
-class Output:
+class OnedPipe:
     """The driver's end of the pipe to oned. Thread-safe."""
 
     def __init__(self, fd: int) -> None:
@@ -96,12 +96,12 @@ def report_bugs(log: Callable[[str], object]) -> None:
 
     def report(bug: threading.ExceptHookArgs) -> None:
         if isinstance(bug.exc_value, Exception):
-            log(str(typed(bug.exc_value)))
+            log(str(to_one_error(bug.exc_value)))
 
     threading.excepthook = report
 
 
-def take_over_stdio() -> Output:
+def take_over_stdio() -> OnedPipe:
     """Return the way to oned, and make sure that nothing else ever writes to it.
 
     Without this the first file that is opened would become stderr, and a stray print would be
@@ -119,4 +119,4 @@ def take_over_stdio() -> Output:
     output = os.dup(1)
     os.set_inheritable(output, False)
     os.dup2(null, 1)
-    return Output(output)
+    return OnedPipe(output)

@@ -19,7 +19,7 @@ from one2one.opennebula.errors import OneError
 Item = TypeVar("Item")
 
 
-def pull(
+def answer_pull(
     monitor: HostMonitor,
     log: Callable[[OneError], None],
     write: Callable[[str], None],
@@ -38,16 +38,16 @@ def pull(
             failure: OneError = error
         else:
             try:
-                return _text(monitor, log, write)
+                return _read_all(monitor, log, write)
             except OneError as error:
                 failure = error
-        if outage.failed(time.monotonic(), monitor.grace):
+        if outage.record_failure(time.monotonic(), monitor.grace):
             raise failure
         log(failure)
         pause(monitor.grace / GRACE_ROUNDS)
 
 
-def _text(
+def _read_all(
     monitor: HostMonitor, log: Callable[[OneError], None], write: Callable[[str], None]
 ) -> str:
     statuses = monitor.statuses()
@@ -62,12 +62,12 @@ def _text(
             raise
         log(error)
         capacity = monitor.known_capacity
-    usages = _list(monitor.usages, log)
-    wilds = _list(monitor.survey, log)
-    return im_texts.monitor(monitor.host_name, capacity, reports, usages, wilds)
+    usages = _read_or_log(monitor.usages, log)
+    wilds = _read_or_log(monitor.survey, log)
+    return im_texts.format_monitor(monitor.host_name, capacity, reports, usages, wilds)
 
 
-def _list(read: Callable[[], list[Item]], log: Callable[[OneError], None]) -> list[Item]:
+def _read_or_log(read: Callable[[], list[Item]], log: Callable[[OneError], None]) -> list[Item]:
     try:
         return read()
     except OneError as error:

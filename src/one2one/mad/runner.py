@@ -13,9 +13,9 @@ from one2one.driver.operation import Pause, Steps, Wait
 from one2one.driver.remotes import Remote
 from one2one.driver.threads import run_guarded, start_thread
 from one2one.hybrid.request import Request
-from one2one.mad.alarm import Alarm
-from one2one.mad.schedule import Schedule
-from one2one.opennebula.errors import Busy, OneError, typed
+from one2one.mad.task_queue import TaskQueue
+from one2one.mad.timer import Timer
+from one2one.opennebula.errors import Busy, OneError, to_one_error
 from one2one.opennebula.states import State
 
 
@@ -24,7 +24,7 @@ class Task:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.arrived = self.asked = time.monotonic()
+        self.arrived = self.not_before = time.monotonic()
         """When the task arrived; infinite if another of its VM was under way then."""
         self.remote: Remote | None = None
         self.steps: Steps | None = None
@@ -47,8 +47,8 @@ class Runner:
         """
         self._advance = advance
         self._changed = threading.Condition()
-        self._schedule: Schedule[Task] = Schedule(threads)
-        self._alarm = Alarm()
+        self._queue: TaskQueue[Task] = TaskQueue(threads)
+        self._timer = Timer()
         self._workers = 0
         self._idle = 0
 
@@ -58,23 +58,23 @@ class Runner:
             is_first = not self._workers
             if is_first:
                 self._hire()
-            if not self._schedule.add(task.request.host_name, task.request.vm.id, task):
-                task.asked = float("inf")
+            if not self._queue.add(task.request.host_name, task.request.vm.id, task):
+                task.not_before = float("inf")
             if not is_first:
                 self._wake()
 
     def cancel(self, vm_id: int) -> None:
         """End the VM's tasks. What one of them is asking the remote just now is not taken back."""
         with self._changed:
-            self._schedule.drop_queued(vm_id)
-            task = self._schedule.first(vm_id)
+            self._queue.drop_queued(vm_id)
+            task = self._queue.get_first(vm_id)
             if task is None:
                 return
             with task.answering:
                 task.cancelled = True
             if task.parked:
                 task.parked = False
-                self._schedule.finish(vm_id)
+                self._queue.finish(vm_id)
                 self._wake()
 
     def _wake(self) -> None:
@@ -85,7 +85,7 @@ class Runner:
         if self._idle:
             self._idle -= 1
             self._changed.notify()
-        elif self._workers < self._schedule.most_workers():
+        elif self._workers < self._queue.count_workers():
             with contextlib.suppress(Busy):
                 self._hire()
 
@@ -96,7 +96,7 @@ class Runner:
     def _work(self) -> None:
         while True:
             with self._changed:
-                while (found := self._schedule.take()) is None:
+                while (found := self._queue.take()) is None:
                     self._idle += 1
                     self._changed.wait()
             run_guarded(partial(self._run, *found))
@@ -109,9 +109,9 @@ class Runner:
                 wait = self._advance(task)
         finally:
             with self._changed:
-                self._schedule.release(host)
+                self._queue.release(host)
                 if wait is None or task.cancelled:
-                    self._schedule.finish(task.request.vm.id)
+                    self._queue.finish(task.request.vm.id)
                 else:
                     task.parked = True
                 self._wake()
@@ -124,14 +124,14 @@ class Runner:
                 if task.parked:
                     task.parked = False
                     task.outcome = outcome
-                    self._schedule.resume(task.request.host_name, task)
+                    self._queue.resume(task.request.host_name, task)
                     self._wake()
 
         try:
             if isinstance(wait, Pause):
-                self._alarm.call(wait.seconds, lambda: resume(None))
+                self._timer.call_later(wait.seconds, lambda: resume(None))
             else:
                 assert task.remote is not None  # noqa: S101 - what waits has called its remote
                 task.remote.watch.wait(wait, resume)
         except Exception as error:  # noqa: BLE001 - what nothing waits for would never be resumed
-            resume(typed(error))
+            resume(to_one_error(error))

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from one2one.driver.local import LocalCloud
-from one2one.opennebula.errors import ConfigurationError, OneError, typed
+from one2one.opennebula.errors import ConfigurationError, OneError, to_one_error
 from one2one.opennebula.states import HostState, RaftState
 
 _FIRST_S = 0.25
@@ -38,7 +38,7 @@ def begin_hosts(
         try:
             state = _begin_once(im_mad, local(), begin)
         except Exception as error:  # noqa: BLE001 - a bug must not end it
-            reason, wait = typed(error), min(2 * wait, _LONGEST_S)
+            reason, wait = to_one_error(error), min(2 * wait, _LONGEST_S)
             is_lasting = wait == _LONGEST_S or isinstance(reason, ConfigurationError)
             if is_lasting and str(reason) != told:
                 told = str(reason)
@@ -52,10 +52,10 @@ def begin_hosts(
 
 def _begin_once(im_mad: str, local: LocalCloud, begin: Callable[[int], object]) -> RaftState:
     """Begin with the hosts that there are now; raises the last error after all were tried."""
-    if local.version() < (5, 12):  # a monitord.conf may be left of another release
+    if local.get_version() < (5, 12):  # a monitord.conf may be left of another release
         return RaftState.SOLO
     state = local.raft_state()
-    hosts = local.cloud.hosts() if state is not RaftState.FOLLOWER else []
+    hosts = local.cloud.list_hosts() if state is not RaftState.FOLLOWER else []
     failure: OneError | None = None
     for host in hosts:
         if host.im_mad == im_mad and host.state != HostState.OFFLINE:

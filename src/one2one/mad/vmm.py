@@ -6,35 +6,35 @@ import threading
 import time
 from functools import partial
 
-from one2one.driver.attempts import start
-from one2one.driver.events import Operated, Tell, nobody
-from one2one.driver.lifecycle import OPERATIONS, unsupported
+from one2one.driver.attempts import carry_out
+from one2one.driver.events import Emit, OperationEnded, ignore
+from one2one.driver.lifecycle import OPERATIONS, unsupported_error
 from one2one.driver.local import LocalCloud
 from one2one.driver.operation import Wait, explain
 from one2one.driver.remotes import Remote, Remotes
 from one2one.mad import messages
-from one2one.mad.messages import Generation, Line
+from one2one.mad.messages import Dialect, VmmLine
 from one2one.mad.process import (
     Arguments,
-    Output,
-    listener,
+    OnedPipe,
     parse_arguments,
     report_bugs,
+    start_metrics,
     take_over_stdio,
 )
 from one2one.mad.runner import Runner, Task
-from one2one.opennebula.errors import OneError, typed
+from one2one.opennebula.errors import OneError, to_one_error
 
 
 class VmmDriver:
     """A VMM driver at oned's two pipes."""
 
-    def __init__(self, output: Output, arguments: Arguments, tell: Tell = nobody) -> None:
-        self._tell = tell
+    def __init__(self, output: OnedPipe, arguments: Arguments, emit: Emit = ignore) -> None:
+        self._emit = emit
         self._output = output
         self._retries = arguments.retries
         self._runner = Runner(arguments.threads, self._advance)
-        self._generation = Generation.DRIVER
+        self._generation = Dialect.DRIVER
         self._lock = threading.Lock()
         self._clouds: tuple[LocalCloud, Remotes] | None = None
 
@@ -43,7 +43,7 @@ class VmmDriver:
         try:
             line = messages.parse_line(text)
         except Exception as error:  # noqa: BLE001 - the next line may be better
-            self.log("E", None, str(typed(error)))
+            self.log("E", None, str(to_one_error(error)))
             return True
         self._generation = line.generation or self._generation
         if line.action == "FINALIZE":
@@ -62,25 +62,25 @@ class VmmDriver:
 
     def log(self, severity: str, vm_id: int | None, text: str) -> None:
         """Write into the log of a VM, or into oned's own."""
-        self._output.write(messages.log(severity, vm_id, text, self._generation))
+        self._output.write(messages.format_log(severity, vm_id, text, self._generation))
 
-    def _refuse(self, line: Line) -> None:
-        info = str(unsupported(line.action))
+    def _refuse(self, line: VmmLine) -> None:
+        info = str(unsupported_error(line.action))
         with contextlib.suppress(Exception):  # an unreadable message cannot say more
-            info = f"{messages.subject(line.action, line.payload)} {info}".strip()
+            info = f"{messages.read_subject(line.action, line.payload)} {info}".strip()
         self._answer(line.action, line.vm_id, success=False, info=info)
         with contextlib.suppress(Exception):  # nor tell its host
-            host_id = messages.request(line.action, line.payload).placement.host_id
-            self._tell(Operated(host_id, line.action, 0.0, success=False))
+            host_id = messages.parse_request(line.action, line.payload).placement.host_id
+            self._emit(OperationEnded(host_id, line.action, 0.0, success=False))
 
-    def _queue(self, line: Line) -> None:
+    def _queue(self, line: VmmLine) -> None:
         try:
-            request = messages.request(line.action, line.payload)
+            request = messages.parse_request(line.action, line.payload)
             if request.vm.id != line.vm_id:
                 raise OneError(f"oned sent VM {request.vm.id} in a message for VM {line.vm_id}")
             self._runner.add(Task(request))
         except Exception as error:  # noqa: BLE001 - oned must be answered
-            self._answer(line.action, line.vm_id, success=False, info=str(typed(error)))
+            self._answer(line.action, line.vm_id, success=False, info=str(to_one_error(error)))
 
     def _advance(self, task: Task) -> Wait | None:
         """Run a task until it waits; answer oned where it ends."""
@@ -93,29 +93,35 @@ class VmmDriver:
         except StopIteration as end:
             self._end(task, success=True, info=end.value)
         except Exception as error:  # noqa: BLE001 - after a bug too, oned must be answered
-            self._end(task, success=False, info=explain(typed(error), task.request, task.remote))
+            self._end(
+                task, success=False, info=explain(to_one_error(error), task.request, task.remote)
+            )
         return None
 
     def _begin(self, task: Task) -> Wait:
         request = task.request
-        local, remotes = self._open_clouds()
+        local, remotes = self._ensure_clouds()
 
-        def opened(asked: float) -> Remote:
-            task.remote = remotes.remote(request.placement.host_id, request.host_name, asked)
+        def opened(not_before: float) -> Remote:
+            task.remote = remotes.open_for_host(
+                request.placement.host_id, request.host_name, not_before
+            )
             return task.remote
 
         def vm_log(text: str) -> None:
             self.log("I", request.vm.id, text)
 
-        task.steps = start(request, local, opened, vm_log, asked=task.asked, retries=self._retries)
+        task.steps = carry_out(
+            request, local, opened, vm_log, not_before=task.not_before, retries=self._retries
+        )
         return next(task.steps)
 
-    def _open_clouds(self) -> tuple[LocalCloud, Remotes]:
+    def _ensure_clouds(self) -> tuple[LocalCloud, Remotes]:
         """Return both sides. Not opened before INIT is answered: oned would not start."""
         with self._lock:
             if self._clouds is None:
                 local = LocalCloud()
-                self._clouds = local, Remotes(local, self._tell)
+                self._clouds = local, Remotes(local, self._emit)
             return self._clouds
 
     def _end(self, task: Task, *, success: bool, info: str) -> None:
@@ -123,10 +129,12 @@ class VmmDriver:
             if not task.cancelled:
                 action, host_id = task.request.action, task.request.placement.host_id
                 self._answer(action, task.request.vm.id, success=success, info=info)
-                self._tell(Operated(host_id, action, time.monotonic() - task.arrived, success))
+                self._emit(
+                    OperationEnded(host_id, action, time.monotonic() - task.arrived, success)
+                )
 
     def _answer(self, action: str, vm_id: int, *, success: bool, info: str) -> None:
-        self._output.write(messages.answer(action, vm_id, success=success, info=info))
+        self._output.write(messages.format_answer(action, vm_id, success=success, info=info))
 
 
 def main() -> int:
@@ -137,9 +145,9 @@ def main() -> int:
         arguments = parse_arguments(sys.argv[1:])
     except ValueError as error:
         problem, arguments = f"{error}. Using -t 15 -r 0", Arguments()
-    tell, unheard = listener(arguments.metrics)
-    problem = problem or unheard
-    driver = VmmDriver(output, arguments, tell)
+    emit, problem_with_metrics = start_metrics(arguments.metrics)
+    problem = problem or problem_with_metrics
+    driver = VmmDriver(output, arguments, emit)
     report_bugs(partial(driver.log, "E", None))
     for line in sys.stdin.buffer:
         if not driver.handle(line.decode(errors="replace").rstrip("\r\n")):

@@ -12,7 +12,7 @@ from one2one.opennebula.errors import Unreachable
 
 FAILURES = 3
 """So many calls in a row without an answer; an answer of any kind breaks the row."""
-REST_S = 2.0
+OPEN_S = 2.0
 """How long a cloud is left alone. Monitoring asks every 5 seconds, and never meets this twice."""
 
 
@@ -24,7 +24,7 @@ class Breaker:
         self._most = failures
         self._lock = threading.Lock()
         self._failures = 0
-        self._rests_until = 0.0
+        self._open_until = 0.0
         self._last = Unreachable("")
 
     def admit(self, now: float) -> bool:
@@ -35,23 +35,23 @@ class Breaker:
         with self._lock:
             if self._failures < self._most:
                 return False
-            if now < self._rests_until:
+            if now < self._open_until:
                 raise Unreachable(self._last.cause, remedy=self._last.remedy)
-            self._rests_until = now + REST_S
+            self._open_until = now + OPEN_S
             return True
 
-    def rests(self, now: float) -> bool:
+    def is_open(self, now: float) -> bool:
         """Tell whether calls fail at once, for now."""
         with self._lock:
-            return self._failures >= self._most and now < self._rests_until
+            return self._failures >= self._most and now < self._open_until
 
-    def failed(self, error: Unreachable, now: float) -> None:
+    def record_failure(self, error: Unreachable, now: float) -> None:
         """Note a call without an answer."""
         with self._lock:
             self._failures += 1
-            self._last, self._rests_until = error, now + REST_S
+            self._last, self._open_until = error, now + OPEN_S
 
-    def answered(self) -> None:
+    def record_answer(self) -> None:
         """Note a call that was answered, whatever the answer was."""
         with self._lock:
             self._failures = 0

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from one2one.opennebula import rpc
 from one2one.opennebula.breaker import Breaker
-from one2one.opennebula.connection import Connection, Server, StaleConnection, tls_context
-from one2one.opennebula.endpoint import parse_endpoint, parse_proxy
+from one2one.opennebula.connection import Connection, Endpoint, StaleConnection, tls_context
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Unreachable
+from one2one.opennebula.urls import parse_endpoint, parse_proxy
 
 Answer = TypeVar("Answer")
 
@@ -31,30 +31,30 @@ OnCall = Callable[[str, float, OneError | None], object]
 """Hears of a call when it has ended: its name, the seconds it took, and its error."""
 
 
-def _unheard(_method: str, _seconds: float, _error: OneError | None) -> None:
+def _ignore_call(_method: str, _seconds: float, _error: OneError | None) -> None:
     pass
 
 
 class Client:
     """A cloud, seen by one of its users. Thread-safe: calls beyond the connections queue."""
 
-    def __init__(self, server: Server, session: str, breaker: Breaker | None = None) -> None:
+    def __init__(self, server: Endpoint, session: str, breaker: Breaker | None = None) -> None:
         """Take *session*, ``user:password`` or ``user:token``; nothing is connected yet.
 
         *breaker* is that of all who call the same cloud; without one it is never spared a call,
         which only helps those that wait for another cloud.
         """
-        parse_endpoint(server.endpoint)
+        parse_endpoint(server.url)
         if server.proxy:
             parse_proxy(server.proxy)
-        self.server = server
+        self.endpoint = server
         self._session = session
         self._tls = tls_context(server)
         self._breaker = breaker or Breaker(failures=math.inf)
         self._free = threading.Semaphore(server.max_connections)
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
-        self.on_call: OnCall = _unheard
+        self.on_call: OnCall = _ignore_call
 
     def call(self, method: str, *arguments: rpc.Argument) -> str | int:
         """Return the result of *method*, whose *arguments* follow the session.
@@ -62,7 +62,7 @@ class Client:
         A call that only reads, and met a connection which the cloud had closed, is sent once
         more. Raises the errors of ``opennebula.errors``, with the call and the endpoint.
         """
-        return self._answer(rpc.result, method, arguments)
+        return self._call_and_decode(rpc.decode_result, method, arguments)
 
     def read(
         self,
@@ -71,7 +71,9 @@ class Client:
         *arguments: rpc.Argument,
     ) -> Answer:
         """Return what *parse* makes of the text that is the result, given as ``rpc.pieces``."""
-        return self._answer(lambda body: parse(rpc.pieces(body)), method, arguments)
+        return self._call_and_decode(
+            lambda body: parse(rpc.decode_in_pieces(body)), method, arguments
+        )
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -80,7 +82,7 @@ class Client:
         for connection in idle:
             connection.close()
 
-    def _answer(
+    def _call_and_decode(
         self,
         read: Callable[[rpc.Body], Answer],
         method: str,
@@ -91,19 +93,19 @@ class Client:
         ended: float | None = None
         failure: OneError | None = None
         try:
-            body = rpc.request(method, self._session, arguments)
-            answer = self._post(body, repeatable=method.endswith(_READING))
+            body = rpc.encode_call(method, self._session, arguments)
+            answer = self._send_when_free(body, repeatable=method.endswith(_READING))
             ended = time.monotonic()
             return read(answer)
         except Exception as error:  # noqa: BLE001 - what no parser foresaw is the answer's fault
             failure = error if isinstance(error, OneError) else _unreadable(error)
-            failure.call, failure.endpoint = method, self.server.endpoint
+            failure.call, failure.endpoint = method, self.endpoint.url
             raise failure from None
         finally:
             self.on_call(method, (ended or time.monotonic()) - began, failure)
 
-    def _post(self, body: bytes, *, repeatable: bool) -> rpc.Body:
-        total = self.server.total_timeout
+    def _send_when_free(self, body: bytes, *, repeatable: bool) -> rpc.Body:
+        total = self.endpoint.total_timeout
         deadline = time.monotonic() + total
         admitted = self._breaker.admit(time.monotonic())
         if not self._free.acquire(timeout=total):
@@ -120,21 +122,23 @@ class Client:
         try:
             answer = self._send(body, deadline, repeatable=repeatable)
         except Unreachable as error:
-            self._breaker.failed(error, time.monotonic())
+            self._breaker.record_failure(error, time.monotonic())
             raise
         except Exception:
-            self._breaker.answered()
+            self._breaker.record_answer()
             raise
-        self._breaker.answered()
+        self._breaker.record_answer()
         return answer
 
     def _send(self, body: bytes, deadline: float, *, repeatable: bool) -> rpc.Body:
         try:
-            return self._exchange(self._kept() or self._open(deadline), body, deadline)
+            return self._exchange(
+                self._take_idle() or self._open_connection(deadline), body, deadline
+            )
         except StaleConnection:
             if not repeatable:
                 raise
-        return self._exchange(self._open(deadline), body, deadline)
+        return self._exchange(self._open_connection(deadline), body, deadline)
 
     def _exchange(self, connection: Connection, body: bytes, deadline: float) -> rpc.Body:
         try:
@@ -146,22 +150,22 @@ class Client:
             self._idle.append(connection)
         return answer
 
-    def _kept(self) -> Connection | None:
+    def _take_idle(self) -> Connection | None:
         while True:
             with self._lock:
                 connection = self._idle.pop() if self._idle else None
-            if connection is None or connection.usable():
+            if connection is None or connection.is_usable():
                 return connection
             connection.close()
 
-    def _open(self, deadline: float) -> Connection:
+    def _open_connection(self, deadline: float) -> Connection:
         left = max(0.001, deadline - time.monotonic())
         try:
-            return Connection(self.server, self._tls, min(self.server.connect_timeout, left))
+            return Connection(self.endpoint, self._tls, min(self.endpoint.connect_timeout, left))
         except ConfigurationError:
             # The authorities are read again for the next call: they may have been corrected.
             with contextlib.suppress(OneError):
-                self._tls = tls_context(self.server)
+                self._tls = tls_context(self.endpoint)
             raise
 
 

@@ -10,14 +10,14 @@ from typing import TypeVar
 
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.client import Client
-from one2one.opennebula.connection import Server
+from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import NotAuthorized, NotSendable, ProtocolError, Refused
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.pools import EVERY_ID, NOT_DONE, OWN, VISIBLE, Pools
 from one2one.opennebula.quotas import VmQuotas
 from one2one.opennebula.records import Host, Vm, VmRow, VmSummary, VmTemplate
 from one2one.opennebula.template import Template, from_xml
-from one2one.opennebula.xml import Element, content, integer, parse_pieces
+from one2one.opennebula.xml import Element, parse_pieces, read_integer, text_of
 
 Value = TypeVar("Value")
 
@@ -39,14 +39,14 @@ class HostStatus(IntEnum):
 class Cloud:
     """An OpenNebula as one of its users sees it. Thread-safe."""
 
-    def __init__(self, server: Server, session: str, breaker: Breaker | None = None) -> None:
+    def __init__(self, server: Endpoint, session: str, breaker: Breaker | None = None) -> None:
         self.client = Client(server, session, breaker)
         self._pools = Pools(self.client)
 
     @property
-    def endpoint(self) -> str:
+    def url(self) -> str:
         """The URL of the cloud's XML-RPC."""
-        return self.client.server.endpoint
+        return self.client.endpoint.url
 
     @property
     def unread(self) -> dict[str, str]:
@@ -57,20 +57,20 @@ class Cloud:
         """Tell whether a pool held a VM that could not be read."""
         return f"VM {vm_id}" in self._pools.unread
 
-    def version(self) -> str:
+    def get_version(self) -> str:
         """Return the release, such as ``6.10.0``."""
         return str(self.client.call("one.system.version"))
 
-    def vm(self, vm_id: int, *, decrypt: bool = False) -> Vm:
+    def get_vm(self, vm_id: int, *, decrypt: bool = False) -> Vm:
         """Return a VM; *decrypt* is honoured for administrators, from 5.10."""
         arguments = (vm_id, True) if decrypt else (vm_id,)
-        return Vm.read(self._xml("one.vm.info", *arguments))
+        return Vm.read(self._fetch_xml("one.vm.info", *arguments))
 
     def vm_action(self, action: str, vm_id: int) -> None:
         """Ask for *action* (``poweroff``, ``terminate-hard``, …): accepted, not yet done."""
         self.client.call("one.vm.action", action, vm_id)
 
-    def newest_vms(self, limit: int) -> list[VmRow]:
+    def list_newest_vms(self, limit: int) -> list[VmRow]:
         """Return the calling user's VMs that are not DONE, *limit* of them, newest first.
 
         Newest first is OpenNebula's default; a cloud with API_LIST_ORDER=ASC answers oldest
@@ -79,40 +79,40 @@ class Cloud:
         try:
             return self._pools.read(VmRow.read, "one.vmpool.info", OWN, 0, -limit, NOT_DONE)
         except NotSendable:
-            return self.vms()
+            return self.list_vms()
 
-    def vms(self, ids: range = EVERY_ID) -> list[VmRow]:
+    def list_vms(self, ids: range = EVERY_ID) -> list[VmRow]:
         """Return the calling user's VMs that are not DONE, with certain *ids*."""
-        return self._pools.in_range(VmRow.read, "one.vmpool.info", OWN, NOT_DONE, ids=ids)
+        return self._pools.read_range(VmRow.read, "one.vmpool.info", OWN, NOT_DONE, ids=ids)
 
-    def summaries(self, whose: int = OWN) -> list[VmSummary]:
+    def list_summaries(self, whose: int = OWN) -> list[VmSummary]:
         """Return all of the calling user's VMs, or of any user's, that are not DONE."""
-        return self._pools.in_range(VmSummary.read, "one.vmpool.info", whose, NOT_DONE)
+        return self._pools.read_range(VmSummary.read, "one.vmpool.info", whose, NOT_DONE)
 
-    def summary(self, vm_id: int) -> VmSummary:
+    def get_summary(self, vm_id: int) -> VmSummary:
         """Return one VM, DONE or not, in short."""
-        return VmSummary.read(self._xml("one.vm.info", vm_id))
+        return VmSummary.read(self._fetch_xml("one.vm.info", vm_id))
 
-    def vms_by_id(self, vm_ids: Iterable[int]) -> list[VmRow]:
+    def list_vms_by_id(self, vm_ids: Iterable[int]) -> list[VmRow]:
         """Return the calling user's VMs with these ids; unknown ids are left out.
 
         Before 5.12 those that are DONE are left out too.
         """
-        return self._pools.by_id(VmRow.read, vm_ids)
+        return self._pools.read_by_id(VmRow.read, vm_ids)
 
-    def summaries_by_id(self, vm_ids: Iterable[int], whose: int = OWN) -> list[VmSummary]:
+    def list_summaries_by_id(self, vm_ids: Iterable[int], whose: int = OWN) -> list[VmSummary]:
         """Return the same VMs, or any user's, with their sizes, hosts and addresses."""
-        return self._pools.by_id(VmSummary.read, vm_ids, whose)
+        return self._pools.read_by_id(VmSummary.read, vm_ids, whose)
 
-    def own_vms_in_full(self) -> list[Vm]:
+    def list_whole_vms(self) -> list[Vm]:
         """Return the calling user's VMs that are not DONE, whole: 4 KB and more for each."""
-        return self._pools.extended(Vm.read)
+        return self._pools.read_extended(Vm.read)
 
-    def whole_vms_by_id(self, vm_ids: Iterable[int]) -> list[Vm]:
+    def list_whole_vms_by_id(self, vm_ids: Iterable[int]) -> list[Vm]:
         """Return the same VMs, whole."""
-        return self._pools.by_id(Vm.read, vm_ids, extended=True)
+        return self._pools.read_by_id(Vm.read, vm_ids, extended=True)
 
-    def monitoring_by_id(
+    def list_monitoring_by_id(
         self, vm_ids: Iterable[int], use: Callable[[int, Template], Value]
     ) -> dict[int, Value]:
         """Return what *use* makes of the newest monitoring record of each VM that has one.
@@ -123,7 +123,7 @@ class Cloud:
         wanted = set(vm_ids)
 
         def read(element: Element) -> tuple[int, Value] | None:
-            vm_id = read_id(content(element.find("ID")))
+            vm_id = read_id(text_of(element.find("ID")))
             record = element if element.tag == "MONITORING" else element.find("MONITORING")
             if vm_id is None or vm_id not in wanted or record is None:
                 return None
@@ -133,21 +133,21 @@ class Cloud:
             return {}
         if self._pools.has_infoset:
             return dict(self._pools.read(read, "one.vmpool.monitoring", OWN, 0, tag="MONITORING"))
-        return dict(self._pools.extended(read))
+        return dict(self._pools.read_extended(read))
 
-    def vm_template(self, template_id: int) -> VmTemplate:
+    def get_template(self, template_id: int) -> VmTemplate:
         """Return a VM template."""
-        return VmTemplate.read(self._xml("one.template.info", template_id))
+        return VmTemplate.read(self._fetch_xml("one.template.info", template_id))
 
-    def vm_templates(self) -> list[VmTemplate]:
+    def list_templates(self) -> list[VmTemplate]:
         """Return every VM template that the calling user may use."""
-        return self._pools.in_range(
+        return self._pools.read_range(
             VmTemplate.read, "one.templatepool.info", VISIBLE, tag="VMTEMPLATE"
         )
 
     def create_template(self, template: str) -> int:
         """Create a VM template, with its NAME in it, and return its id."""
-        return self._id("one.template.allocate", template)
+        return self._call_for_id("one.template.allocate", template)
 
     def may_create_templates(self) -> bool:
         """Tell whether the calling user has the right to create VM templates; creates none.
@@ -177,14 +177,14 @@ class Cloud:
         The attributes in *extra* (template text or XML) replace the template's of the same name.
         Never repeat this blindly: each call makes another VM.
         """
-        return self._id("one.template.instantiate", template_id, name, False, extra)
+        return self._call_for_id("one.template.instantiate", template_id, name, False, extra)
 
-    def host(self, host_id: int, *, decrypt: bool = False) -> Host:
+    def get_host(self, host_id: int, *, decrypt: bool = False) -> Host:
         """Return a host; *decrypt* is honoured for administrators, from 5.10."""
         arguments = (host_id, True) if decrypt else (host_id,)
-        return Host.read(self._xml("one.host.info", *arguments))
+        return Host.read(self._fetch_xml("one.host.info", *arguments))
 
-    def hosts(self) -> list[Host]:
+    def list_hosts(self) -> list[Host]:
         """Return every host that the calling user may see."""
         return self._pools.read(Host.read, "one.hostpool.info", tag="HOST")
 
@@ -195,13 +195,13 @@ class Cloud:
         """
 
         def time(record: Element) -> int:
-            return integer(record, "LAST_MON_TIME", 0)
+            return read_integer(record, "LAST_MON_TIME", 0)
 
         return max(self._pools.read(time, "one.host.monitoring", host_id, tag="HOST"), default=0)
 
     def create_host(self, name: str, im_mad: str, vm_mad: str, cluster_id: int = -1) -> int:
         """Create a host and return its id; -1 is the default cluster."""
-        return self._id("one.host.allocate", name, im_mad, vm_mad, cluster_id)
+        return self._call_for_id("one.host.allocate", name, im_mad, vm_mad, cluster_id)
 
     def delete_host(self, host_id: int) -> None:
         """Delete a host; refused while it has VMs."""
@@ -215,49 +215,49 @@ class Cloud:
         """Change the attributes of a host's template."""
         self.client.call("one.host.update", host_id, template, int(mode))
 
-    def quotas(self) -> tuple[VmQuotas, VmQuotas]:
+    def get_quotas(self) -> tuple[VmQuotas, VmQuotas]:
         """Return the VM quotas of the calling user and of its primary group."""
-        return VmQuotas.read(self.user()), VmQuotas.read(self.group())
+        return VmQuotas.read(self.get_user()), VmQuotas.read(self.get_group())
 
-    def user(self, user_id: int = -1) -> Element:
+    def get_user(self, user_id: int = -1) -> Element:
         """Return a user with its quotas, the caller by default."""
-        return self._xml("one.user.info", user_id)
+        return self._fetch_xml("one.user.info", user_id)
 
-    def group(self, group_id: int = -1) -> Element:
+    def get_group(self, group_id: int = -1) -> Element:
         """Return a group with its quotas, the caller's primary one by default."""
-        return self._xml("one.group.info", group_id)
+        return self._fetch_xml("one.group.info", group_id)
 
-    def access_rules(self) -> Element:
+    def list_access_rules(self) -> Element:
         """Return every access control rule, which only administrators may read by default."""
-        return self._xml("one.acl.info")
+        return self._fetch_xml("one.acl.info")
 
-    def cluster(self, cluster_id: int) -> Element:
+    def get_cluster(self, cluster_id: int) -> Element:
         """Return a cluster with the ids of its hosts and datastores."""
-        return self._xml("one.cluster.info", cluster_id)
+        return self._fetch_xml("one.cluster.info", cluster_id)
 
-    def datastores(self) -> Element:
+    def list_datastores(self) -> Element:
         """Return every datastore that the calling user may see."""
-        return self._xml("one.datastorepool.info")
+        return self._fetch_xml("one.datastorepool.info")
 
     def raft(self) -> Element:
         """Return the HA state of the oned that answers, never that of its leader."""
-        return self._xml("one.zone.raftstatus")
+        return self._fetch_xml("one.zone.raftstatus")
 
-    def config(self) -> Element:
+    def get_config(self) -> Element:
         """Return oned's configuration, which only oneadmin may read."""
-        return self._xml("one.system.config")
+        return self._fetch_xml("one.system.config")
 
-    def _id(self, method: str, *arguments: str | int | bool) -> int:
+    def _call_for_id(self, method: str, *arguments: str | int | bool) -> int:
         answer = self.client.call(method, *arguments)
         number = read_id(str(answer))
         if number is None:
             raise ProtocolError(
                 f"answered {answer!r} instead of an id",
                 call=method,
-                endpoint=self.endpoint,
+                endpoint=self.url,
                 sent=True,
             )
         return number
 
-    def _xml(self, method: str, *arguments: str | int | bool) -> Element:
+    def _fetch_xml(self, method: str, *arguments: str | int | bool) -> Element:
         return self.client.read(parse_pieces, method, *arguments)

@@ -7,9 +7,9 @@ import time
 from http import HTTPStatus
 
 from one2one.opennebula.deadline import DeadlineSocket, time_left
-from one2one.opennebula.endpoint import Address, Endpoint, Proxy
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Unreachable
-from one2one.opennebula.shortage import is_shortage, short_of
+from one2one.opennebula.shortage import is_shortage, shortage_error
+from one2one.opennebula.urls import Address, CloudUrl, ProxyUrl
 
 _MOST_OF_TUNNEL = 16 << 10
 _PLAIN = "no TLS on this port", "Use http:// for a plain port, or put a TLS proxy before it"
@@ -38,7 +38,7 @@ _HANDSHAKES = {
 
 
 def connect(
-    endpoint: Endpoint, proxy: Proxy | None, tls: ssl.SSLContext | None, deadline: float
+    endpoint: CloudUrl, proxy: ProxyUrl | None, tls: ssl.SSLContext | None, deadline: float
 ) -> socket.socket:
     """Return a socket on which the cloud waits for a request, before *deadline*.
 
@@ -59,13 +59,13 @@ def connect(
         raise
 
 
-def reason(error: Exception) -> str:
+def explain_os_error(error: Exception) -> str:
     """Return the system's words for *error*."""
     words = error.reason if isinstance(error, ssl.SSLError) else getattr(error, "strerror", None)
     return str(words or error or type(error).__name__)
 
 
-def _limit(deadline: float) -> float:
+def _remaining(deadline: float) -> float:
     return max(0.001, deadline - time.monotonic())
 
 
@@ -93,16 +93,16 @@ def _dial(address: Address, through: str, deadline: float) -> socket.socket:
     if isinstance(failure, TimeoutError):
         raise Unreachable(f"no connection{through} within {limit:.3g} s") from None
     if is_shortage(failure):
-        raise short_of("cannot connect", failure)
-    raise Unreachable(f"cannot connect{through} ({reason(failure)})")
+        raise shortage_error("cannot connect", failure)
+    raise Unreachable(f"cannot connect{through} ({explain_os_error(failure)})")
 
 
-def _open_tunnel(sock: socket.socket, to: Address, proxy: Proxy, deadline: float) -> None:
+def _open_tunnel(sock: socket.socket, to: Address, proxy: ProxyUrl, deadline: float) -> None:
     """Have *proxy* connect us *to* the cloud."""
     lines = [f"CONNECT {to} HTTP/1.1", f"Host: {to}"]
     if proxy.authorization:
         lines.append(f"Proxy-Authorization: {proxy.authorization}")
-    limit = _limit(deadline)
+    limit = _remaining(deadline)
     wire = DeadlineSocket(sock, silence=limit, read_ahead=1)  # what follows is TLS
     wire.deadline = deadline
     wire.allow(_MOST_OF_TUNNEL, lambda: ProtocolError("the proxy's answer has no end"))
@@ -113,15 +113,17 @@ def _open_tunnel(sock: socket.socket, to: Address, proxy: Proxy, deadline: float
     except TimeoutError:
         raise Unreachable(f"no answer of the proxy within {limit:.3g} s") from None
     except OSError as error:
-        raise Unreachable(f"the proxy closed without an answer ({reason(error)})") from None
+        raise Unreachable(
+            f"the proxy closed without an answer ({explain_os_error(error)})"
+        ) from None
     except http.client.HTTPException as error:
         cause = f"the proxy gives no HTTP answer ({type(error).__name__}: {error})"
         raise ProtocolError(cause, remedy="Check ONE_PROXY") from None
     if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-        raise _refused(answer.status, answer.reason, proxy)
+        raise _tunnel_error(answer.status, answer.reason, proxy)
 
 
-def _refused(status: int, words: str, proxy: Proxy) -> OneError:
+def _tunnel_error(status: int, words: str, proxy: ProxyUrl) -> OneError:
     answer = f"(HTTP {status} {words})"
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         wants = "does not accept the user and password" if proxy.authorization else "wants a user"
@@ -138,7 +140,7 @@ def _refused(status: int, words: str, proxy: Proxy) -> OneError:
 
 def _secure(sock: socket.socket, tls: ssl.SSLContext, host: str, deadline: float) -> socket.socket:
     """Return the same connection in TLS, the handshake done."""
-    limit = _limit(deadline)
+    limit = _remaining(deadline)
     try:
         sock.settimeout(limit)  # of the whole handshake
         return tls.wrap_socket(sock, server_hostname=host)
@@ -159,6 +161,6 @@ def _secure(sock: socket.socket, tls: ssl.SSLContext, host: str, deadline: float
         if found := _HANDSHAKES.get(error.reason or ""):
             cause, remedy = found
             raise ConfigurationError(cause, remedy=remedy) from None
-        raise Unreachable(f"the TLS handshake failed ({reason(error)})") from None
+        raise Unreachable(f"the TLS handshake failed ({explain_os_error(error)})") from None
     except OSError as error:
-        raise Unreachable(f"the TLS handshake broke off ({reason(error)})") from None
+        raise Unreachable(f"the TLS handshake broke off ({explain_os_error(error)})") from None

@@ -9,11 +9,11 @@ from functools import partial
 from http import HTTPStatus
 
 from one2one.opennebula.body import read_body, too_long
-from one2one.opennebula.connect import connect, reason
+from one2one.opennebula.connect import connect, explain_os_error
 from one2one.opennebula.deadline import DeadlineSocket
-from one2one.opennebula.endpoint import Endpoint, Proxy, parse_endpoint, parse_proxy
 from one2one.opennebula.errors import Busy, ConfigurationError, ProtocolError, Unreachable
-from one2one.opennebula.shortage import is_shortage, short_of
+from one2one.opennebula.shortage import is_shortage, shortage_error
+from one2one.opennebula.urls import CloudUrl, ProxyUrl, parse_endpoint, parse_proxy
 
 _MAX_CALLS = 29
 _MAX_IDLE_S = 10.0
@@ -21,10 +21,10 @@ _MOST_OF_HEAD = 256 << 10
 
 
 @dataclass(frozen=True)
-class Server:
+class Endpoint:
     """How to reach a cloud."""
 
-    endpoint: str
+    url: str
     """URL of its XML-RPC, such as ``https://cloud.example.org:2633/RPC2``."""
     ca_file: str | None = None
     """Certificate authorities in PEM; None means the system's."""
@@ -55,15 +55,15 @@ class Connection:
     (measured on 5.10.6, 6.10.0.1 and 7.2.0); a TLS proxy before it keeps what it is asked to.
     """
 
-    def __init__(self, server: Server, tls: ssl.SSLContext | None, timeout: float) -> None:
+    def __init__(self, server: Endpoint, tls: ssl.SSLContext | None, timeout: float) -> None:
         """Connect within *timeout* seconds; raises as ``connect`` does."""
-        endpoint = parse_endpoint(server.endpoint)
+        endpoint = parse_endpoint(server.url)
         proxy = parse_proxy(server.proxy) if server.proxy else None
         self._silence = server.read_timeout
         self._max_answer = server.max_answer
-        self._head = _head(endpoint, proxy)
+        self._head = _build_head(endpoint, proxy)
         sock = connect(endpoint, proxy, tls, time.monotonic() + timeout)
-        self.certificate_expires = _expiry(sock)
+        self.certificate_expires = _read_expiry(sock)
         """When the cloud's certificate expires, in seconds since 1970; None if unverified."""
         self._socket = DeadlineSocket(sock, self._silence)
         self._response: http.client.HTTPResponse | None = None
@@ -76,7 +76,7 @@ class Connection:
         """The cloud's clock at its last answer, as HTTP writes it; empty if it did not say."""
         return self._response.getheader("Date", "") if self._response else ""
 
-    def usable(self) -> bool:
+    def is_usable(self) -> bool:
         """Tell whether the cloud should still be there for another call."""
         if self._calls >= _MAX_CALLS or time.monotonic() - self._used_at > _MAX_IDLE_S:
             return False
@@ -110,12 +110,12 @@ class Connection:
             raise self._too_late() from None
         except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             kind = StaleConnection if self._calls else Unreachable
-            raise kind(f"closed without an answer ({reason(error)})", sent=True) from None
+            raise kind(f"closed without an answer ({explain_os_error(error)})", sent=True) from None
         except http.client.HTTPException as error:
             cause = f"not an HTTP answer ({type(error).__name__}: {error})"
             raise ProtocolError(cause, sent=True) from None
         except OSError as error:
-            raise Unreachable(reason(error), sent=True) from None
+            raise Unreachable(explain_os_error(error), sent=True) from None
         return response
 
     def _read(self, response: http.client.HTTPResponse) -> bytearray:
@@ -127,7 +127,9 @@ class Connection:
         except TimeoutError:
             raise self._too_late() from None
         except OSError as error:
-            raise Unreachable(f"the answer broke off ({reason(error)})", sent=True) from None
+            raise Unreachable(
+                f"the answer broke off ({explain_os_error(error)})", sent=True
+            ) from None
 
     def _too_late(self) -> Unreachable:
         if time.monotonic() >= self._socket.deadline:
@@ -135,21 +137,22 @@ class Connection:
         return Unreachable(f"no answer within {self._silence:g} s", sent=True)
 
 
-def tls_context(server: Server) -> ssl.SSLContext | None:
+def tls_context(server: Endpoint) -> ssl.SSLContext | None:
     """Return what TLS to *server* needs, None for plain HTTP.
 
     Raises ConfigurationError for authorities that cannot be read.
     """
-    if not parse_endpoint(server.endpoint).is_tls:
+    if not parse_endpoint(server.url).is_tls:
         return None
     try:
         context = ssl.create_default_context(cafile=server.ca_file)
     except OSError as error:
         if is_shortage(error):
-            raise short_of("cannot read the certificate authorities", error) from None
+            raise shortage_error("cannot read the certificate authorities", error) from None
         raise ConfigurationError(
-            f"cannot read the certificate authorities in {server.ca_file} ({reason(error)})",
-            endpoint=server.endpoint,
+            f"cannot read the certificate authorities in {server.ca_file} "
+            f"({explain_os_error(error)})",
+            endpoint=server.url,
             remedy="Set ONE_CA_FILE to a readable PEM file",
         ) from None
     if not server.verify_tls:
@@ -158,7 +161,7 @@ def tls_context(server: Server) -> ssl.SSLContext | None:
     return context
 
 
-def _head(endpoint: Endpoint, proxy: Proxy | None) -> bytes:
+def _build_head(endpoint: CloudUrl, proxy: ProxyUrl | None) -> bytes:
     """Return a request's head, with a place for the body's length."""
     path = endpoint.path
     headers = {
@@ -175,7 +178,7 @@ def _head(endpoint: Endpoint, proxy: Proxy | None) -> bytes:
     return text.encode() + b"\r\nContent-Length: %d\r\n\r\n"
 
 
-def _expiry(sock: socket.socket) -> float | None:
+def _read_expiry(sock: socket.socket) -> float | None:
     certificate = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
     try:
         return ssl.cert_time_to_seconds(str(certificate["notAfter"])) if certificate else None

@@ -121,7 +121,7 @@ class InternalError(OneError):
     remedy = "Report it"
 
 
-def typed(error: Exception) -> OneError:
+def to_one_error(error: Exception) -> OneError:
     """Return *error* as it is where it is ours, else as an InternalError."""
     if isinstance(error, OneError):
         return error

@@ -12,7 +12,7 @@ from one2one.opennebula.client import Client
 from one2one.opennebula.errors import MethodNotFound, NotSendable, ProtocolError
 from one2one.opennebula.ids import MAX_ID
 from one2one.opennebula.records import VmRow
-from one2one.opennebula.xml import Element, content, each
+from one2one.opennebula.xml import Element, parse_pool, text_of
 
 Row = TypeVar("Row")
 Vms = TypeVar("Vms", bound=VmRow)
@@ -54,11 +54,11 @@ class Pools:
         """
 
         def rows(answer: Iterator[bytes]) -> Iterator[Row]:
-            for element in each(answer, tag):
+            for element in parse_pool(answer, tag):
                 try:
                     row = read(element)
                 except ProtocolError as error:
-                    self._note(f"{tag} {content(element.find('ID'))[:20] or '?'}", error)
+                    self._note(f"{tag} {text_of(element.find('ID'))[:20] or '?'}", error)
                 else:
                     if row is not None:
                         yield row
@@ -69,7 +69,7 @@ class Pools:
 
         return self._client.read(parse, method, *arguments)
 
-    def in_range(
+    def read_range(
         self,
         read: Callable[[Element], Row | None],
         method: str,
@@ -84,9 +84,9 @@ class Pools:
             ends = (-1, -1) if ids == EVERY_ID else (ids[0], ids[-1])
             return self.read(read, method, whose, *ends, *state, tag=tag)
 
-        return self._in_parts(part, ids, tag)
+        return self._read_in_parts(part, ids, tag)
 
-    def by_id(
+    def read_by_id(
         self,
         read: Callable[[Element], Vms],
         vm_ids: Iterable[int],
@@ -104,7 +104,7 @@ class Pools:
             return []
         if self.has_infoset:
             try:
-                return self._in_parts(
+                return self._read_in_parts(
                     lambda part: self.read(
                         read, "one.vmpool.infoset", ",".join(map(str, part)), extended
                     ),
@@ -119,18 +119,18 @@ class Pools:
             return row if row.id in wanted else None
 
         if extended:
-            return self.extended(one)
+            return self.read_extended(one)
         spanned = range(ids[0], ids[-1] + 1)
-        return self.in_range(one, "one.vmpool.info", whose, NOT_DONE, ids=spanned)
+        return self.read_range(one, "one.vmpool.info", whose, NOT_DONE, ids=spanned)
 
-    def extended(self, read: Callable[[Element], Row | None]) -> list[Row]:
+    def read_extended(self, read: Callable[[Element], Row | None]) -> list[Row]:
         """Return what *read* makes of each of the calling user's VMs that is not DONE, whole."""
         try:
-            return self.in_range(read, "one.vmpool.infoextended", OWN, NOT_DONE)
+            return self.read_range(read, "one.vmpool.infoextended", OWN, NOT_DONE)
         except MethodNotFound:  # up to early 5.8, whose rows are whole
-            return self.in_range(read, "one.vmpool.info", OWN, NOT_DONE)
+            return self.read_range(read, "one.vmpool.info", OWN, NOT_DONE)
 
-    def _in_parts(
+    def _read_in_parts(
         self, read: Callable[[Sequence[int]], list[Row]], ids: Sequence[int], tag: str = "VM"
     ) -> list[Row]:
         """Return what *read* returns for *ids*, halved wherever the cloud cannot send it.
@@ -147,7 +147,7 @@ class Pools:
                 return []
         middle = len(ids) // 2
         newer, older = ids[middle:], ids[:middle]
-        return self._in_parts(read, newer, tag) + self._in_parts(read, older, tag)
+        return self._read_in_parts(read, newer, tag) + self._read_in_parts(read, older, tag)
 
     def _note(self, name: str, error: ProtocolError) -> None:
         if len(self.unread) < _MOST_NOTED:

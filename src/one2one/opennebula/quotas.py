@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 
 from one2one.opennebula.errors import ProtocolError
-from one2one.opennebula.xml import Element, number
+from one2one.opennebula.xml import Element, read_number
 
 _DEFAULT = -1
 _UNLIMITED = -2
@@ -48,18 +48,18 @@ class VmQuotas:
 
         Raises ProtocolError, which names the quota, for a value that is not a quota.
         """
-        quota = _global(owner, "VM_QUOTA/VM")
-        default = _global(owner, f"DEFAULT_{owner.tag}_QUOTAS/VM_QUOTA/VM")
+        quota = _find_global(owner, "VM_QUOTA/VM")
+        default = _find_global(owner, f"DEFAULT_{owner.tag}_QUOTAS/VM_QUOTA/VM")
 
         def read(name: str) -> Quota:
-            limit = _number(owner, quota, name, _DEFAULT)
+            limit = _read_number(owner, quota, name, _DEFAULT)
             if limit == _DEFAULT:
-                limit = _number(owner, default, name, _UNLIMITED)
+                limit = _read_number(owner, default, name, _UNLIMITED)
             if limit not in (_DEFAULT, _UNLIMITED) and limit < 0:
-                raise _malformed(owner, name, f"{limit:g}")
+                raise _malformed_error(owner, name, f"{limit:g}")
             if limit < 0:
-                return Quota(None, 0 if quota is None else number(quota, f"{name}_USED"))
-            return Quota(limit, max(0.0, _number(owner, quota, f"{name}_USED", 0)))
+                return Quota(None, 0 if quota is None else read_number(quota, f"{name}_USED"))
+            return Quota(limit, max(0.0, _read_number(owner, quota, f"{name}_USED", 0)))
 
         return cls(
             vms=read("VMS"),
@@ -81,18 +81,18 @@ def negative_counters(owner: Element) -> list[str]:
     ]
 
 
-def _global(owner: Element, path: str) -> Element | None:
+def _find_global(owner: Element, path: str) -> Element | None:
     """Return the element at *path* that is not for certain clusters only."""
     return next((q for q in owner.iterfind(path) if not q.findtext("CLUSTER_IDS")), None)
 
 
-def _number(owner: Element, quota: Element | None, name: str, default: int) -> float:
+def _read_number(owner: Element, quota: Element | None, name: str, default: int) -> float:
     value = quota.findtext(name) if quota is not None else None
     if not value:
         return default
     found = _float(value)
     if not math.isfinite(found):
-        raise _malformed(owner, name, value)
+        raise _malformed_error(owner, name, value)
     return found
 
 
@@ -104,7 +104,7 @@ def _float(value: str | None) -> float:
         return math.nan
 
 
-def _malformed(owner: Element, name: str, value: object) -> ProtocolError:
+def _malformed_error(owner: Element, name: str, value: object) -> ProtocolError:
     return ProtocolError(
         f"quota {name} of {owner.tag.lower()} {owner.findtext('NAME')} is {value!r}, not a number",
         remedy="Correct it in the remote cloud",

@@ -7,7 +7,15 @@ from one2one.opennebula.errors import ProtocolError
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.states import State
 from one2one.opennebula.template import Template, from_xml
-from one2one.opennebula.xml import Element, amount, children, content, integer, text, whole
+from one2one.opennebula.xml import (
+    Element,
+    index_children,
+    integer_of,
+    number_of,
+    read_integer,
+    read_text,
+    text_of,
+)
 
 _NICS = frozenset({"NIC", "NIC_ALIAS"})
 _ADDRESSES = frozenset({"IP", "IP6", "IP6_GLOBAL", "IP6_ULA"})
@@ -31,7 +39,7 @@ class VmRow:
     @classmethod
     def read(cls, vm: Element) -> "VmRow":
         """Return the row in a ``<VM>``; raises ProtocolError when it has no id or state."""
-        return cls(*_row(children(vm)))
+        return cls(*_read_row(index_children(vm)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +63,20 @@ class VmSummary(VmRow):
     @classmethod
     def read(cls, vm: Element) -> "VmSummary":
         """Return the summary in a ``<VM>``; raises ProtocolError when it has no id or state."""
-        found = children(vm)
+        found = index_children(vm)
         template, history = found.get("TEMPLATE"), found.get("HISTORY_RECORDS")
-        sizes = children(template)
-        newest = children(history[-1]) if history is not None and len(history) else {}
+        sizes = index_children(template)
+        newest = index_children(history[-1]) if history is not None and len(history) else {}
         return cls(
-            *_row(found),
-            cpu=amount(sizes.get("CPU")),
-            memory=int(amount(sizes.get("MEMORY"))),
-            host_id=whole(newest.get("HID"), "VM", "HID", -1),
-            host_name=content(newest.get("HOSTNAME")),
-            addresses=() if template is None else tuple(dict.fromkeys(_addresses(template))),
-            sequence=whole(newest.get("SEQ"), "VM", "SEQ", -1),
+            *_read_row(found),
+            cpu=number_of(sizes.get("CPU")),
+            memory=int(number_of(sizes.get("MEMORY"))),
+            host_id=integer_of(newest.get("HID"), "VM", "HID", -1),
+            host_name=text_of(newest.get("HOSTNAME")),
+            addresses=()
+            if template is None
+            else tuple(dict.fromkeys(_iterate_addresses(template))),
+            sequence=integer_of(newest.get("SEQ"), "VM", "SEQ", -1),
             etime=_time(found, "ETIME"),
         )
 
@@ -95,10 +105,10 @@ class Vm(VmRow):
     def read(cls, vm: Element) -> "Vm":
         """Return the VM in a ``<VM>``; raises ProtocolError when it has no id or state."""
         return cls(
-            *_row(children(vm)),
-            template=_template(vm, "TEMPLATE"),
-            user_template=_template(vm, "USER_TEMPLATE"),
-            history=tuple(_placement(h) for h in vm.iterfind("HISTORY_RECORDS/HISTORY")),
+            *_read_row(index_children(vm)),
+            template=_read_template(vm, "TEMPLATE"),
+            user_template=_read_template(vm, "USER_TEMPLATE"),
+            history=tuple(_read_placement(h) for h in vm.iterfind("HISTORY_RECORDS/HISTORY")),
         )
 
 
@@ -115,10 +125,10 @@ class HostShare:
     def read(cls, host: Element) -> "HostShare":
         """Return the share in a ``<HOST>``; a number that is not there counts as 0."""
         return cls(
-            cpu=integer(host, "HOST_SHARE/MAX_CPU", 0),
-            memory=integer(host, "HOST_SHARE/MAX_MEM", 0, most=_LARGEST_KB),
-            used_cpu=integer(host, "HOST_SHARE/CPU_USAGE", 0),
-            used_memory=integer(host, "HOST_SHARE/MEM_USAGE", 0, most=_LARGEST_KB),
+            cpu=read_integer(host, "HOST_SHARE/MAX_CPU", 0),
+            memory=read_integer(host, "HOST_SHARE/MAX_MEM", 0, most=_LARGEST_KB),
+            used_cpu=read_integer(host, "HOST_SHARE/CPU_USAGE", 0),
+            used_memory=read_integer(host, "HOST_SHARE/MEM_USAGE", 0, most=_LARGEST_KB),
         )
 
 
@@ -147,17 +157,17 @@ class Host:
         """Return the host in a ``<HOST>``; raises ProtocolError when it has no id."""
         return cls(
             id=_id(host.find("ID"), "HOST"),
-            name=text(host, "NAME"),
-            im_mad=text(host, "IM_MAD"),
-            vm_mad=text(host, "VM_MAD"),
+            name=read_text(host, "NAME"),
+            im_mad=read_text(host, "IM_MAD"),
+            vm_mad=read_text(host, "VM_MAD"),
             vm_ids=tuple(_ids(host.iterfind("VMS/ID"))),
-            template=_template(host, "TEMPLATE"),
-            state=integer(host, "STATE", 0),
-            cluster_id=integer(host, "CLUSTER_ID", -1),
+            template=_read_template(host, "TEMPLATE"),
+            state=read_integer(host, "STATE", 0),
+            cluster_id=read_integer(host, "CLUSTER_ID", -1),
             share=HostShare.read(host),
             monitored=max(
-                integer(host, "LAST_MON_TIME", 0, most=_LATEST),  # 5.6 to 5.10
-                integer(host, "MONITORING/TIMESTAMP", 0, most=_LATEST),
+                read_integer(host, "LAST_MON_TIME", 0, most=_LATEST),  # 5.6 to 5.10
+                read_integer(host, "MONITORING/TIMESTAMP", 0, most=_LATEST),
             ),
         )
 
@@ -178,34 +188,34 @@ class VmTemplate:
         """Return the VM template in a ``<VMTEMPLATE>``; raises ProtocolError without an id."""
         return cls(
             id=_id(vmtemplate.find("ID"), "VMTEMPLATE"),
-            name=text(vmtemplate, "NAME"),
-            template=_template(vmtemplate, "TEMPLATE"),
-            owner=text(vmtemplate, "UNAME"),
-            uid=integer(vmtemplate, "UID", -1),
-            gid=integer(vmtemplate, "GID", -1),
+            name=read_text(vmtemplate, "NAME"),
+            template=_read_template(vmtemplate, "TEMPLATE"),
+            owner=read_text(vmtemplate, "UNAME"),
+            uid=read_integer(vmtemplate, "UID", -1),
+            gid=read_integer(vmtemplate, "GID", -1),
         )
 
 
-def _template(element: Element, path: str) -> Template:
+def _read_template(element: Element, path: str) -> Template:
     found = element.find(path)
     return Template() if found is None else from_xml(found)
 
 
-def _row(vm: dict[str, Element]) -> tuple[int, str, State, str, int]:
-    state = whole(vm.get("STATE"), "VM", "STATE")
+def _read_row(vm: dict[str, Element]) -> tuple[int, str, State, str, int]:
+    state = integer_of(vm.get("STATE"), "VM", "STATE")
     return (
         _id(vm.get("ID"), "VM"),
-        content(vm.get("NAME")),
-        State(state, whole(vm.get("LCM_STATE"), "VM", "LCM_STATE", 0)),
-        content(vm.get("DEPLOY_ID")),
+        text_of(vm.get("NAME")),
+        State(state, integer_of(vm.get("LCM_STATE"), "VM", "LCM_STATE", 0)),
+        text_of(vm.get("DEPLOY_ID")),
         _time(vm, "STIME"),
     )
 
 
 def _id(element: Element | None, tag: str) -> int:
-    number = read_id(content(element))
+    number = read_id(text_of(element))
     if number is None:
-        raise ProtocolError(f"<{tag}> has no id: {content(element)[:60]!r}", remedy="")
+        raise ProtocolError(f"<{tag}> has no id: {text_of(element)[:60]!r}", remedy="")
     return number
 
 
@@ -217,13 +227,13 @@ def _ids(elements: Iterable[Element]) -> Iterator[int]:
 
 
 def _time(vm: dict[str, Element], name: str) -> int:
-    moment = whole(vm.get(name), "VM", name, 0, most=_LATEST)
+    moment = integer_of(vm.get(name), "VM", name, 0, most=_LATEST)
     if moment < 0:
         raise ProtocolError(f"<VM> has no time at {name}: {moment}", remedy="")
     return moment
 
 
-def _addresses(template: Element) -> Iterator[str]:
+def _iterate_addresses(template: Element) -> Iterator[str]:
     for nic in template:
         if nic.tag in _NICS:
             for member in nic:
@@ -231,10 +241,10 @@ def _addresses(template: Element) -> Iterator[str]:
                     yield member.text
 
 
-def _placement(history: Element) -> Placement:
+def _read_placement(history: Element) -> Placement:
     return Placement(
-        host_id=integer(history, "HID"),
-        host_name=text(history, "HOSTNAME"),
-        sequence=integer(history, "SEQ"),
-        retime=integer(history, "RETIME", 0),
+        host_id=read_integer(history, "HID"),
+        host_name=read_text(history, "HOSTNAME"),
+        sequence=read_integer(history, "SEQ"),
+        retime=read_integer(history, "RETIME", 0),
     )

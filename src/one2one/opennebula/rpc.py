@@ -64,22 +64,22 @@ _MOST_PARSED = 16 << 20
 """Bytes that the standard parser is given: what it makes of them may take ten times as many."""
 
 
-def _shape(pattern: bytes) -> re.Pattern[bytes]:
+def _compile_shape(pattern: bytes) -> re.Pattern[bytes]:
     """Return *pattern* with what XML takes for space: a regular expression's has more in it."""
     return re.compile(pattern.replace(b" ", rb"[ \t\r\n]*"))
 
 
-_HEAD = _shape(
+_HEAD = _compile_shape(
     rb'<\?xml\x20version="1\.0"\x20encoding="UTF-8"\?> <methodResponse> <params> <param> <value>'
     rb" <array> <data> <value><boolean>1</boolean></value> <value><string>"
 )
-_TAIL = _shape(
+_TAIL = _compile_shape(
     rb"</string></value> (<value><i4>-?\d{1,9}</i4></value> )*"
     rb"</data> </array> </value> </param> </params> </methodResponse> "
 )
 
 
-def request(method: str, session: str, arguments: tuple[Argument, ...]) -> bytes:
+def encode_call(method: str, session: str, arguments: tuple[Argument, ...]) -> bytes:
     """Return the body of a call. *session* is ``user:password`` or ``user:token``.
 
     Raises ProtocolError for what XML-RPC has no form of: a number beyond 32 bits, half a character.
@@ -91,10 +91,10 @@ def request(method: str, session: str, arguments: tuple[Argument, ...]) -> bytes
         raise ProtocolError(cause, remedy="Report it") from None
 
 
-def result(body: Body) -> str | int:
+def decode_result(body: Body) -> str | int:
     """Return what a call answered, a text or a number; raises the typed error that it holds."""
     try:
-        values = _values(body)
+        values = _parse_values(body)
     except xmlrpc.client.Fault as fault:
         cause = f"fault {fault.faultCode}: {fault.faultString}"
         if fault.faultCode == _METHOD_NOT_FOUND:
@@ -112,12 +112,12 @@ def result(body: Body) -> str | int:
         case ([True, str() | int() as answer, *_],) if not isinstance(answer, bool):
             return answer
         case ([False, str() as cause, int() as code, *_],):
-            raise _refusal(_without_call(cause), code)
+            raise _refusal(_drop_call_name(cause), code)
         case _:
             raise ProtocolError(f"not an OpenNebula answer: {_excerpt(body)}", sent=True)
 
 
-def pieces(body: Body) -> Iterator[bytes]:
+def decode_in_pieces(body: Body) -> Iterator[bytes]:
     """Return the text that a call answered, in UTF-8, piece by piece; raises as ``result`` does.
 
     A ProtocolError may come with a later piece. The text is for an XML parser: characters that
@@ -130,12 +130,12 @@ def pieces(body: Body) -> Iterator[bytes]:
         or not _TAIL.fullmatch(body, max(end, 0))
         or body.find(b">", head.end(), end) >= 0
     ):
-        text = str(result(body)).encode()
+        text = str(decode_result(body)).encode()
         return (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
-    return _decoded_pieces(body, head.end(), end)
+    return _split_and_decode(body, head.end(), end)
 
 
-def _decoded_pieces(body: Body, start: int, end: int) -> Iterator[bytes]:
+def _split_and_decode(body: Body, start: int, end: int) -> Iterator[bytes]:
     """Yield what stands between, in pieces that end before an entity and so never within one."""
     while start < end:
         cut = _cut(body, start + _PIECE, end)
@@ -174,7 +174,7 @@ def _decode(piece: bytes) -> bytes:
     return "".join(texts).encode()
 
 
-def _values(body: Body) -> tuple[Any, ...]:
+def _parse_values(body: Body) -> tuple[Any, ...]:
     """Return what ``xmlrpc.client.loads`` would: 5 times faster where the answer is one long text.
 
     Without a buffer expat delivers such a text in pieces of a few bytes each, because an answer
@@ -212,7 +212,7 @@ def _refusal(cause: str, code: int) -> OneError:
     return kind(cause)
 
 
-def _without_call(cause: str) -> str:
+def _drop_call_name(cause: str) -> str:
     """Drop the ``[one.vm.action]`` that oned puts first: our errors name the call themselves."""
     if cause.startswith("[one.") and "] " in cause:
         return cause.split("] ", 1)[1]

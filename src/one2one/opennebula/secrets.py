@@ -16,7 +16,7 @@ def encrypt(text: str, key: str) -> str:
 
     padder = PKCS7(algorithms.AES.block_size).padder()
     plain = padder.update(text.encode()) + padder.finalize()
-    encryptor = Cipher(algorithms.AES(_key(key)), modes.CBC(bytes(16))).encryptor()
+    encryptor = Cipher(algorithms.AES(_derive_key(key)), modes.CBC(bytes(16))).encryptor()
     return b64encode(encryptor.update(plain) + encryptor.finalize()).decode()
 
 
@@ -25,13 +25,13 @@ def decrypt(text: str, key: str) -> str:
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
     from cryptography.hazmat.primitives.padding import PKCS7
 
-    decryptor = Cipher(algorithms.AES(_key(key)), modes.CBC(bytes(16))).decryptor()
+    decryptor = Cipher(algorithms.AES(_derive_key(key)), modes.CBC(bytes(16))).decryptor()
     padded = decryptor.update(b64decode(text, validate=True)) + decryptor.finalize()
     unpadder = PKCS7(algorithms.AES.block_size).unpadder()
     return (unpadder.update(padded) + unpadder.finalize()).decode()
 
 
-def _key(key: str) -> bytes:
+def _derive_key(key: str) -> bytes:
     if len(key) < _KEY_LENGTH:
         raise ValueError(f"the key has fewer than {_KEY_LENGTH} characters")
     return key.encode()[:_KEY_LENGTH]

@@ -12,7 +12,7 @@ def is_shortage(error: OSError) -> bool:
     return error.errno in _SHORTAGES
 
 
-def short_of(what: str, error: OSError) -> Busy:
+def shortage_error(what: str, error: OSError) -> Busy:
     """Return what to raise for it: the same may well succeed in a moment."""
     return Busy(
         f"{what} ({error.strerror})",

@@ -48,7 +48,7 @@ def parse(document: str | bytes) -> Element:
         root = etree.fromstring(data, etree.XMLParser(**_SAFE))
     except (etree.XMLSyntaxError, ValueError) as error:
         raise _not_xml(document, error) from None
-    return _root(root)
+    return _check_root(root)
 
 
 def parse_pieces(pieces: Iterable[bytes]) -> Element:
@@ -60,7 +60,7 @@ def parse_pieces(pieces: Iterable[bytes]) -> Element:
     return parse(bytes(document))
 
 
-def each(document: Iterable[bytes], tag: str) -> Iterator[Element]:
+def parse_pool(document: Iterable[bytes], tag: str) -> Iterator[Element]:
     """Yield the children of the root that are called *tag*, each one only until the next.
 
     For pools, in pieces: their tree as a whole would take ten times their text. Each piece is cut
@@ -117,7 +117,7 @@ def _feed(document: Iterable[bytes], tag: str) -> Iterator[Element]:
                 parser.feed(piece)
             for _, element in events:
                 if root is None:
-                    root = _root(element)
+                    root = _check_root(element)
                 if element.getparent() is root:
                     yield element
                     _drop_up_to(element, root)
@@ -133,7 +133,7 @@ def _drop_up_to(element: Element, root: Element) -> None:
     root.remove(element)
 
 
-def _root(element: Element) -> Element:
+def _check_root(element: Element) -> Element:
     """Return the root of the document that *element* is in, which must have no DOCTYPE."""
     tree = element.getroottree()
     dtd: etree.DTD | None = tree.docinfo.internalDTD
@@ -158,34 +158,36 @@ def _not_xml(document: str | bytes, error: Exception) -> ProtocolError:
     return ProtocolError(f"not XML ({error}): {excerpt!r}", remedy="")
 
 
-def text(element: Element, path: str, default: str = "") -> str:
+def read_text(element: Element, path: str, default: str = "") -> str:
     """Return the text at *path* below *element*, *default* where there is no such element."""
     return element.findtext(path) or default
 
 
-def children(element: Element | None) -> dict[str, Element]:
+def index_children(element: Element | None) -> dict[str, Element]:
     """Return the last child of each tag: for rows, where a search for each one takes longer."""
     return {} if element is None else {child.tag: child for child in element}
 
 
-def content(element: Element | None) -> str:
+def text_of(element: Element | None) -> str:
     """Return the text in *element*, which need not be there."""
     return "" if element is None else element.text or ""
 
 
-def integer(element: Element, path: str, default: int | None = None, *, most: int = MAX_ID) -> int:
+def read_integer(
+    element: Element, path: str, default: int | None = None, *, most: int = MAX_ID
+) -> int:
     """Return the whole number at *path*, at most *most* and at least as much below 0.
 
     Returns *default* where there is nothing; raises ProtocolError for anything else.
     """
-    return whole(element.find(path), element.tag, path, default, most=most)
+    return integer_of(element.find(path), element.tag, path, default, most=most)
 
 
-def whole(
+def integer_of(
     element: Element | None, tag: str, path: str, default: int | None = None, *, most: int = MAX_ID
 ) -> int:
     """Return the same of *element*, which is at *path* below one that is called *tag*."""
-    value = content(element)
+    value = text_of(element)
     if not value and default is not None:
         return default
     try:
@@ -197,15 +199,15 @@ def whole(
     raise ProtocolError(f"<{tag}> has no whole number at {path}: {value[:_EXCERPT]!r}", remedy="")
 
 
-def number(element: Element, path: str) -> float:
+def read_number(element: Element, path: str) -> float:
     """Return the number at *path*, 0 where there is none from 0 to 2⁵³."""
-    return amount(element.find(path))
+    return number_of(element.find(path))
 
 
-def amount(element: Element | None) -> float:
+def number_of(element: Element | None) -> float:
     """Return the number in *element*, 0 where there is none from 0 to 2⁵³."""
     try:
-        found = float(content(element) or 0)
+        found = float(text_of(element) or 0)
     except ValueError:
         return 0.0
     return found if 0 <= found < _LARGEST else 0.0

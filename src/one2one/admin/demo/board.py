@@ -11,9 +11,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from one2one.admin.demo.life import LIFE, Progress
-from one2one.admin.demo.sides import Sides
-from one2one.admin.units import size
+from one2one.admin.demo.clouds import DemoClouds
+from one2one.admin.demo.lifecycle import LIFE, Progress
+from one2one.admin.units import format_size
 from one2one.opennebula.states import State
 from opennebula_sandbox.frontend.handles import LocalHost
 
@@ -69,7 +69,7 @@ class PlainBoard:
                 click.echo(f"{time.strftime('%H:%M:%S')}  VM {one.vm.id:<4} {states}")
 
 
-def summary(vms: Iterable[Progress], sides: Sides) -> str:
+def summary(vms: Iterable[Progress], sides: DemoClouds) -> str:
     """Return what each operation took, and what was called."""
     operations = _table("OPERATION", "VMS", "MEDIAN", "SLOWEST")
     seconds: dict[str, list[float]] = {}
@@ -105,8 +105,8 @@ def _host(host: LocalHost) -> str:
     usage = host.usage
     if not usage:
         return f"host {host.name} is not monitored yet"
-    used = f"{int(usage['USED_CPU']) / 100:g} cores and {size(int(usage['USED_MEMORY']))}"
-    return f"host {host.name} offers {cpu / 100:g} cores and {size(memory)}, uses {used}"
+    used = f"{int(usage['USED_CPU']) / 100:g} cores and {format_size(int(usage['USED_MEMORY']))}"
+    return f"host {host.name} offers {cpu / 100:g} cores and {format_size(memory)}, uses {used}"
 
 
 def _uses(one: Progress) -> str:
@@ -114,7 +114,7 @@ def _uses(one: Progress) -> str:
     told = one.vm.monitoring
     if not told.text("MEMORY"):
         return "-"
-    return f"{float(told.text('CPU') or 0):.0f}% {size(int(told.text('MEMORY')))}"
+    return f"{float(told.text('CPU') or 0):.0f}% {format_size(int(told.text('MEMORY')))}"
 
 
 def _remote(one: Progress, remote: Mapping[int, State]) -> str:

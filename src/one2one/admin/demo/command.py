@@ -10,8 +10,8 @@ import click
 from rich.live import Live
 
 from one2one.admin.demo.board import Board, LiveBoard, PlainBoard, summary
-from one2one.admin.demo.life import LIFE, Progress, clean_up, live
-from one2one.admin.demo.sides import Account, Sides, opened
+from one2one.admin.demo.clouds import Account, DemoClouds, open_clouds
+from one2one.admin.demo.lifecycle import LIFE, Progress, clean_up, live
 from one2one.admin.options import object_id
 from one2one.admin.output import say
 from one2one.opennebula.states import State
@@ -71,11 +71,11 @@ def demo(
         password = password or click.prompt("Password", hide_input=True, err=True)
         account = Account(endpoint, user, password, template, ca_file)
     periods = _SIMULATED if account is None else Settings()
-    with opened(generation, account, scripts=scripts, monitoring=periods) as sides:
+    with open_clouds(generation, account, scripts=scripts, monitoring=periods) as sides:
         where = endpoint or f"a simulated OpenNebula {generation}"
         how = "scripts" if scripts else "resident driver"
         click.echo(f"OpenNebula {generation} (simulated), {how}, bursting into {where}\n")
-        made = [Progress(sides.new_vm(number)) for number in range(vms)]
+        made = [Progress(sides.create_vm(number)) for number in range(vms)]
         try:
             with _board(plain=plain or not sys.stdout.isatty()) as board:
                 _play(made, sides, board, _LOOK_S if account is None else _REMOTE_LOOK_S)
@@ -85,7 +85,7 @@ def demo(
     _verdict(made)
 
 
-def _play(made: list[Progress], sides: Sides, board: Board, pause: float) -> None:
+def _play(made: list[Progress], sides: DemoClouds, board: Board, pause: float) -> None:
     stopped, ended = threading.Event(), threading.Event()
     with ThreadPoolExecutor(len(made)) as pool:
         lives = [pool.submit(live, one, sides, stopped) for one in made]
@@ -102,7 +102,7 @@ def _play(made: list[Progress], sides: Sides, board: Board, pause: float) -> Non
         future.result()
 
 
-def _remote_states(made: list[Progress], sides: Sides) -> dict[int, State]:
+def _remote_states(made: list[Progress], sides: DemoClouds) -> dict[int, State]:
     ids = {one.remote_id for one in made if one.remote_id is not None}
     return dict(sides.states(ids))
 
@@ -116,7 +116,7 @@ def _board(*, plain: bool) -> Iterator[Board]:
         yield LiveBoard(drawing)
 
 
-def _clean_up(made: list[Progress], sides: Sides) -> None:
+def _clean_up(made: list[Progress], sides: DemoClouds) -> None:
     alive = [one.vm for one in made if one.vm.state != "DONE"]
     if alive:
         click.echo(f"Cleaning up: {len(alive)} VMs are terminated", err=True)

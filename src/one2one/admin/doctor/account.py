@@ -5,12 +5,12 @@ import time
 from enum import IntFlag
 
 from one2one.admin.doctor.facts import HybridHost
-from one2one.admin.doctor.finding import Finding, failure, ok, some, warning
-from one2one.admin.units import duration
+from one2one.admin.doctor.finding import Finding, failure, join_some, ok, warning
+from one2one.admin.units import format_duration
 from one2one.opennebula.errors import AuthenticationError, NotAuthorized, ProtocolError
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.pools import VISIBLE
-from one2one.opennebula.xml import Element, integer, text
+from one2one.opennebula.xml import Element, read_integer, read_text
 
 _SOON_S = 7 * 86400
 _DOCUMENT = "See docs/least-privilege.md"
@@ -47,81 +47,81 @@ _INFRASTRUCTURE = {
 """What an ordinary user may do with them at most."""
 
 
-def accepted(host: HybridHost) -> Finding:
+def check_account(host: HybridHost) -> Finding:
     """Check that the remote accepts user and password."""
     try:
-        return ok(f"{text(host.user, 'NAME')} (group {text(host.user, 'GNAME')})")
+        return ok(f"{read_text(host.user, 'NAME')} (group {read_text(host.user, 'GNAME')})")
     except AuthenticationError as error:
         return failure(f"{host.settings.user} is refused", error.remedy)
 
 
-def token(host: HybridHost) -> Finding:
+def check_token(host: HybridHost) -> Finding:
     """Check that a login token does not expire unseen."""
     for known in host.user.iterfind("LOGIN_TOKEN"):
         if known.findtext("TOKEN") == host.settings.password:
-            expires = integer(known, "EXPIRATION_TIME", -1)
+            expires = read_integer(known, "EXPIRATION_TIME", -1)
             if expires < 0:
                 return ok("a login token that never expires")
             left = int(expires - time.time())
             if left < _SOON_S:
                 return warning(
-                    f"the login token expires in {duration(max(0, left))}",
+                    f"the login token expires in {format_duration(max(0, left))}",
                     "Make a longer one: oneuser token-create --time",
                 )
-            return ok(f"the login token is valid for {duration(left)}")
+            return ok(f"the login token is valid for {format_duration(left)}")
     return ok("a password, which does not expire")
 
 
-def lacking_rights(host: HybridHost) -> Finding:
+def check_lacking_rights(host: HybridHost) -> Finding:
     """Check that the account may create VMs with attributes of their own."""
     if host.cloud.may_create_templates():
         return ok("it may create templates, as instantiating with a context needs")
     return failure(
         "it lacks the right CREATE TEMPLATE, which instantiating with a context needs",
-        f"At the remote: oneacl create '#{text(host.user, 'ID')} TEMPLATE/* CREATE'",
+        f"At the remote: oneacl create '#{read_text(host.user, 'ID')} TEMPLATE/* CREATE'",
     )
 
 
-def excessive_rights(host: HybridHost) -> Finding:
+def check_excessive_rights(host: HybridHost) -> Finding:
     """Check that who gets hold of the password gets no more than these VMs."""
-    number, known = text(host.user, "ID"), ""
+    number, known = read_text(host.user, "ID"), ""
     excess = []
     if 0 in _groups(host.user):
         excess.append("it is an administrator")
     else:
         try:
-            rules = host.cloud.access_rules()
+            rules = host.cloud.list_access_rules()
         except NotAuthorized:
             known = ", as far as can be seen: it may not read the access rules"
         else:
             excess += [
                 f"it may do more than use {kind.name}s"
                 for kind, allowed in _INFRASTRUCTURE.items()
-                if rights(host.user, rules, kind) & ~allowed
+                if list_rights(host.user, rules, kind) & ~allowed
             ]
     if any(e.text == number for e in host.group.iterfind("ADMINS/ID")):
         excess.append("it administers its group")
     if excess:
-        return warning(some(excess), f"Use an account for this alone. {_DOCUMENT}")
+        return warning(join_some(excess), f"Use an account for this alone. {_DOCUMENT}")
     return ok(f"an ordinary user{known}")
 
 
-def foreign_vms(host: HybridHost) -> Finding:
+def check_other_vms(host: HybridHost) -> Finding:
     """Check that the account sees no VMs but its own."""
-    own = {vm.id for vm in host.cloud.vms()}
-    foreign = [str(vm.id) for vm in host.cloud.summaries(VISIBLE) if vm.id not in own]
+    own = {vm.id for vm in host.cloud.list_vms()}
+    foreign = [str(vm.id) for vm in host.cloud.list_summaries(VISIBLE) if vm.id not in own]
     if foreign:
         return warning(
-            f"it sees VMs of others: {some(foreign)}",
+            f"it sees VMs of others: {join_some(foreign)}",
             f"Use a group for this account alone, without shared VMs. {_DOCUMENT}",
         )
     return ok("it sees its own alone")
 
 
-def rights(user: Element, rules: Element, kind: Kind) -> Right:
+def list_rights(user: Element, rules: Element, kind: Kind) -> Right:
     """Return what the access control rules let *user* do with objects of a kind."""
     granted = Right(0)
-    mine = {_USER | integer(user, "ID"), *(_GROUP | group for group in _groups(user)), _ALL}
+    mine = {_USER | read_integer(user, "ID"), *(_GROUP | group for group in _groups(user)), _ALL}
     for rule in rules.iterfind("ACL"):
         if _hexadecimal(rule, "USER") in mine and _hexadecimal(rule, "RESOURCE") & kind:
             granted |= Right(_hexadecimal(rule, "RIGHTS") & 15)
@@ -129,7 +129,7 @@ def rights(user: Element, rules: Element, kind: Kind) -> Right:
 
 
 def _hexadecimal(rule: Element, path: str) -> int:
-    value = text(rule, path)
+    value = read_text(rule, path)
     if not _HEXADECIMAL.fullmatch(value):
         raise ProtocolError(f"an access control rule has the {path} {value[:60]!r}", remedy="")
     return int(value, 16)
@@ -137,4 +137,4 @@ def _hexadecimal(rule: Element, path: str) -> int:
 
 def _groups(user: Element) -> set[int]:
     listed = (read_id(group.text) for group in user.iterfind("GROUPS/ID"))
-    return {integer(user, "GID", -1), *(group for group in listed if group is not None)}
+    return {read_integer(user, "GID", -1), *(group for group in listed if group is not None)}

@@ -1,13 +1,13 @@
 """Checks of how much the remote account may use."""
 
 from one2one.admin.doctor.facts import HybridHost
-from one2one.admin.doctor.finding import Finding, ok, some, warning
+from one2one.admin.doctor.finding import Finding, join_some, ok, warning
 from one2one.opennebula.quotas import Quota, negative_counters
 
 _NEARLY = 0.9
 
 
-def quotas(host: HybridHost) -> Finding:
+def check_quotas(host: HybridHost) -> Finding:
     """Check that the account has limits, and room below them."""
     limited, full, nearly = [], [], []
     for owner, found in zip(("account", "group"), host.quotas, strict=True):
@@ -30,15 +30,15 @@ def quotas(host: HybridHost) -> Finding:
             elif quota.used >= _NEARLY * quota.limit:
                 nearly.append(shown)
     if full:
-        return warning(f"used up: {some(full)}", "Raise the quota, or end VMs")
+        return warning(f"used up: {join_some(full)}", "Raise the quota, or end VMs")
     if nearly:
-        return warning(f"nearly used up: {some(nearly)}", "Raise the quota, or end VMs")
+        return warning(f"nearly used up: {join_some(nearly)}", "Raise the quota, or end VMs")
     if not limited and not host.settings.capacity.cpu:
         return warning(
             "no quota and no ONE_CAPACITY: the host offers 100,000 cores",
             "Set a quota at the remote, or ONE_CAPACITY with: onehost update",
         )
-    return ok(some(limited) or "ONE_CAPACITY alone")
+    return ok(join_some(limited) or "ONE_CAPACITY alone")
 
 
 def counters(host: HybridHost) -> Finding:
@@ -50,13 +50,13 @@ def counters(host: HybridHost) -> Finding:
     ]
     if below:
         return warning(
-            f"below 0, and taken for 0 here: {some(below)}",
+            f"below 0, and taken for 0 here: {join_some(below)}",
             "Have the remote's administrator stop its oned and run: onedb fsck",
         )
     return ok("none is below 0")
 
 
-def limit(host: HybridHost) -> Finding:
+def check_limit(host: HybridHost) -> Finding:
     """Check that ONE_CAPACITY promises nothing that a quota forbids."""
     capacity = host.settings.capacity
     beyond = []
@@ -65,13 +65,13 @@ def limit(host: HybridHost) -> Finding:
         beyond += _beyond("MEMORY", capacity.memory, found.memory)
     if beyond:
         return warning(
-            f"ONE_CAPACITY is more than a quota: {some(beyond)}; the quota counts",
+            f"ONE_CAPACITY is more than a quota: {join_some(beyond)}; the quota counts",
             "Lower it, or raise the quota",
         )
     return ok(f"CPU {capacity.cpu:g}, MEMORY {capacity.memory} (0 leaves it to the quotas)")
 
 
-def sharing(host: HybridHost) -> Finding:
+def check_sharing(host: HybridHost) -> Finding:
     """Check whether several hosts eat from one account."""
     same = [
         known.name
@@ -82,7 +82,7 @@ def sharing(host: HybridHost) -> Finding:
     ]
     if same:
         return warning(
-            f"{some(same)} uses the same account, and each offers all that is left of it",
+            f"{join_some(same)} uses the same account, and each offers all that is left of it",
             "Give each host an account, or a part with ONE_CAPACITY",
         )
     return ok("an account of its own")

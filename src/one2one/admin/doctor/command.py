@@ -21,7 +21,7 @@ from one2one.admin.doctor import (
 from one2one.admin.doctor.facts import FrontEnd, HybridHost
 from one2one.admin.doctor.finding import Finding, Severity, failure, skipped
 from one2one.admin.hosts import find_host
-from one2one.admin.output import Output, Style, output_options
+from one2one.admin.output import Printer, Style, output_options
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import NotFound, OneError
 from one2one.opennebula.records import Host
@@ -30,62 +30,62 @@ Subject = TypeVar("Subject")
 Checks = dict[str, Callable[[Subject], Finding]]
 
 FRONT_END: Checks[FrontEnd] = {
-    "local daemon": daemon.daemon,
-    "local administrator": daemon.administrator,
-    "front-end files": installation.front_end_files,
-    "local release": daemon.release,
-    "VMM driver entry": installation.vm_mad,
-    "IM driver entry": installation.im_mad,
-    "entries loaded": daemon.loaded,
-    "installed files": installation.files,
-    "driver processes": installation.processes,
-    "password encryption": installation.encryption,
-    "encryption key": installation.key,
-    "probe periods": installation.probe_periods,
-    "dummy transfer driver": installation.dummy_driver,
-    "hybrid hosts": hosts.any_host,
+    "local daemon": daemon.check_daemon,
+    "local administrator": daemon.check_administrator,
+    "front-end files": installation.check_front_end_files,
+    "local release": daemon.check_release,
+    "VMM driver entry": installation.check_vm_mad,
+    "IM driver entry": installation.check_im_mad,
+    "entries loaded": daemon.check_loaded,
+    "installed files": installation.check_files,
+    "driver processes": installation.check_processes,
+    "password encryption": installation.check_encryption,
+    "encryption key": installation.check_key,
+    "probe periods": installation.check_probe_periods,
+    "dummy transfer driver": installation.check_dummy_driver,
+    "hybrid hosts": hosts.check_any_host,
     "readable VMs": daemon.readable,
-    "hybrid ids": hosts.hybrid_ids,
+    "hybrid ids": hosts.check_hybrid_ids,
 }
 """What is checked once."""
 
 HOST: Checks[HybridHost] = {
-    "settings": hosts.settings,
-    "driver names": hosts.driver_names,
-    "state": hosts.state,
+    "settings": hosts.check_settings,
+    "driver names": hosts.check_driver_names,
+    "state": hosts.check_state,
     "last report": hosts.last_report,
-    "offer": hosts.offer,
-    "stored password": hosts.password,
-    "cluster": hosts.cluster,
-    "endpoint": remote.endpoint,
-    "remote release": remote.release,
-    "clear text": remote.clear_text,
-    "certificate": remote.certificate,
-    "certificate expiry": remote.certificate_expiry,
-    "clock": remote.clock,
-    "connections": remote.connections,
-    "account": account.accepted,
-    "token age": account.token,
-    "rights it lacks": account.lacking_rights,
-    "rights too many": account.excessive_rights,
-    "VMs of others": account.foreign_vms,
-    "quotas": capacity.quotas,
+    "offer": hosts.check_capacity,
+    "stored password": hosts.check_password,
+    "cluster": hosts.check_cluster,
+    "endpoint": remote.check_endpoint,
+    "remote release": remote.check_release,
+    "clear text": remote.check_clear_text,
+    "certificate": remote.check_certificate,
+    "certificate expiry": remote.check_certificate_expiry,
+    "clock": remote.check_clock,
+    "connections": remote.check_connections,
+    "account": account.check_account,
+    "token age": account.check_token,
+    "rights it lacks": account.check_lacking_rights,
+    "rights too many": account.check_excessive_rights,
+    "VMs of others": account.check_other_vms,
+    "quotas": capacity.check_quotas,
     "quota counters": capacity.counters,
-    "ONE_CAPACITY": capacity.limit,
-    "shared account": capacity.sharing,
-    "remote templates": templates.visible,
-    "template mapping": templates.mapped,
-    "template sizes": templates.sizes,
-    "template parts": templates.unusable_parts,
-    "template requirements": templates.requirements,
+    "ONE_CAPACITY": capacity.check_limit,
+    "shared account": capacity.check_sharing,
+    "remote templates": templates.check_visible,
+    "template mapping": templates.check_mapped,
+    "template sizes": templates.check_sizes,
+    "template parts": templates.check_parts,
+    "template requirements": templates.check_requirements,
     "readable remote VMs": vms.readable,
-    "deploy ids": vms.deploy_ids,
+    "deploy ids": vms.check_deploy_ids,
     "started VMs": vms.started,
-    "shared deploy ids": vms.shared_deploy_ids,
-    "doubles": vms.doubles,
-    "lost VMs": vms.lost,
-    "abandoned VMs": vms.abandoned,
-    "VMs left behind": vms.left_behind,
+    "shared deploy ids": vms.check_shared_deploy_ids,
+    "doubles": vms.check_doubles,
+    "lost VMs": vms.check_lost,
+    "abandoned VMs": vms.check_abandoned,
+    "VMs left behind": vms.check_left_behind,
 }
 """What is checked for each host."""
 
@@ -101,7 +101,7 @@ _MARKS = {
 
 
 @dataclass(frozen=True)
-class Row:
+class CheckRow:
     """A check and its answer."""
 
     subject: str
@@ -124,17 +124,17 @@ _COLUMNS = {
 @click.command()
 @click.argument("host", required=False)
 @output_options
-def doctor(host: str | None, output: Output) -> None:
+def doctor(host: str | None, output: Printer) -> None:
     """Check the front-end and each hybrid host, or HOST alone. Nothing is changed.
 
     The exit status tells the worst: 0 all is well, 1 a warning, 255 a failure.
     """
-    rows: list[Row] = []
+    rows: list[CheckRow] = []
     for row in examine(host):
         if output.style is Style.TABLE:
             if not rows or rows[-1].subject != row.subject:
                 click.secho(clean_line(row.subject), bold=True)
-            _tell(row)
+            _print_row(row)
         rows.append(row)
     if output.style is Style.TABLE:
         counts = (f"{sum(r.severity == s.value for r in rows)} {s.value}" for s in Severity)
@@ -145,17 +145,17 @@ def doctor(host: str | None, output: Output) -> None:
     sys.exit(worst)
 
 
-def examine(name: str | None) -> Iterator[Row]:
+def examine(name: str | None) -> Iterator[CheckRow]:
     """Yield every check's answer; raises NotFound for an unknown host."""
     front_end = FrontEnd()
-    chosen = _chosen(front_end, name)
-    yield from run("front-end", FRONT_END, front_end)
+    chosen = _choose_hosts(front_end, name)
+    yield from run_checks("front-end", FRONT_END, front_end)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for rows in pool.map(lambda found: _examine_host(front_end, found.id, found.name), chosen):
             yield from rows
 
 
-def _chosen(front_end: FrontEnd, name: str | None) -> list[Host]:
+def _choose_hosts(front_end: FrontEnd, name: str | None) -> list[Host]:
     """Return the hosts to check, none where the first check tells why they cannot be read."""
     try:
         return front_end.hosts if name is None else [find_host(front_end.local, name)]
@@ -165,15 +165,15 @@ def _chosen(front_end: FrontEnd, name: str | None) -> list[Host]:
         return []
 
 
-def _examine_host(front_end: FrontEnd, host_id: int, name: str) -> list[Row]:
+def _examine_host(front_end: FrontEnd, host_id: int, name: str) -> list[CheckRow]:
     host = HybridHost(front_end, host_id)
     try:
-        return [*run(name, HOST, host)]
+        return [*run_checks(name, HOST, host)]
     finally:
         host.close()
 
 
-def run(name: str, checks: Checks[Subject], subject: Subject) -> Iterator[Row]:
+def run_checks(name: str, checks: Checks[Subject], subject: Subject) -> Iterator[CheckRow]:
     """Yield the answer of each check of *subject*, which is called *name*."""
     for title, check in checks.items():
         try:
@@ -182,10 +182,10 @@ def run(name: str, checks: Checks[Subject], subject: Subject) -> Iterator[Row]:
             found = skipped(error.cause)
         except OSError as error:
             found = failure(f"{error}", "Run this as oneadmin")
-        yield Row(name, title, found.severity.value, found.text, found.remedy)
+        yield CheckRow(name, title, found.severity.value, found.text, found.remedy)
 
 
-def _tell(row: Row) -> None:
+def _print_row(row: CheckRow) -> None:
     mark = _MARKS[Severity(row.severity)]
     padding = " " * (7 - len(click.unstyle(mark)))
     click.echo(f"  {mark}{padding}  {row.check:<{_WIDTH}}  {clean_line(row.text)}")

@@ -3,26 +3,26 @@
 from one2one.admin.doctor.facts import FrontEnd
 from one2one.admin.doctor.finding import Finding, failure, ok, skipped, unread, warning
 from one2one.opennebula.errors import OneError
-from one2one.opennebula.xml import text
+from one2one.opennebula.xml import read_text
 
 OLDEST, NEWEST = (5, 6), (7, 4)
 """The releases that one2one knows."""
 _RESTART = "Restart it: systemctl restart opennebula"
 
 
-def daemon(front_end: FrontEnd) -> Finding:
+def check_daemon(front_end: FrontEnd) -> Finding:
     """Check that oned answers."""
     try:
-        return ok(f"OpenNebula {front_end.version} at {front_end.local.cloud.endpoint}")
+        return ok(f"OpenNebula {front_end.version} at {front_end.local.cloud.url}")
     except OneError as error:
         return failure(error.cause, error.remedy)
 
 
-def administrator(front_end: FrontEnd) -> Finding:
+def check_administrator(front_end: FrontEnd) -> Finding:
     """Check that the credentials are an administrator's."""
-    user = front_end.local.cloud.user()
-    name = text(user, "NAME")
-    groups = {text(user, "GID"), *(group.text for group in user.iterfind("GROUPS/ID"))}
+    user = front_end.local.cloud.get_user()
+    name = read_text(user, "NAME")
+    groups = {read_text(user, "GID"), *(group.text for group in user.iterfind("GROUPS/ID"))}
     if "0" in groups:
         return ok(f"{name} is in the group oneadmin")
     return failure(
@@ -31,7 +31,7 @@ def administrator(front_end: FrontEnd) -> Finding:
     )
 
 
-def release(front_end: FrontEnd) -> Finding:
+def check_release(front_end: FrontEnd) -> Finding:
     """Check that the local release is known, and the one that is installed."""
     running = numbers(front_end.version)
     installed = front_end.layout.version[:2]
@@ -57,12 +57,12 @@ def readable(front_end: FrontEnd) -> Finding:
     return unread(number, front_end.local.cloud.unread)
 
 
-def loaded(front_end: FrontEnd) -> Finding:
+def check_loaded(front_end: FrontEnd) -> Finding:
     """Check that the running oned has read the driver's entry as it is now."""
     configured = front_end.mad("VM_MAD")
     if configured is None:
         return skipped("there is no entry")
-    running = front_end.local.cloud.config().findall("VM_MAD")
+    running = front_end.local.cloud.get_config().findall("VM_MAD")
     if not running:
         return skipped("oned does not show its drivers")
     for mad in running:

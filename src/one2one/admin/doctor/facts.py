@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-from one2one.admin.doctor.greeting import Greeting, greet
-from one2one.admin.hosts import hybrid_hosts
-from one2one.admin.install.configuration import Mad, mads
+from one2one.admin.doctor.first_answer import FirstAnswer, ask_first
+from one2one.admin.hosts import list_hybrid_hosts
+from one2one.admin.install.configuration import Mad, list_mads
 from one2one.admin.install.layout import Layout, find_layout
 from one2one.driver.local import LocalCloud
-from one2one.driver.remotes import server
+from one2one.driver.remotes import build_endpoint
 from one2one.hybrid.settings import Settings
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.errors import ConfigurationError, ProtocolError
@@ -36,7 +36,7 @@ class FrontEnd:
     @cached_property
     def version(self) -> str:
         """The release of the running oned."""
-        return self.local.cloud.version()
+        return self.local.cloud.get_version()
 
     @cached_property
     def layout(self) -> Layout:
@@ -56,17 +56,17 @@ class FrontEnd:
     @cached_property
     def hosts(self) -> list[Host]:
         """The hybrid hosts."""
-        return hybrid_hosts(self.local)
+        return list_hybrid_hosts(self.local)
 
     @cached_property
     def vms(self) -> dict[int, VmSummary]:
         """Every local VM that is not DONE, by id."""
-        return {vm.id: vm for vm in self.local.cloud.summaries(VISIBLE)}
+        return {vm.id: vm for vm in self.local.cloud.list_summaries(VISIBLE)}
 
     @cached_property
     def templates(self) -> list[VmTemplate]:
         """Every local VM template."""
-        return self.local.cloud.vm_templates()
+        return self.local.cloud.list_templates()
 
     @cached_property
     def leads(self) -> bool:
@@ -91,7 +91,7 @@ class FrontEnd:
     def mad(self, kind: str) -> Mad | None:
         """Return our driver's entry in the configuration, VM_MAD or IM_MAD."""
         source = self.oned_conf if kind == "VM_MAD" else self.monitord_conf
-        return next((mad for mad in mads(source) if mad.kind == kind and mad.is_ours), None)
+        return next((mad for mad in list_mads(source) if mad.kind == kind and mad.is_ours), None)
 
 
 class HybridHost:
@@ -104,7 +104,7 @@ class HybridHost:
     @cached_property
     def host(self) -> Host:
         """The host, its attributes decrypted."""
-        return self.front_end.local.host(self._id)
+        return self.front_end.local.get_host(self._id)
 
     @cached_property
     def last_report(self) -> int:
@@ -116,32 +116,32 @@ class HybridHost:
     @cached_property
     def settings(self) -> Settings:
         """What the host says of its remote."""
-        return self.front_end.local.settings_of(self.host)
+        return self.front_end.local.read_settings_of(self.host)
 
     @cached_property
     def cloud(self) -> Cloud:
         """The remote cloud."""
-        return Cloud(server(self.settings), self.settings.session)
+        return Cloud(build_endpoint(self.settings), self.settings.session)
 
     @cached_property
-    def greeting(self) -> Greeting:
+    def first_answer(self) -> FirstAnswer:
         """What the first connection tells."""
-        return greet(self.settings)
+        return ask_first(self.settings)
 
     @cached_property
     def version(self) -> str:
         """The remote's release."""
-        return self.cloud.version()
+        return self.cloud.get_version()
 
     @cached_property
     def user(self) -> Element:
         """The account, as the remote tells it."""
-        return self.cloud.user()
+        return self.cloud.get_user()
 
     @cached_property
     def group(self) -> Element:
         """The account's primary group, as the remote tells it."""
-        return self.cloud.group()
+        return self.cloud.get_group()
 
     @property
     def quotas(self) -> tuple[VmQuotas, VmQuotas]:
@@ -151,12 +151,12 @@ class HybridHost:
     @cached_property
     def templates(self) -> dict[int, VmTemplate]:
         """The remote templates that the account may use, by id."""
-        return {template.id: template for template in self.cloud.vm_templates()}
+        return {template.id: template for template in self.cloud.list_templates()}
 
     @cached_property
     def vms(self) -> list[Vm]:
         """The account's remote VMs that are not DONE, whole."""
-        return self.cloud.own_vms_in_full()
+        return self.cloud.list_whole_vms()
 
     def close(self) -> None:
         """Close the connections."""

@@ -49,13 +49,13 @@ def unread(number: int, problems: Mapping[str, str]) -> Finding:
     if problems:
         named = [f"{name} ({cause})" for name, cause in problems.items()]
         return warning(
-            f"left out everywhere, as they cannot be read: {some(named)}",
+            f"left out everywhere, as they cannot be read: {join_some(named)}",
             "Have its owner correct it: onevm rename ID NAME, or onevm update ID FILE",
         )
     return ok(f"all {number} VMs")
 
 
-def some(items: list[str], limit: int = 5) -> str:
+def join_some(items: list[str], limit: int = 5) -> str:
     """Return a list in words, cut where it gets long."""
     rest = len(items) - limit
     return ", ".join(items[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -3,40 +3,40 @@
 import time
 
 from one2one.admin.doctor.facts import FrontEnd, HybridHost
-from one2one.admin.doctor.finding import Finding, failure, ok, skipped, some, warning
-from one2one.admin.hosts import short_state
+from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skipped, warning
+from one2one.admin.hosts import format_state
 from one2one.admin.install.configuration import DRIVER
-from one2one.admin.units import duration, size
+from one2one.admin.units import format_duration, format_size
 from one2one.hybrid.naming import HYBRID_ID
 from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.states import HostState
-from one2one.opennebula.xml import text
+from one2one.opennebula.xml import read_text
 
 
-def any_host(front_end: FrontEnd) -> Finding:
+def check_any_host(front_end: FrontEnd) -> Finding:
     """Check that there is a hybrid host."""
     if front_end.hosts:
-        return ok(some([host.name for host in front_end.hosts]))
+        return ok(join_some([host.name for host in front_end.hosts]))
     return warning("there is none", "Create one with: one2one host create")
 
 
-def hybrid_ids(front_end: FrontEnd) -> Finding:
+def check_hybrid_ids(front_end: FrontEnd) -> Finding:
     """Check that no two hosts claim the same remote VMs."""
     known: dict[str, list[str]] = {}
     for host in front_end.hosts:
         if hybrid_id := host.template.text(HYBRID_ID):
             known.setdefault(hybrid_id, []).append(host.name)
-    shared = [some(names) for names in known.values() if len(names) > 1]
+    shared = [join_some(names) for names in known.values() if len(names) > 1]
     if shared:
         return failure(
-            f"the same {HYBRID_ID}: {some(shared)}",
+            f"the same {HYBRID_ID}: {join_some(shared)}",
             f"Delete {HYBRID_ID} from the copies with: onehost update",
         )
     return ok("each host has its own, or none yet")
 
 
-def driver_names(host: HybridHost) -> Finding:
+def check_driver_names(host: HybridHost) -> Finding:
     """Check that the host is monitored by the same drivers that run its VMs."""
     if host.host.im_mad == DRIVER:
         return ok(f"{DRIVER} for VMs and monitoring")
@@ -46,9 +46,9 @@ def driver_names(host: HybridHost) -> Finding:
     )
 
 
-def state(host: HybridHost) -> Finding:
+def check_state(host: HybridHost) -> Finding:
     """Check that oned uses the host."""
-    found = short_state(host.host)
+    found = format_state(host.host)
     if found == "err":
         error = host.host.template.text("ERROR") or "no reason is given"
         return failure(f"in error: {error}", "Solve what it says; it recovers by itself")
@@ -70,15 +70,15 @@ def last_report(host: HybridHost) -> Finding:
     age, limit = int(time.time()) - host.last_report, 2 * host.front_end.report_period
     if age > limit:
         return failure(
-            f"the last was {duration(age)} ago: states and usage are not those of now",
+            f"the last was {format_duration(age)} ago: states and usage are not those of now",
             "Look into monitor.log (oned.log up to 5.10); restart OpenNebula",
         )
     if age < -limit:
         return warning("the last is of the future", "The clock was set back: wait, and ask again")
-    return ok(f"{duration(max(0, age))} ago")
+    return ok(f"{format_duration(max(0, age))} ago")
 
 
-def settings(host: HybridHost) -> Finding:
+def check_settings(host: HybridHost) -> Finding:
     """Check that its attributes are complete and right."""
     try:
         return ok(f"{host.settings.user} at {host.settings.endpoint}")
@@ -86,9 +86,9 @@ def settings(host: HybridHost) -> Finding:
         return failure(error.cause, error.remedy)
 
 
-def password(host: HybridHost) -> Finding:
+def check_password(host: HybridHost) -> Finding:
     """Check that oned keeps the password encrypted."""
-    kept = host.front_end.local.cloud.host(host.host.id).template.text("ONE_PASSWORD")
+    kept = host.front_end.local.cloud.get_host(host.host.id).template.text("ONE_PASSWORD")
     if kept != host.settings.password:
         return ok("encrypted")
     return failure(
@@ -98,7 +98,7 @@ def password(host: HybridHost) -> Finding:
     )
 
 
-def offer(host: HybridHost) -> Finding:
+def check_capacity(host: HybridHost) -> Finding:
     """Check that the host offers something."""
     share = host.host.share
     if not share.cpu or not share.memory:
@@ -106,31 +106,34 @@ def offer(host: HybridHost) -> Finding:
             "no CPU or no memory, so the scheduler passes it over",
             "See quotas below; before the first monitoring it is normal",
         )
-    cpu, memory = f"{share.used_cpu}/{share.cpu}", f"{size(share.used_memory)}/{size(share.memory)}"
+    cpu, memory = (
+        f"{share.used_cpu}/{share.cpu}",
+        f"{format_size(share.used_memory)}/{format_size(share.memory)}",
+    )
     return ok(f"CPU {cpu}, memory {memory} given away")
 
 
-def cluster(host: HybridHost) -> Finding:
+def check_cluster(host: HybridHost) -> Finding:
     """Check on 7.x that the host has a cluster with a do-nothing system datastore."""
-    if host.front_end.local.version() < (7,):
+    if host.front_end.local.get_version() < (7,):
         return skipped("only 7.x needs one")
     remedy = "See docs/installation.md, OpenNebula 7"
     number = host.host.cluster_id
-    found = host.front_end.local.cloud.cluster(number)
-    name = text(found, "NAME")
+    found = host.front_end.local.cloud.get_cluster(number)
+    name = read_text(found, "NAME")
     ours = {known.id for known in host.front_end.hosts}
     others = [e.text for e in found.iterfind("HOSTS/ID") if read_id(e.text) not in ours]
     if others:
         return warning(f"cluster {name} has other hosts too: VMs may get mixed up", remedy)
     members = {e.text for e in found.iterfind("DATASTORES/ID")}
     drivers = [
-        text(datastore, "TM_MAD")
-        for datastore in host.front_end.local.cloud.datastores().iterfind("DATASTORE")
-        if text(datastore, "ID") in members and text(datastore, "TYPE") == "1"
+        read_text(datastore, "TM_MAD")
+        for datastore in host.front_end.local.cloud.list_datastores().iterfind("DATASTORE")
+        if read_text(datastore, "ID") in members and read_text(datastore, "TYPE") == "1"
     ]
     if drivers != ["dummy"]:
         return failure(
-            f"the system datastores of cluster {name} are: {some(drivers) or 'none'};"
+            f"the system datastores of cluster {name} are: {join_some(drivers) or 'none'};"
             " it needs one, with TM_MAD dummy",
             remedy,
         )

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from one2one.admin.doctor.facts import FrontEnd
-from one2one.admin.doctor.finding import Finding, failure, ok, skipped, some, warning
+from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skipped, warning
 from one2one.admin.install.configuration import encrypts_password
 from one2one.admin.install.entries import Mode, runs_scripts
 from one2one.admin.install.plan import RESIDENT, make_plan
@@ -16,7 +16,7 @@ _INSTALL = "Run: one2one install"
 _DUMMY = re.compile(r"-[ds]\s+(\S+)")
 
 
-def front_end_files(front_end: FrontEnd) -> Finding:
+def check_front_end_files(front_end: FrontEnd) -> Finding:
     """Check that OpenNebula's files are where they should be, and readable."""
     try:
         layout = front_end.layout
@@ -27,17 +27,17 @@ def front_end_files(front_end: FrontEnd) -> Finding:
     return ok(f"{layout.etc}, {layout.lib}, {layout.var}")
 
 
-def vm_mad(front_end: FrontEnd) -> Finding:
+def check_vm_mad(front_end: FrontEnd) -> Finding:
     """Check that oned.conf has the VMM driver."""
     return _entry(front_end, "VM_MAD")
 
 
-def im_mad(front_end: FrontEnd) -> Finding:
+def check_im_mad(front_end: FrontEnd) -> Finding:
     """Check that oned.conf, or monitord.conf, has the IM driver."""
     return _entry(front_end, "IM_MAD")
 
 
-def files(front_end: FrontEnd) -> Finding:
+def check_files(front_end: FrontEnd) -> Finding:
     """Check that what is installed is what this one2one installs."""
     entry = front_end.mad("VM_MAD")
     if entry is None:
@@ -48,12 +48,12 @@ def files(front_end: FrontEnd) -> Finding:
         return ok(f"installed ({mode.value})")
     names = [change.path.name for change in changes]
     return failure(
-        f"missing or changed since (by an upgrade?): {some(names)}",
+        f"missing or changed since (by an upgrade?): {join_some(names)}",
         f"Run: one2one install --{mode.value}",
     )
 
 
-def processes(front_end: FrontEnd) -> Finding:
+def check_processes(front_end: FrontEnd) -> Finding:
     """Check that the resident drivers run."""
     entry = front_end.mad("VM_MAD")
     if entry is None or runs_scripts(entry):
@@ -62,13 +62,13 @@ def processes(front_end: FrontEnd) -> Finding:
     missing = [name for name in RESIDENT if str(front_end.layout.mads / name) not in running]
     if missing:
         return failure(
-            f"not running: {some(missing)}",
+            f"not running: {join_some(missing)}",
             "Look for the reason in oned.log and monitor.log; restart OpenNebula",
         )
-    return ok(f"running: {some(list(RESIDENT))}")
+    return ok(f"running: {join_some(list(RESIDENT))}")
 
 
-def encryption(front_end: FrontEnd) -> Finding:
+def check_encryption(front_end: FrontEnd) -> Finding:
     """Check that oned encrypts the remote passwords."""
     if front_end.layout.version < (5, 10):
         return ok("this release always encrypts them")
@@ -77,7 +77,7 @@ def encryption(front_end: FrontEnd) -> Finding:
     return failure("oned.conf lets ONE_PASSWORD be kept in clear text", _INSTALL)
 
 
-def key(front_end: FrontEnd) -> Finding:
+def check_key(front_end: FrontEnd) -> Finding:
     """Check that oned has a key to encrypt with: without one it keeps clear text."""
     path = front_end.layout.var / ".one/one_key"
     if path.exists() and path.stat().st_size:
@@ -88,7 +88,7 @@ def key(front_end: FrontEnd) -> Finding:
     )
 
 
-def probe_periods(front_end: FrontEnd) -> Finding:
+def check_probe_periods(front_end: FrontEnd) -> Finding:
     """Check that monitord waits for longer than the drivers are silent."""
     if front_end.layout.monitord_conf is None:
         return skipped("before 5.12 oned itself asks for monitoring")
@@ -110,7 +110,7 @@ def probe_periods(front_end: FrontEnd) -> Finding:
     return ok(f"VM states every {states} s, hosts every {monitor} s")
 
 
-def dummy_driver(front_end: FrontEnd) -> Finding:
+def check_dummy_driver(front_end: FrontEnd) -> Finding:
     """Check on 7.x that the do-nothing transfer driver is there."""
     if front_end.layout.version < (7,):
         return skipped("only 7.x needs it")
@@ -122,7 +122,7 @@ def dummy_driver(front_end: FrontEnd) -> Finding:
     ]
     if lacking:
         return failure(
-            f"{some(lacking)} in oned.conf do not list dummy", "Add dummy to -d and -s there"
+            f"{join_some(lacking)} in oned.conf do not list dummy", "Add dummy to -d and -s there"
         )
     return ok("TM_MAD and DATASTORE_MAD list dummy")
 

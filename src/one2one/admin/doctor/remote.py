@@ -5,11 +5,11 @@ import time
 
 from one2one.admin.doctor.daemon import known_release
 from one2one.admin.doctor.facts import HybridHost
-from one2one.admin.doctor.finding import Finding, failure, ok, skipped, some, warning
-from one2one.admin.units import duration
-from one2one.driver.roster import CLOCK_SKEW_S
-from one2one.opennebula.endpoint import parse_endpoint
+from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skipped, warning
+from one2one.admin.units import format_duration
+from one2one.driver.vm_index import CLOCK_SKEW_S
 from one2one.opennebula.errors import AuthenticationError, ConfigurationError, OneError
+from one2one.opennebula.urls import parse_endpoint
 
 _SKEW_S = 30
 _EXPIRES_S = 21 * 86400
@@ -17,7 +17,7 @@ _REMOTE_CONNECTIONS = 15
 """MAX_CONN of oned, unless its administrator has changed it."""
 
 
-def endpoint(host: HybridHost) -> Finding:
+def check_endpoint(host: HybridHost) -> Finding:
     """Check that the remote answers as an OpenNebula."""
     try:
         return ok(f"OpenNebula {host.version} at {host.settings.endpoint}")
@@ -27,12 +27,12 @@ def endpoint(host: HybridHost) -> Finding:
         return failure(f"{host.settings.endpoint}: {error.cause}", error.remedy)
 
 
-def release(host: HybridHost) -> Finding:
+def check_release(host: HybridHost) -> Finding:
     """Check that the remote's release is known."""
     return known_release(host.version)
 
 
-def clear_text(host: HybridHost) -> Finding:
+def check_clear_text(host: HybridHost) -> Finding:
     """Check that the password does not cross a network in clear text."""
     to = parse_endpoint(host.settings.endpoint)
     if to.is_tls:
@@ -45,7 +45,7 @@ def clear_text(host: HybridHost) -> Finding:
     )
 
 
-def certificate(host: HybridHost) -> Finding:
+def check_certificate(host: HybridHost) -> Finding:
     """Check that the remote proves who it is."""
     if not parse_endpoint(host.settings.endpoint).is_tls:
         return skipped("no TLS")
@@ -55,7 +55,7 @@ def certificate(host: HybridHost) -> Finding:
             "Put the remote's authority into ONE_CA_FILE and remove ONE_VERIFY_TLS",
         )
     try:
-        host.greeting  # noqa: B018 - it is read for its errors
+        host.first_answer  # noqa: B018 - it is read for its errors
     except AuthenticationError:
         pass
     except ConfigurationError as error:
@@ -63,20 +63,20 @@ def certificate(host: HybridHost) -> Finding:
     return ok("trusted")
 
 
-def certificate_expiry(host: HybridHost) -> Finding:
+def check_certificate_expiry(host: HybridHost) -> Finding:
     """Check that the remote's certificate will stay valid for a while."""
-    expires = host.greeting.certificate_expires
+    expires = host.first_answer.certificate_expires
     if expires is None:
         return skipped("no verified certificate")
     left = int(expires - time.time())
     if left < _EXPIRES_S:
-        return warning(f"it expires in {duration(max(0, left))}", "Renew it at the remote")
-    return ok(f"valid for {duration(left)}")
+        return warning(f"it expires in {format_duration(max(0, left))}", "Renew it at the remote")
+    return ok(f"valid for {format_duration(left)}")
 
 
-def clock(host: HybridHost) -> Finding:
+def check_clock(host: HybridHost) -> Finding:
     """Check that both clouds have the same time."""
-    skew = host.greeting.skew
+    skew = host.first_answer.skew
     if skew is None:
         return skipped("the remote does not tell its time")
     text = f"the remote is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}"
@@ -89,7 +89,7 @@ def clock(host: HybridHost) -> Finding:
     return ok(text if abs(skew) > 1 else "the same time")
 
 
-def connections(host: HybridHost) -> Finding:
+def check_connections(host: HybridHost) -> Finding:
     """Check that our hosts together leave connections of the remote oned to others."""
     neighbours = [
         known
@@ -101,7 +101,7 @@ def connections(host: HybridHost) -> Finding:
     if total > _REMOTE_CONNECTIONS:
         return warning(
             f"up to {total} to one oned, which takes {_REMOTE_CONNECTIONS} by default"
-            f" ({some([known.name for known in neighbours])})",
+            f" ({join_some([known.name for known in neighbours])})",
             "Lower ONE_MAX_CONNECTIONS here, or raise MAX_CONN at the remote",
         )
     return ok(f"up to {total}")

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from one2one.admin.doctor.facts import HybridHost
-from one2one.admin.doctor.finding import Finding, failure, ok, skipped, some, warning
+from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skipped, warning
 from one2one.admin.template.mapping import mapped_id
 from one2one.opennebula.records import VmTemplate
 
 _SIZE = ("CPU", "MEMORY", "VCPU")
 
 
-def visible(host: HybridHost) -> Finding:
+def check_visible(host: HybridHost) -> Finding:
     """Check that the account may use any template at all."""
     if host.templates:
         return ok(f"the account may use {len(host.templates)}")
@@ -19,7 +19,7 @@ def visible(host: HybridHost) -> Finding:
     )
 
 
-def mapped(host: HybridHost) -> Finding:
+def check_mapped(host: HybridHost) -> Finding:
     """Check that the remote template of each local one is there."""
     local = [*_mapped(host)]
     if not local:
@@ -31,13 +31,13 @@ def mapped(host: HybridHost) -> Finding:
     ]
     if missing:
         return failure(
-            f"the account may not use the remote template: {some(missing)}",
+            f"the account may not use the remote template: {join_some(missing)}",
             "Share it at the remote, or correct PUBLIC_CLOUD (one2one template list)",
         )
     return ok(f"{len(local)} local templates")
 
 
-def sizes(host: HybridHost) -> Finding:
+def check_sizes(host: HybridHost) -> Finding:
     """Check that the local scheduler counts what the remote will use."""
     differing = []
     for template, number in _mapped(host):
@@ -50,13 +50,13 @@ def sizes(host: HybridHost) -> Finding:
                 differing.append(f"{template.id} has {name} {ours} for {theirs}")
     if differing:
         return warning(
-            f"a local template and its remote one differ: {some(differing)}",
+            f"a local template and its remote one differ: {join_some(differing)}",
             f"See: one2one template sync {host.host.name} --dry-run",
         )
     return ok("the same on both sides")
 
 
-def unusable_parts(host: HybridHost) -> Finding:
+def check_parts(host: HybridHost) -> Finding:
     """Check that no local template has what only a local VM can use."""
     found = []
     for template, _ in _mapped(host):
@@ -66,13 +66,13 @@ def unusable_parts(host: HybridHost) -> Finding:
         found += [f"{template.id} has {name}" for name in names]
     if found:
         return warning(
-            f"parts that stay behind or make trouble: {some(found)}",
+            f"parts that stay behind or make trouble: {join_some(found)}",
             "Remove them: the remote template decides disks and networks",
         )
     return ok("none has disks, NICs or files")
 
 
-def requirements(host: HybridHost) -> Finding:
+def check_requirements(host: HybridHost) -> Finding:
     """Check that the VMs of the templates cannot start on local hosts, where they have no disk."""
     loose = [
         str(template.id)
@@ -81,7 +81,7 @@ def requirements(host: HybridHost) -> Finding:
     ]
     if loose:
         return warning(
-            f"VMs of template {some(loose)} may start on local hosts too",
+            f"VMs of template {join_some(loose)} may start on local hosts too",
             'Add SCHED_REQUIREMENTS = "HYPERVISOR=\\"opennebula\\""',
         )
     return ok("they keep VMs off local hosts")

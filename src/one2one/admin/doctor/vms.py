@@ -3,10 +3,10 @@
 import contextlib
 
 from one2one.admin.doctor.facts import HybridHost
-from one2one.admin.doctor.finding import Finding, failure, ok, skipped, some, unread, warning
+from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skipped, unread, warning
 from one2one.hybrid.mirror import is_started
-from one2one.hybrid.naming import owner, remote_id
-from one2one.hybrid.ownership import Claim, Kind, Orphan, orphan
+from one2one.hybrid.naming import parse_deploy_id, read_marks
+from one2one.hybrid.orphans import Kind, MarkedVm, Orphan, find_orphan
 from one2one.opennebula.errors import NotFound, ProtocolError, Refused
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.states import VmState
@@ -14,11 +14,11 @@ from one2one.opennebula.states import VmState
 
 def readable(host: HybridHost) -> Finding:
     """Check that each VM of the account can be read: the others are not monitored or reaped."""
-    host.cloud.summaries()
+    host.cloud.list_summaries()
     return unread(len(host.vms), host.cloud.unread)
 
 
-def deploy_ids(host: HybridHost) -> Finding:
+def check_deploy_ids(host: HybridHost) -> Finding:
     """Check that each local VM's deploy id names a remote VM of the account."""
     known = {vm.id for vm in host.vms}
     wrong = []
@@ -26,7 +26,7 @@ def deploy_ids(host: HybridHost) -> Finding:
         if not vm.deploy_id or vm.state.state == VmState.DONE:
             continue
         try:
-            number = remote_id(vm.deploy_id)
+            number = parse_deploy_id(vm.deploy_id)
         except Refused:
             wrong.append(f"{vm.id} ({vm.deploy_id})")
         else:
@@ -34,7 +34,7 @@ def deploy_ids(host: HybridHost) -> Finding:
                 wrong.append(f"{vm.id} ({vm.deploy_id})")
     if wrong:
         return failure(
-            f"the account has no such VM: local VM {some(wrong)}",
+            f"the account has no such VM: local VM {join_some(wrong)}",
             "It is gone at the remote: onevm recover --recreate or --delete",
         )
     return ok(f"{len(_vms(host))} VMs, each with its remote VM")
@@ -46,48 +46,49 @@ def started(host: HybridHost) -> Finding:
     running = []
     for vm in _vms(host):
         with contextlib.suppress(Refused):
-            remote = states.get(remote_id(vm.deploy_id))
+            remote = states.get(parse_deploy_id(vm.deploy_id))
             if remote is not None and is_started(vm.state, remote):
                 running.append(f"{vm.id} ({vm.state})")
     if running:
         return warning(
-            f"started at the remote, and oned believes it of no such VM: local VM {some(running)}",
+            "started at the remote, and oned up to 5.10 does not follow: local VM "
+            f"{join_some(running)}",
             "onevm resume: the remote VM is taken as it is",
         )
     return ok("none that is stopped or undeployed here")
 
 
-def shared_deploy_ids(host: HybridHost) -> Finding:
+def check_shared_deploy_ids(host: HybridHost) -> Finding:
     """Check that no two local VMs are the same remote VM."""
     by_id: dict[str, list[str]] = {}
     for vm in _vms(host):
         if vm.deploy_id:
             by_id.setdefault(vm.deploy_id, []).append(str(vm.id))
-    shared = [f"{key}: {some(ids)}" for key, ids in by_id.items() if len(ids) > 1]
+    shared = [f"{key}: {join_some(ids)}" for key, ids in by_id.items() if len(ids) > 1]
     if shared:
         return failure(
-            f"local VMs with the same remote VM: {some(shared)}",
+            f"local VMs with the same remote VM: {join_some(shared)}",
             "Keep one of them; free the other with: onevm recover --delete-db",
         )
     return ok("each VM has its own")
 
 
-def doubles(host: HybridHost) -> Finding:
+def check_doubles(host: HybridHost) -> Finding:
     """Check that no local VM has two remote VMs."""
     return _orphans(host, Kind.DOUBLE, "made twice")
 
 
-def lost(host: HybridHost) -> Finding:
+def check_lost(host: HybridHost) -> Finding:
     """Check that no remote VM has lost its local VM."""
     return _orphans(host, Kind.LOST, "without a local VM")
 
 
-def abandoned(host: HybridHost) -> Finding:
+def check_abandoned(host: HybridHost) -> Finding:
     """Check that no remote VM outlived its local VM."""
     return _orphans(host, Kind.ABANDONED, "whose local VM has ended")
 
 
-def left_behind(host: HybridHost) -> Finding:
+def check_left_behind(host: HybridHost) -> Finding:
     """Check that no remote VM was left when its local VM went to another host."""
     return _orphans(host, Kind.LEFT_BEHIND, "left behind on this host")
 
@@ -99,7 +100,7 @@ def _orphans(host: HybridHost, kind: Kind, what: str) -> Finding:
     if found:
         shown = [f"{one.remote_id} ({one.reason})" for one in found]
         return warning(
-            f"remote VMs {what}: {some(shown)}",
+            f"remote VMs {what}: {join_some(shown)}",
             "The IM driver destroys them after a while; to see or do it now: one2one reap",
         )
     return ok("none")
@@ -107,15 +108,15 @@ def _orphans(host: HybridHost, kind: Kind, what: str) -> Finding:
 
 def _all_orphans(host: HybridHost) -> list[Orphan]:
     claims = [
-        Claim(vm.id, found)
+        MarkedVm(vm.id, found)
         for vm in host.vms
-        if (found := owner(vm)) and found.hybrid_id == host.settings.hybrid_id
+        if (found := read_marks(vm)) and found.hybrid_id == host.settings.hybrid_id
     ]
     judged = []
     for claim in claims:
         with contextlib.suppress(ProtocolError):  # a VM that cannot be read is not judged
-            local = _local_vm(host, claim.owner.vm_id)
-            judged.append(orphan(claim, local, host.host.id, claims))
+            local = _local_vm(host, claim.marks.vm_id)
+            judged.append(find_orphan(claim, local, host.host.id, claims))
     return [one for one in judged if one]
 
 
@@ -124,7 +125,7 @@ def _local_vm(host: HybridHost, vm_id: int) -> VmSummary | None:
     if vm_id in host.front_end.vms:
         return host.front_end.vms[vm_id]
     try:
-        return host.front_end.local.cloud.summary(vm_id)
+        return host.front_end.local.cloud.get_summary(vm_id)
     except NotFound:
         return None
 

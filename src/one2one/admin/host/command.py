@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from one2one.admin.host.create import create, try_remote
+from one2one.admin.host.create import check_remote, create
 from one2one.admin.host.password import VARIABLE, read_password
 from one2one.admin.host.view import HostView, quota_text, view_host, view_hosts
 from one2one.admin.hosts import find_host
-from one2one.admin.output import Output, output_options, say
+from one2one.admin.output import Printer, output_options, say
 from one2one.driver.local import LocalCloud
 from one2one.opennebula.ids import MAX_ID
 from one2one.opennebula.template import Template
@@ -80,7 +80,7 @@ def create_command(
     for attribute, value in (("ONE_CA_FILE", ca_file), ("ONE_PROXY", proxy)):
         if value:
             attributes.add(attribute, value)
-    account = try_remote(name, attributes)
+    account = check_remote(name, attributes)
     say(
         f"{endpoint} is an OpenNebula {account.version}; {account.user} (group {account.group})"
         f" may use {account.templates} templates; VMs: {quota_text(account.quotas.vms)}"
@@ -97,7 +97,7 @@ def create_command(
 
 @host.command("list")
 @output_options
-def list_command(output: Output) -> None:
+def list_command(output: Printer) -> None:
     """List the hybrid hosts with what their remote clouds say."""
     hosts = view_hosts(LocalCloud())
     output.print(hosts, _COLUMNS)
@@ -109,7 +109,7 @@ def list_command(output: Output) -> None:
 @host.command("show")
 @click.argument("name")
 @output_options
-def show_command(name: str, output: Output) -> None:
+def show_command(name: str, output: Printer) -> None:
     """Show the hybrid host NAME (or its id): both sides, with quotas."""
     local = LocalCloud()
     found = view_host(local, find_host(local, name))

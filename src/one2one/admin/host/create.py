@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 
 from one2one.admin.install.configuration import DRIVER
 from one2one.driver.local import LocalCloud
-from one2one.driver.remotes import server
+from one2one.driver.remotes import build_endpoint
 from one2one.hybrid.settings import Settings, read_settings
 from one2one.opennebula.cloud import Cloud, HostStatus, Update
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.quotas import VmQuotas
 from one2one.opennebula.records import Host
 from one2one.opennebula.template import Template, to_xml
-from one2one.opennebula.xml import text
+from one2one.opennebula.xml import read_text
 
 
 @dataclass(frozen=True)
@@ -25,20 +25,20 @@ class Account:
     quotas: VmQuotas
 
 
-def try_remote(name: str, attributes: Template) -> Account:
+def check_remote(name: str, attributes: Template) -> Account:
     """Return what the remote says to a host with these attributes; nothing is changed.
 
     Raises ConfigurationError for wrong attributes, and the errors of a call.
     """
     settings: Settings = read_settings(Host(-1, name, DRIVER, DRIVER, (), attributes))
-    cloud = Cloud(server(settings), settings.session)
+    cloud = Cloud(build_endpoint(settings), settings.session)
     try:
-        user = cloud.user()
+        user = cloud.get_user()
         return Account(
-            version=cloud.version(),
-            user=text(user, "NAME"),
-            group=text(user, "GNAME"),
-            templates=len(cloud.vm_templates()),
+            version=cloud.get_version(),
+            user=read_text(user, "NAME"),
+            group=read_text(user, "GNAME"),
+            templates=len(cloud.list_templates()),
             quotas=VmQuotas.read(user),
         )
     finally:
@@ -65,7 +65,7 @@ def create(local: LocalCloud, name: str, attributes: Template, cluster_id: int) 
     try:
         cloud.set_host_status(host_id, HostStatus.OFFLINE)
         cloud.update_host(host_id, to_xml(attributes), Update.MERGE)
-        kept = cloud.host(host_id).template.text("ONE_PASSWORD")
+        kept = cloud.get_host(host_id).template.text("ONE_PASSWORD")
         cloud.set_host_status(host_id, HostStatus.ENABLED)
     except (OneError, ValueError):
         cloud.delete_host(host_id)

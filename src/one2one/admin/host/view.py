@@ -4,13 +4,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from one2one.admin.hosts import connect, hybrid_hosts, short_state
-from one2one.admin.units import duration, size
+from one2one.admin.hosts import connect, format_state, list_hybrid_hosts
+from one2one.admin.units import format_duration, format_size
 from one2one.driver.local import LocalCloud
-from one2one.opennebula.endpoint import without_secrets
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.quotas import Quota, VmQuotas
 from one2one.opennebula.records import Host
+from one2one.opennebula.urls import hide_secrets
 
 _AT_ONCE = 8
 
@@ -74,17 +74,17 @@ class HostView:
     @property
     def memory_share(self) -> str:
         """Memory that oned has given to VMs, of what there is."""
-        return f"{size(self.used_memory)}/{size(self.memory)}"
+        return f"{format_size(self.used_memory)}/{format_size(self.memory)}"
 
     @property
     def last_contact(self) -> str:
         """How long ago it was monitored."""
-        return "never" if self.contact is None else duration(self.contact)
+        return "never" if self.contact is None else format_duration(self.contact)
 
 
 def view_hosts(local: LocalCloud) -> list[HostView]:
     """Return every hybrid host; the remotes are asked at the same time."""
-    hosts = [local.cloud.host(host.id) for host in hybrid_hosts(local)]
+    hosts = [local.cloud.get_host(host.id) for host in list_hybrid_hosts(local)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return list(pool.map(lambda host: view_host(local, host), hosts))
 
@@ -99,8 +99,8 @@ def view_host(local: LocalCloud, host: Host) -> HostView:
     return HostView(
         id=host.id,
         name=host.name,
-        state=short_state(host),
-        endpoint=without_secrets(host.template.text("ONE_ENDPOINT")),
+        state=format_state(host),
+        endpoint=hide_secrets(host.template.text("ONE_ENDPOINT")),
         vms=len(host.vm_ids),
         cpu=host.share.cpu,
         used_cpu=host.share.used_cpu,
@@ -115,7 +115,7 @@ def view_host(local: LocalCloud, host: Host) -> HostView:
 def _view_remote(local: LocalCloud, host: Host) -> RemoteView:
     cloud = connect(local, host)
     try:
-        return RemoteView(cloud.version(), *cloud.quotas())
+        return RemoteView(cloud.get_version(), *cloud.get_quotas())
     finally:
         cloud.client.close()
 

@@ -50,7 +50,7 @@ class Mad:
         return self.vector.get("NAME") == DRIVER
 
 
-def mads(source: str) -> Iterator[Mad]:
+def list_mads(source: str) -> Iterator[Mad]:
     """Yield the drivers that oned, or monitord, would start; raises ProtocolError."""
     for match in _MAD.finditer(source):
         kind, vector = next(iter(parse_text(match[0])))
@@ -73,7 +73,7 @@ def with_block(source: str, entries: str, kinds: tuple[str, ...]) -> str:
 
     *source* has no block; *kinds* are those of the entries that the new ones replace.
     """
-    for mad in [*mads(source)][::-1]:
+    for mad in [*list_mads(source)][::-1]:
         if mad.is_ours and mad.kind in kinds:
             source = _set_aside(source, mad)
     unended = source and not source.endswith("\n")

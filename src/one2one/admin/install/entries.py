@@ -10,7 +10,7 @@ from one2one.admin.install.configuration import (
     DRIVER,
     Mad,
     encrypts_password,
-    mads,
+    list_mads,
     with_block,
     without_block,
 )
@@ -84,7 +84,7 @@ def runs_scripts(mad: Mad) -> bool:
 
 def _wanted(clean: str, entries: dict[str, str], mode: Mode) -> dict[str, str]:
     """Return the entries that are not in force already: the Ruby drivers' do for scripts."""
-    present = {mad.kind for mad in mads(clean) if mad.is_ours and runs_scripts(mad)}
+    present = {mad.kind for mad in list_mads(clean) if mad.is_ours and runs_scripts(mad)}
     if mode is Mode.RESIDENT:
         return entries
     return {kind: entry for kind, entry in entries.items() if kind not in present}
@@ -98,7 +98,7 @@ def _with(clean: str, entries: dict[str, str]) -> str:
 
 def _arguments(source: str, kind: str, executable: str) -> str:
     """Return the ARGUMENTS that an entry of ours has, which an administrator may have changed."""
-    for mad in mads(source):
+    for mad in list_mads(source):
         if mad.is_ours and mad.kind == kind and mad.vector.get("EXECUTABLE") == executable:
             return mad.vector.get("ARGUMENTS", "")
     return ""

@@ -14,7 +14,7 @@ from one2one.admin.install.entries import Mode
 from one2one.admin.install.files import Change, Content, read, staging
 from one2one.admin.install.layout import Layout
 from one2one.driver.local import LOCK
-from one2one.mad.scripts.layout import LAYOUT, launcher
+from one2one.mad.scripts.layout import LAYOUT, render_launcher
 from one2one.opennebula.errors import ConfigurationError, OneError
 
 RESIDENT = {"one_vmm_one2one": "one2one.mad.vmm", "one_im_one2one": "one2one.mad.im"}
@@ -94,7 +94,7 @@ class _Planner:
         present = read(path)
         is_ours = present is not None and _OURS in present.data
         if module:
-            after = Content(launcher(module).encode(), 0o755)
+            after = Content(render_launcher(module).encode(), 0o755)
             if present != after:
                 if not is_ours:
                     yield from self._keep(path, present)

@@ -7,9 +7,9 @@ from typing import TypeVar
 import click
 
 from one2one.admin.cli import FAILED
-from one2one.admin.hosts import find_host, hybrid_hosts
-from one2one.admin.output import Output, output_options, render, say, table
-from one2one.admin.reap.hunt import Hunt, Row
+from one2one.admin.hosts import find_host, list_hybrid_hosts
+from one2one.admin.output import Printer, build_table, output_options, render, say
+from one2one.admin.reap.search import OrphanRow, OrphanSearch
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remotes
 from one2one.hybrid.naming import HYBRID_ID
@@ -33,7 +33,7 @@ _COLUMNS = {
 @click.option("--host", help="The name or id of one hybrid host; without it, all of them.")
 @click.option("--dry-run", is_flag=True, help="Only list them.")
 @click.option(
-    "--en-masse", is_flag=True, help="Many that lost their local VM at once too: see below."
+    "--allow-many", is_flag=True, help="Many that lost their local VM at once too: see below."
 )
 @click.option(
     "--hybrid-id",
@@ -44,7 +44,7 @@ _COLUMNS = {
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output_options
 def reap(
-    output: Output, *, host: str | None, dry_run: bool, en_masse: bool, hybrid_id: str, yes: bool
+    output: Printer, *, host: str | None, dry_run: bool, allow_many: bool, hybrid_id: str, yes: bool
 ) -> None:
     """Destroy remote VMs that no local VM owns any more.
 
@@ -53,12 +53,12 @@ def reap(
 
     When more than three, and more than 30 % of a host's remote VMs, seem to have lost their
     local VM, the local database may have been restored from a backup. They are left alone
-    then, unless --en-masse tells that they are to go.
+    then, unless --allow-many tells that they are to go.
     """
     if hybrid_id and host is None:
         raise click.UsageError("--hybrid-id needs --host")
     local = LocalCloud()
-    hosts = hybrid_hosts(local)
+    hosts = list_hybrid_hosts(local)
     known = {found.template.text(HYBRID_ID) for found in hosts}
     if hybrid_id in known - {""}:
         raise click.UsageError(f"{HYBRID_ID} {hybrid_id} is that of a host which is there")
@@ -66,15 +66,15 @@ def reap(
     remotes = Remotes(local)
     problems: list[str] = []
 
-    def begin(of: Host) -> Hunt:
-        return Hunt(local, remotes, of, hybrid_id, en_masse=en_masse)
+    def begin(of: Host) -> OrphanSearch:
+        return OrphanSearch(local, remotes, of, hybrid_id, allow_many=allow_many)
 
     try:
         hunts = [hunt for of in chosen for hunt in _each(of.name, begin, of, problems)]
-        rows = [row for hunt in hunts for row in hunt.rows()]
-        if not dry_run and any(hunt.doomed for hunt in hunts):
-            _ask(rows, sum(hunt.doomed for hunt in hunts), yes=yes)
-            done = (_each(hunt.name, Hunt.destroy, hunt, problems) for hunt in hunts)
+        rows = [row for hunt in hunts for row in hunt.list_rows()]
+        if not dry_run and any(hunt.to_destroy for hunt in hunts):
+            _ask(rows, sum(hunt.to_destroy for hunt in hunts), yes=yes)
+            done = (_each(hunt.name, OrphanSearch.destroy, hunt, problems) for hunt in hunts)
             rows = [row for lists in done for found in lists for row in found]
     finally:
         remotes.close()
@@ -98,7 +98,7 @@ def _each(
         problems.append(f"{name}: {error}")
 
 
-def _ask(rows: list[Row], doomed: int, *, yes: bool) -> None:
+def _ask(rows: list[OrphanRow], doomed: int, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
@@ -107,12 +107,12 @@ def _ask(rows: list[Row], doomed: int, *, yes: bool) -> None:
             "terminal",
             remedy="See them with --dry-run, then use --yes",
         )
-    click.echo(render(table(rows, _COLUMNS)), nl=False, err=True)
+    click.echo(render(build_table(rows, _COLUMNS)), nl=False, err=True)
     click.confirm(f"Destroy {doomed} remote VMs?", abort=True, err=True)
 
 
-def _mention(hunt: Hunt, known: set[str]) -> None:
-    for hybrid_id, vms in hunt.unknown(known):
+def _mention(hunt: OrphanSearch, known: set[str]) -> None:
+    for hybrid_id, vms in hunt.count_unknown(known):
         say(
             f"{hunt.name}: {vms} VMs in its account carry {HYBRID_ID} {hybrid_id}, of no host "
             "here. They are another front-end's, or of a host that was deleted: --hybrid-id",

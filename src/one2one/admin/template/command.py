@@ -8,7 +8,7 @@ import click
 
 from one2one.admin.hosts import connect, find_host
 from one2one.admin.options import object_id
-from one2one.admin.output import Output, Style, output_options
+from one2one.admin.output import Printer, Style, output_options
 from one2one.admin.template.known import Known, Terms
 from one2one.admin.template.mapping import mapped_id
 from one2one.admin.template.plan import plan, plan_orphans
@@ -19,7 +19,7 @@ from one2one.opennebula.clean import clean_line
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.errors import NotAuthorized, NotFound
 from one2one.opennebula.records import Host, VmTemplate
-from one2one.opennebula.xml import integer
+from one2one.opennebula.xml import read_integer
 
 _COLUMNS = {
     "ID": "id",
@@ -69,12 +69,12 @@ def template() -> None:
 @template.command("list")
 @click.argument("host")
 @output_options
-def list_command(host: str, output: Output) -> None:
+def list_command(host: str, output: Printer) -> None:
     """List the remote templates that the account of HOST may use."""
     local = LocalCloud()
     found = find_host(local, host)
     known: dict[int | None, list[int]] = {}
-    for own in local.cloud.vm_templates():
+    for own in local.cloud.list_templates():
         known.setdefault(mapped_id(own.template, found.name), []).append(own.id)
     rows = [
         RemoteTemplate(
@@ -86,7 +86,7 @@ def list_command(host: str, output: Output) -> None:
             vcpu=remote.template.text("VCPU"),
             local=known.get(remote.id, []),
         )
-        for remote in connect(local, found).vm_templates()
+        for remote in connect(local, found).list_templates()
     ]
     output.print(rows, _COLUMNS)
 
@@ -115,7 +115,7 @@ class Line:
 def sync(
     host: str,
     ids: tuple[int, ...],
-    output: Output,
+    output: Printer,
     *,
     dry_run: bool,
     prune: bool,
@@ -133,7 +133,7 @@ def sync(
     found = find_host(local, host)
     terms = _terms(local.cloud, found, overwrite=overwrite)
     remote = connect(local, found)
-    steps = _plan(remote, ids, Known(local.cloud.vm_templates(), terms), terms, prune=prune)
+    steps = _plan(remote, ids, Known(local.cloud.list_templates(), terms), terms, prune=prune)
     done = [planned.step for planned in steps] if dry_run else []
     try:
         if not dry_run:
@@ -146,12 +146,14 @@ def sync(
 
 def _terms(local: Cloud, host: Host, *, overwrite: bool) -> Terms:
     try:
-        restricted = [found.text or "" for found in local.config().iterfind("VM_RESTRICTED_ATTR")]
+        restricted = [
+            found.text or "" for found in local.get_config().iterfind("VM_RESTRICTED_ATTR")
+        ]
     except NotAuthorized:  # only oneadmin may read it
         restricted = []
     return Terms(
         host_name=host.name,
-        user_id=integer(local.user(), "ID"),
+        user_id=read_integer(local.get_user(), "ID"),
         restricted=frozenset(restricted),
         overwrite=overwrite,
     )
@@ -160,7 +162,7 @@ def _terms(local: Cloud, host: Host, *, overwrite: bool) -> Terms:
 def _plan(
     remote: Cloud, ids: tuple[int, ...], known: Known, terms: Terms, *, prune: bool
 ) -> list[Planned]:
-    templates = remote.vm_templates()
+    templates = remote.list_templates()
     if ids:
         return [*plan(_chosen(templates, ids), known, terms)]
     is_gone: Callable[[int], bool] = (lambda number: _is_gone(remote, number)) if prune else _kept
@@ -170,7 +172,7 @@ def _plan(
 def _is_gone(remote: Cloud, template_id: int) -> bool:
     """Ask for one template alone: what a list leaves out may still be there."""
     try:
-        remote.vm_template(template_id)
+        remote.get_template(template_id)
     except (NotFound, NotAuthorized):
         return True
     return False
@@ -180,7 +182,7 @@ def _kept(_: int) -> bool:
     return False
 
 
-def _print(steps: list[Step], output: Output) -> None:
+def _print(steps: list[Step], output: Printer) -> None:
     if output.style in (Style.JSON, Style.YAML):
         output.print(steps, {})
     else:

@@ -23,7 +23,7 @@ def _carry_out(cloud: Cloud, planned: Planned) -> Step:
             return replace(step, local_id=cloud.create_template(to_xml(template)))
         case Adapt(Step(local_id=int() as local_id) as step, adapt):
             # Read again, so that what its administrator wrote in the meantime stays.
-            merged = adapt(cloud.vm_template(local_id).template)
+            merged = adapt(cloud.get_template(local_id).template)
             if len(merged.written):
                 cloud.update_template(local_id, to_xml(merged.written), Update.MERGE)
             return replace(step, changes=merged.changes)

@@ -8,23 +8,23 @@ from typing import Any
 import click
 
 from one2one.admin.cli import FAILED
-from one2one.admin.demo.sides import Account
+from one2one.admin.demo.clouds import Account
 from one2one.admin.options import object_id
-from one2one.admin.output import Output, Style, output_options, say
-from one2one.admin.verify import asked, life, losses
+from one2one.admin.output import Printer, Style, output_options, say
+from one2one.admin.verify import checks, lifecycle, lost_answers
 from one2one.admin.verify.result import Result, Verdict, failed, passed, skipped
-from one2one.admin.verify.trial import Trial, tried
+from one2one.admin.verify.trial import Trial, try_steps
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ConfigurationError, OneError
 from opennebula_sandbox.cloud.refusal import Refusal
 
 _GROUPS: dict[str, Callable[[Trial], Iterator[Result]]] = {
-    "REMOTE AND ACCOUNT": asked.asked,
-    "HOST": life.host,
-    "LIFE OF A VM": life.life,
-    "RECOVERY": life.recovery,
-    "LOSSES": losses.losses,
-    "ORPHANS": losses.reaping,
+    "REMOTE AND ACCOUNT": checks.check_remote,
+    "HOST": lifecycle.host,
+    "LIFE OF A VM": lifecycle.life,
+    "RECOVERY": lifecycle.recovery,
+    "LOSSES": lost_answers.lose_answers,
+    "ORPHANS": lost_answers.try_reaper,
 }
 _WITHOUT_VM = ("REMOTE AND ACCOUNT", "HOST", "LIFE OF A VM")
 """Those that tell, rather than presume, that a VM can be made."""
@@ -75,7 +75,7 @@ def _environment(name: str) -> dict[str, Any]:
 )
 @output_options
 def verify(
-    output: Output,
+    output: Printer,
     *,
     endpoint: str,
     user: str,
@@ -97,7 +97,7 @@ def verify(
     report = _Report(output)
     trial = None
     try:
-        with tried(account, timeout) as trial:
+        with try_steps(account, timeout) as trial:
             for group, check in _GROUPS.items():
                 report.begin(group)
                 for result in _run(group, check, trial):
@@ -116,7 +116,7 @@ def verify(
 class _Report:
     """What was found out; as a table it is told as it comes."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Printer) -> None:
         self._output = output
         self._streams = output.style is Style.TABLE
         self.results: list[Result] = []

@@ -11,7 +11,7 @@ import threading
 from enum import Enum
 from typing import Self
 
-from one2one.opennebula.endpoint import parse_endpoint
+from one2one.opennebula.urls import parse_endpoint
 
 LONG = 16 << 10
 """Bytes that only a call with a long context has."""

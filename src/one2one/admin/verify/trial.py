@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from one2one.admin.demo.life import perform
-from one2one.admin.demo.sides import Account, Sides, opened
-from one2one.admin.verify.ending import end_all, interruptible
+from one2one.admin.demo.clouds import Account, DemoClouds, open_clouds
+from one2one.admin.demo.lifecycle import perform
+from one2one.admin.verify.cleanup import end_all, interruptible
 from one2one.admin.verify.relay import Relay
 from one2one.admin.verify.result import Result, failed, passed, skipped
-from one2one.hybrid.naming import owner, remote_id
+from one2one.hybrid.naming import parse_deploy_id, read_marks
 from one2one.opennebula.states import State, VmState
 from opennebula_sandbox.cloud.refusal import Refusal
 from opennebula_sandbox.frontend.handles import LocalVm
@@ -41,7 +41,7 @@ class Step:
 class Trial:
     """What the checks work with."""
 
-    sides: Sides
+    sides: DemoClouds
     relay: Relay
     account: Account
     patience: float
@@ -89,7 +89,7 @@ class Trial:
             return problem
         if operation not in ("deploy", "recover-retry") and vm.deploy_id != before:
             return f"{before} became {vm.deploy_id}"
-        return self.wait_remote(remote_id(vm.deploy_id), state)
+        return self.wait_remote(parse_deploy_id(vm.deploy_id), state)
 
     def wait_remote(self, vm_id: int, state: str) -> str:
         """Wait until a remote VM is in *state*; return why it is not, else nothing."""
@@ -108,8 +108,8 @@ class Trial:
         """Return the remote VMs that live and carry a local VM's marks."""
         return [
             one.id
-            for one in self.sides.remote.own_vms_in_full()
-            if (found := owner(one))
+            for one in self.sides.remote.list_whole_vms()
+            if (found := read_marks(one))
             and (found.hybrid_id, found.vm_id) == (self.sides.hybrid_id, vm.id)
             and one.state.state != VmState.DONE
         ]
@@ -128,7 +128,7 @@ class Trial:
 
 
 @contextmanager
-def tried(account: Account, patience: float) -> Iterator[Trial]:
+def try_steps(account: Account, patience: float) -> Iterator[Trial]:
     """Give what the checks work with, and leave nothing behind, whatever ends them.
 
     Raises the errors of the first calls, before anything is made.
@@ -138,7 +138,9 @@ def tried(account: Account, patience: float) -> Iterator[Trial]:
         trial = None
         looks = _LOOKS_AFTER_AN_INTERRUPTION
         try:
-            with opened(_FRONT_END, account, monitoring=_PERIODS, attributes=attributes) as sides:
+            with open_clouds(
+                _FRONT_END, account, monitoring=_PERIODS, attributes=attributes
+            ) as sides:
                 trial = Trial(sides, relay, account, patience)
                 try:
                     yield trial
@@ -154,6 +156,6 @@ def tried(account: Account, patience: float) -> Iterator[Trial]:
 def _ended(trial: Trial, looks: int) -> list[int] | None:
     remote = trial.sides.remote
     try:
-        return end_all(remote, trial.sides.left_behind, trial.patience, looks=looks)
+        return end_all(remote, trial.sides.list_left_vms, trial.patience, looks=looks)
     finally:
         remote.client.close()

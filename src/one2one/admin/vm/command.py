@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.live import Live
 
 from one2one.admin.options import object_id
-from one2one.admin.output import Output, Style, output_options, table
-from one2one.admin.vm.both import Both, Side, read_both
-from one2one.admin.vm.pairs import Pairs
+from one2one.admin.output import Printer, Style, build_table, output_options
+from one2one.admin.vm.details import CloudVm, VmDetails, read_details
+from one2one.admin.vm.pairs import PairReader
 from one2one.driver.local import LocalCloud
 
 _COLUMNS = {
@@ -30,9 +30,9 @@ _INTERVAL_S = 2.0
 @click.command()
 @click.option("--watch", is_flag=True, help="Show it again every two seconds, until Ctrl-C.")
 @output_options
-def status(output: Output, *, watch: bool) -> None:
+def status(output: Printer, *, watch: bool) -> None:
     """List the hybrid VMs: the local VM, the remote VM, and what is not right between them."""
-    with Pairs(LocalCloud()) as pairs:
+    with PairReader(LocalCloud()) as pairs:
         if not watch:
             output.print(pairs.read(), _COLUMNS)
             return
@@ -42,7 +42,7 @@ def status(output: Output, *, watch: bool) -> None:
             return
 
 
-def _watch(pairs: Pairs, output: Output) -> None:
+def _watch(pairs: PairReader, output: Printer) -> None:
     if output.style is not Style.TABLE or not sys.stdout.isatty():
         while True:
             output.print(pairs.read(), _COLUMNS)
@@ -50,20 +50,20 @@ def _watch(pairs: Pairs, output: Output) -> None:
             time.sleep(_INTERVAL_S)
     with Live(console=Console(), auto_refresh=False, screen=True) as live:
         while True:
-            live.update(table(pairs.read(), _COLUMNS, header=output.header), refresh=True)
+            live.update(build_table(pairs.read(), _COLUMNS, header=output.header), refresh=True)
             time.sleep(_INTERVAL_S)
 
 
 @click.command()
 @click.argument("vm_id", type=object_id)
 @output_options
-def show(vm_id: int, output: Output) -> None:
+def show(vm_id: int, output: Printer) -> None:
     """Show both sides of the local VM with the id VM_ID, its marks and its latest log lines."""
-    both = read_both(LocalCloud(), vm_id)
+    both = read_details(LocalCloud(), vm_id)
     output.print_one(both, _sections(both))
 
 
-def _sections(both: Both) -> dict[str, dict[str, object]]:
+def _sections(both: VmDetails) -> dict[str, dict[str, object]]:
     local = _side(both.local) | {"HOST": both.host, "DEPLOY ID": both.deploy_id}
     sections: dict[str, dict[str, object]] = {f"LOCAL VM {both.local.id}": local}
     if both.remote is None:
@@ -82,7 +82,7 @@ def _sections(both: Both) -> dict[str, dict[str, object]]:
     return sections
 
 
-def _side(side: Side) -> dict[str, object]:
+def _side(side: CloudVm) -> dict[str, object]:
     return {
         "NAME": side.name,
         "STATE": side.state,

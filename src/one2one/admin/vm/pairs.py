@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Self
 
-from one2one.admin.hosts import hybrid_hosts
-from one2one.admin.units import duration
+from one2one.admin.hosts import list_hybrid_hosts
+from one2one.admin.units import format_duration
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remotes
-from one2one.hybrid.mirror import Report, is_started, reported
-from one2one.hybrid.naming import remote_id
+from one2one.hybrid.mirror import Report, is_started, map_state
+from one2one.hybrid.naming import parse_deploy_id
 from one2one.hybrid.verdicts import failed_at
 from one2one.opennebula.errors import OneError, Refused
 from one2one.opennebula.pools import VISIBLE
@@ -28,7 +28,7 @@ _EXPECTED: dict[int, Report] = {
 
 
 @dataclass(frozen=True)
-class Pair:
+class VmPair:
     """A local VM and its remote VM."""
 
     id: int
@@ -47,10 +47,10 @@ class Pair:
     @property
     def shown_age(self) -> str:
         """The age as OpenNebula prints it."""
-        return duration(self.age)
+        return format_duration(self.age)
 
 
-class Pairs:
+class PairReader:
     """Reads all pairs, again and again if need be: connections are kept."""
 
     def __init__(self, local: LocalCloud) -> None:
@@ -63,38 +63,40 @@ class Pairs:
     def __exit__(self, *_: object) -> None:
         self._remotes.close()
 
-    def read(self) -> list[Pair]:
+    def read(self) -> list[VmPair]:
         """Return every local VM of a hybrid host, by id; the remotes are asked at once."""
-        hosts = {host.id: host for host in hybrid_hosts(self._local)}
+        hosts = {host.id: host for host in list_hybrid_hosts(self._local)}
         of_host: dict[int, list[VmSummary]] = {}
-        for vm in self._local.cloud.summaries(VISIBLE):
+        for vm in self._local.cloud.list_summaries(VISIBLE):
             if vm.host_id in hosts:
                 of_host.setdefault(vm.host_id, []).append(vm)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             lists = pool.map(lambda known: self._pairs(hosts[known[0]], known[1]), of_host.items())
             return sorted((pair for pairs in lists for pair in pairs), key=lambda pair: pair.id)
 
-    def _pairs(self, host: Host, vms: list[VmSummary]) -> list[Pair]:
-        ids = [number for vm in vms if (number := _remote_id(vm)) is not None]
+    def _pairs(self, host: Host, vms: list[VmSummary]) -> list[VmPair]:
+        ids = [number for vm in vms if (number := _find_remote_id(vm)) is not None]
         problems: dict[str, str] = {}
         remote: dict[int, VmSummary] = {}
         outage = ""
         try:
-            cloud = self._remotes.remote(host.id, host.name).cloud
-            remote = {vm.id: vm for vm in cloud.summaries_by_id(ids)}
+            cloud = self._remotes.open_for_host(host.id, host.name).cloud
+            remote = {vm.id: vm for vm in cloud.list_summaries_by_id(ids)}
             problems = {
                 name: f"its remote VM cannot be read: {why}" for name, why in cloud.unread.items()
             }
         except OneError as error:
             outage = str(error)
-        return [_pair(vm, remote, problems.get(f"VM {_remote_id(vm)}", outage)) for vm in vms]
+        return [
+            _make_pair(vm, remote, problems.get(f"VM {_find_remote_id(vm)}", outage)) for vm in vms
+        ]
 
 
-def _pair(vm: VmSummary, remotes: dict[int, VmSummary], outage: str) -> Pair:
+def _make_pair(vm: VmSummary, remotes: dict[int, VmSummary], outage: str) -> VmPair:
     """Return a pair; *outage* is why its remote VM could not be read, where that is not there."""
-    number = _remote_id(vm)
+    number = _find_remote_id(vm)
     remote = remotes.get(number) if number is not None else None
-    return Pair(
+    return VmPair(
         id=vm.id,
         name=vm.name,
         state=str(vm.state),
@@ -103,17 +105,17 @@ def _pair(vm: VmSummary, remotes: dict[int, VmSummary], outage: str) -> Pair:
         remote_state=str(remote.state) if remote else "",
         addresses=list(remote.addresses) if remote else [],
         age=max(0, int(time.time()) - vm.stime),
-        problem=_problem(vm, number, remote, outage),
+        problem=_find_problem(vm, number, remote, outage),
     )
 
 
-def _problem(vm: VmSummary, number: int | None, remote: VmSummary | None, outage: str) -> str:
+def _find_problem(vm: VmSummary, number: int | None, remote: VmSummary | None, outage: str) -> str:
     if vm.state.state == VmState.ACTIVE and vm.state.lcm_state in FAILURES:
         return "the last operation failed"
     if number is None:
         if vm.deploy_id:
             return f"its deploy id is {vm.deploy_id}"
-        return "it has no deploy id" if _expected(vm.state) else ""
+        return "it has no deploy id" if _expect_report(vm.state) else ""
     if remote is None and outage:
         return outage
     if remote is None or remote.state.state == VmState.DONE:
@@ -122,13 +124,13 @@ def _problem(vm: VmSummary, number: int | None, remote: VmSummary | None, outage
         return failure
     if is_started(vm.state, remote.state):
         return "its remote VM was started there"
-    expected = _expected(vm.state)
-    if expected and reported(remote.state) not in (expected, Report.SILENCE):
+    expected = _expect_report(vm.state)
+    if expected and map_state(remote.state) not in (expected, Report.SILENCE):
         return "the states differ"
     return "the local cloud has lost sight of it" if _is_unknown(vm.state) else ""
 
 
-def _expected(local: State) -> Report | None:
+def _expect_report(local: State) -> Report | None:
     """Return what the remote VM should be reported as, None while an operation is under way."""
     if local == RUNNING:
         return Report.RUNNING
@@ -139,8 +141,8 @@ def _is_unknown(local: State) -> bool:
     return local == State(VmState.ACTIVE, LcmState.UNKNOWN)
 
 
-def _remote_id(vm: VmSummary) -> int | None:
+def _find_remote_id(vm: VmSummary) -> int | None:
     try:
-        return remote_id(vm.deploy_id)
+        return parse_deploy_id(vm.deploy_id)
     except Refused:
         return None

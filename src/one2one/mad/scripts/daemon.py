@@ -30,7 +30,7 @@ class Daemon:
         Returns at once. The new process has no connection to our input and output: OpenNebula
         waits for the end of these. Without *replace* nothing is done where there is one.
         """
-        file = self._taken(replace=replace)
+        file = self._take(replace=replace)
         if file is None:
             return
         if os.fork():
@@ -50,11 +50,11 @@ class Daemon:
 
     def stop(self) -> None:
         """End the process, if there is one."""
-        if self._path.exists() and (file := self._taken()) is not None:
+        if self._path.exists() and (file := self._take()) is not None:
             self._path.unlink()
             os.close(file)
 
-    def _taken(self, *, replace: bool = True) -> int | None:
+    def _take(self, *, replace: bool = True) -> int | None:
         """Return the pid file, emptied and locked by us; who had it is told to end.
 
         Without *replace* None is returned where there is a process. Raises Busy when it does not
@@ -71,14 +71,14 @@ class Daemon:
                     return None
                 _end(os.pread(file, 20, 0))
             else:
-                if self._is(file):
+                if self._is_current(file):
                     os.ftruncate(file, 0)
                     return file
             os.close(file)
             time.sleep(0.05)
         raise Busy(f"the process of {self._path} does not end")
 
-    def _is(self, file: int) -> bool:
+    def _is_current(self, file: int) -> bool:
         """Tell whether the path still leads to *file*: the one before us may have removed it."""
         try:
             return os.path.samestat(self._path.stat(), os.fstat(file))

@@ -23,14 +23,14 @@ from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes
 from one2one.mad.host_loop import HostLoop
 from one2one.mad.im_messages import Configuration, read_configuration
-from one2one.mad.monitord import Monitord
+from one2one.mad.monitord import MonitordClient
 from one2one.mad.monitord_conf import read_monitord_conf
 from one2one.mad.process import report_bugs
-from one2one.mad.pull import pull
+from one2one.mad.pull import answer_pull
 from one2one.mad.scripts.daemon import monitoring_daemon
 from one2one.mad.scripts.log import write
 from one2one.opennebula.clean import clean_line
-from one2one.opennebula.errors import ConfigurationError, ProtocolError, typed
+from one2one.opennebula.errors import ConfigurationError, ProtocolError, to_one_error
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.xml import Element, parse
 
@@ -47,7 +47,7 @@ def main() -> int:
     try:
         _run(sys.argv[1:])
     except Exception as error:  # noqa: BLE001 - what oned shows its user is one line
-        line = clean_line(str(typed(error)))
+        line = clean_line(str(to_one_error(error)))
     else:
         return 0
     print(_DELIMITED.format(line) if probes else line, file=sys.stderr)
@@ -61,17 +61,17 @@ def _run(argv: list[str]) -> None:
         case ["start", mad, host_id, name]:
             _start(_own_configuration(mad), mad, host_id, name, replace=False)
         case [mad, host_id, name]:
-            configuration = read_configuration(_document(sys.stdin.buffer.read()))
+            configuration = read_configuration(_read_document(sys.stdin.buffer.read()))
             _start(configuration, mad, host_id, name, replace=True)
         case [_, _, _, _, host_id, _]:
             local = LocalCloud()
             # Nothing is remembered from one call to the next, so any operation may be stuck.
             number = _id(host_id)
-            reaper = Reaper(number, local, write, forgetful=True)
+            reaper = Reaper(number, local, write, one_shot=True)
             monitor = HostMonitor(
                 number, local, Remotes(local), stuck_after=0, on_survey=reaper.reap
             )
-            print(pull(monitor, lambda error: write(f"Host {host_id}: {error}"), write))
+            print(answer_pull(monitor, lambda error: write(f"Host {host_id}: {error}"), write))
         case _:
             raise ConfigurationError(
                 f"run with {len(argv)} arguments",
@@ -95,7 +95,7 @@ def _start(
 ) -> None:
     """Leave a process that monitors the host; *replace* one that does so already."""
     number = _id(host_id)
-    monitord = Monitord(number, configuration)
+    monitord = MonitordClient(number, configuration)
     local = LocalCloud()
     reaper = Reaper(number, local, monitord.log)
     monitor = HostMonitor(number, local, Remotes(local), on_survey=reaper.reap)
@@ -128,7 +128,7 @@ def _started_at() -> int:
         return 0
 
 
-def _document(stdin: bytes) -> Element:
+def _read_document(stdin: bytes) -> Element:
     """Return what the shell wrote: XML, in base64 where it runs the client on the front-end."""
     data = stdin.strip()
     if not data.startswith(b"<"):

@@ -24,7 +24,7 @@ LAYOUT = {f"vmm/one/{name}": "one2one.mad.scripts.vmm" for name in _VMM_SCRIPTS.
 """Path below ``remotes`` → module whose ``main`` it runs; the file's own name says what to do."""
 
 
-def launcher(module: str, python: str = sys.executable) -> str:
+def render_launcher(module: str, python: str = sys.executable) -> str:
     """Return an executable file that runs the ``main`` of *module*, apart from any PYTHONPATH."""
     return _LAUNCHER.format(python=python, module=module)
 
@@ -35,7 +35,7 @@ def write(remotes: Path, python: str = sys.executable) -> list[Path]:
     for name, module in LAYOUT.items():
         path = remotes / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(launcher(module, python))
+        path.write_text(render_launcher(module, python))
         path.chmod(0o755)
         written.append(path)
     return written

@@ -18,7 +18,7 @@ def write(line: str) -> None:
     Where there can be no log there is none: what is done is more than what is written of it.
     """
     path, line = log_location() / "one2one.log", clean_line(line)
-    if line in _tail(path):
+    if line in _read_tail(path):
         return
     text = f"{time.strftime('%a %b %d %H:%M:%S %Y')}: {line}\n"
     with contextlib.suppress(OSError):
@@ -29,7 +29,7 @@ def write(line: str) -> None:
             os.close(file)
 
 
-def _tail(path: Path) -> str:
+def _read_tail(path: Path) -> str:
     try:
         with path.open("rb") as log:
             log.seek(max(0, path.stat().st_size - _TAIL))

@@ -10,17 +10,17 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from one2one.driver.attempts import start
-from one2one.driver.lifecycle import OPERATIONS, unsupported
+from one2one.driver.attempts import carry_out
+from one2one.driver.lifecycle import OPERATIONS, unsupported_error
 from one2one.driver.local import LocalCloud
 from one2one.driver.operation import Pause, Steps, Wait, explain
 from one2one.driver.remotes import Remote, Remotes
-from one2one.driver.watch import final, read_states
+from one2one.driver.watch import is_final, read_states
 from one2one.hybrid.request import Request
 from one2one.mad import messages
 from one2one.mad.scripts.ensure import ensure_monitored
 from one2one.opennebula.clean import clean_line
-from one2one.opennebula.errors import OneError, typed
+from one2one.opennebula.errors import OneError, to_one_error
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import State
 from one2one.opennebula.xml import parse
@@ -51,7 +51,7 @@ def main() -> int:
     try:
         answer = run(_ACTIONS.get(name, name.upper()), sys.argv[1:], payload)
     except Exception as error:  # noqa: BLE001 - what oned shows its user is one line
-        return _fail(str(typed(error)), payload, sys.stderr)
+        return _fail(str(to_one_error(error)), payload, sys.stderr)
     if answer:
         print(answer)
     return 0
@@ -60,26 +60,30 @@ def main() -> int:
 def run(action: str, argv: list[str], payload: str) -> str:
     """Run one action to its end, and return what to print; raises OneError, fully explained."""
     if action not in OPERATIONS:
-        raise unsupported(action)
+        raise unsupported_error(action)
     if len(argv) < 2:
         raise OneError("the VM's id and the host's name are missing", remedy="oned gives them")
     if action == "DEPLOY":
         vm = Vm.read(parse(messages.decode(payload)))
         request = Request(action, vm, host_name=argv[-1], deploy_id="")
     else:
-        request = messages.request(action, payload)
-    asked, opened = time.monotonic(), list[Remote]()
+        request = messages.parse_request(action, payload)
+    not_before, opened = time.monotonic(), list[Remote]()
     try:
         local = LocalCloud()
         remotes = Remotes(local)
 
-        def remote(asked: float) -> Remote:
-            opened.append(remotes.remote(request.placement.host_id, request.host_name, asked))
+        def remote(not_before: float) -> Remote:
+            opened.append(
+                remotes.open_for_host(request.placement.host_id, request.host_name, not_before)
+            )
             return opened[-1]
 
-        return _run(start(request, local, remote, lambda _: None, asked=asked), opened)
+        return _run(
+            carry_out(request, local, remote, lambda _: None, not_before=not_before), opened
+        )
     except Exception as error:  # noqa: BLE001 - after a bug too, it tells the VM and its host
-        raise OneError(explain(typed(error), request, *opened[-1:]), remedy="") from None
+        raise OneError(explain(to_one_error(error), request, *opened[-1:]), remedy="") from None
     finally:
         ensure_monitored(request.placement.host_id, request.host_name)
 
@@ -90,7 +94,7 @@ def _run(steps: Steps, opened: list[Remote]) -> str:
         wait = next(steps)
         while True:
             try:
-                state = _await(wait, opened)
+                state = _wait(wait, opened)
             except OneError as error:
                 wait = steps.throw(error)
             else:
@@ -99,7 +103,7 @@ def _run(steps: Steps, opened: list[Remote]) -> str:
         return str(end.value)
 
 
-def _await(wait: Wait, opened: list[Remote]) -> State | None:
+def _wait(wait: Wait, opened: list[Remote]) -> State | None:
     if isinstance(wait, Pause):
         time.sleep(wait.seconds)
         return None
@@ -111,10 +115,10 @@ def _await(wait: Wait, opened: list[Remote]) -> State | None:
         try:
             state = read_states(opened[-1].cloud, [wait.remote_id])[wait.remote_id]
         except OneError as error:
-            if late or final(error):
+            if late or is_final(error):
                 raise
         else:
-            if late or state != wait.seen:
+            if late or state != wait.last_state:
                 return state
 
 
@@ -131,7 +135,7 @@ def _wants_delimiters(payload: str) -> bool:
     if "\n" in payload.strip():
         return True
     try:
-        major, minor = LocalCloud().cloud.version().split(".")[:2]
+        major, minor = LocalCloud().cloud.get_version().split(".")[:2]
         return (int(major), int(minor)) <= (6, 0)
     except (OneError, ValueError):
         return False

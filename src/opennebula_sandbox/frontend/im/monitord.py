@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.states import HostState, RaftState
 from one2one.opennebula.template import Vector, to_text
-from one2one.opennebula.xml import Element, integer, parse
+from one2one.opennebula.xml import Element, parse, read_integer
 from opennebula_sandbox.cloud.objects import Host
 from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.im import monitor_config, monitor_line
@@ -229,7 +229,7 @@ class Monitord:
         self._pools.write_log("HMM", "D", f"Start monitor success, host: {host.id}")
 
     def _take_all(self, host: Host, messages: Element) -> None:
-        timestamp = integer(messages, "TIMESTAMP", 0)
+        timestamp = read_integer(messages, "TIMESTAMP", 0)
         for kind in _IN_START:
             for element in messages.iterfind(kind):
                 text = b64decode(element.text or "").decode(errors="replace")

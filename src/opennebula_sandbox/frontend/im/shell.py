@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from one2one.opennebula.xml import parse, text
+from one2one.opennebula.xml import parse, read_text
 from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.im import monitor_line
 from opennebula_sandbox.frontend.script import Outcome, Runner, encode_stdin
@@ -117,8 +117,8 @@ class ImShell:
         """Do START_MONITOR and STOP_MONITOR, for the host's own kind of driver."""
         request = monitor_line.read(line)
         root = parse(request.text)
-        kind, host_id = text(root, "HOST/IM_MAD"), request.host_id
-        arguments = f"{kind} {host_id} {text(root, 'HOST/NAME')}"
+        kind, host_id = read_text(root, "HOST/IM_MAD"), request.host_id
+        arguments = f"{kind} {host_id} {read_text(root, 'HOST/NAME')}"
         stdin = ""
         for configuration in root.iterfind("MONITOR_CONFIGURATION"):
             etree.SubElement(configuration, "HOST_ID").text = str(host_id)

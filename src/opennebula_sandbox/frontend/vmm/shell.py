@@ -12,7 +12,7 @@ from functools import partial
 from getopt import getopt
 from pathlib import Path
 
-from one2one.opennebula.xml import parse, text
+from one2one.opennebula.xml import parse, read_text
 from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.script import Outcome, Runner, encode_stdin
 from opennebula_sandbox.frontend.vmm.steps import DRIVERS, Composition, Step, compose
@@ -86,7 +86,7 @@ class Shell:
         if action == "DRIVER_CANCEL":
             self._cancel(vm_id)
             return
-        host = text(parse(b64decode(rest[0])), "HOST")
+        host = read_text(parse(b64decode(rest[0])), "HOST")
         with self._lock:
             self._waiting.append(_Job(action, vm_id, rest[0], host))
             self._dispatch()
@@ -144,7 +144,7 @@ class Shell:
         if composition.refusal:
             self._answer(job, Outcome(success=False, info=composition.refusal))
             return
-        deployment_file = text(root, "LOCAL_DEPLOYMENT_FILE")
+        deployment_file = read_text(root, "LOCAL_DEPLOYMENT_FILE")
         stdin = {"deploy": Path(deployment_file).read_text()} if deployment_file else {}
         self._answer(job, self._execute(job, composition, partial(self._stdin, stdin, message)))
 

@@ -7,7 +7,7 @@ VMs have dummy networks and datastores, or none.
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from one2one.opennebula.xml import Element, text
+from one2one.opennebula.xml import Element, read_text
 from opennebula_sandbox.frontend.generation import Generation
 
 DRIVERS = {
@@ -124,9 +124,9 @@ def compose(
     if action not in _STEPS:
         return None
     for path in _EXPECTED.get(action, ()):
-        if not text(message, path):
+        if not read_text(message, path):
             return Composition([], refusal=f"Cannot perform {action}, expecting {path}")
-    if action == "ATTACHDISK" and not text(message, "TM_COMMAND_ROLLBACK"):
+    if action == "ATTACHDISK" and not read_text(message, "TM_COMMAND_ROLLBACK"):
         return None
     values = _values(message) | {"message": encoded}
     if action == "ATTACHNIC" and not all(values[n] for n in ("mac", "bridge", "target", "vn_mad")):
@@ -176,7 +176,7 @@ def _values(message: Element) -> dict[str, str]:
         "snapshot_id": f"{snapshot}/SNAPSHOT_ID",
         "hypervisor_id": f"{snapshot}/HYPERVISOR_ID",
     }
-    values = {name: text(message, path).strip() for name, path in paths.items()}
+    values = {name: read_text(message, path).strip() for name, path in paths.items()}
     values["model"] = values["model"] or "-"
     values["disk_index"] = str(ord(values["disk_target"][-1:] or "a") - ord("a"))
     return values

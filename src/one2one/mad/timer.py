@@ -11,7 +11,7 @@ from one2one.driver.threads import run_guarded, start_thread
 Callback = Callable[[], object]
 
 
-class Alarm:
+class Timer:
     """Calls that are due later. Thread-safe; its thread lasts as long as any are left."""
 
     def __init__(self) -> None:
@@ -20,7 +20,7 @@ class Alarm:
         self._numbers = itertools.count()
         self._running = False
 
-    def call(self, seconds: float, callback: Callback) -> None:
+    def call_later(self, seconds: float, callback: Callback) -> None:
         """Call *callback* in so many seconds; raises Busy where it will not be called."""
         with self._changed:
             if not self._running:

@@ -4,7 +4,7 @@ import queue
 
 import pytest
 
-from one2one.mad.alarm import Alarm
+from one2one.mad.timer import Timer
 from one2one.opennebula.errors import Busy
 from tests.threads import bugs, no_more_threads
 
@@ -15,18 +15,18 @@ def test_a_call_with_a_bug_takes_nothing_from_the_others() -> None:
     def fail() -> None:
         raise KeyError("call")
 
-    alarm = Alarm()
+    alarm = Timer()
     with bugs() as found:
-        alarm.call(0.0, fail)
-        alarm.call(0.01, lambda: called.put("next"))
+        alarm.call_later(0.0, fail)
+        alarm.call_later(0.01, lambda: called.put("next"))
         assert called.get(timeout=30) == "next"
     assert found == ["KeyError('call')"]
 
 
 def test_without_a_thread_nothing_is_due_until_there_is_one() -> None:
     called: queue.SimpleQueue[str] = queue.SimpleQueue()
-    alarm = Alarm()
+    alarm = Timer()
     with no_more_threads(), pytest.raises(Busy, match="no thread can be started"):
-        alarm.call(0.0, lambda: called.put("refused"))
-    alarm.call(0.0, lambda: called.put("called"))
+        alarm.call_later(0.0, lambda: called.put("refused"))
+    alarm.call_later(0.0, lambda: called.put("called"))
     assert called.get(timeout=30) == "called"

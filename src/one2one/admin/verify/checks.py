@@ -4,32 +4,32 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from one2one.admin.demo.sides import HYBRID_ID_PREFIX
+from one2one.admin.demo.clouds import HYBRID_ID_PREFIX
 from one2one.admin.doctor import account, capacity, remote
-from one2one.admin.doctor.command import Checks, run
+from one2one.admin.doctor.command import Checks, run_checks
 from one2one.admin.doctor.facts import FrontEnd, HybridHost
-from one2one.admin.doctor.finding import Severity, some
+from one2one.admin.doctor.finding import Severity, join_some
 from one2one.admin.verify.result import Result, Verdict, passed, warned
 from one2one.admin.verify.trial import Trial
-from one2one.driver.remotes import server
-from one2one.hybrid.naming import owner
+from one2one.driver.remotes import build_endpoint
+from one2one.hybrid.naming import read_marks
 from one2one.opennebula import rpc
 from one2one.opennebula.connection import Connection, StaleConnection, tls_context
 from one2one.opennebula.errors import MethodNotFound
 
 _CHECKS: Checks[HybridHost] = {
-    "endpoint": remote.endpoint,
-    "release": remote.release,
-    "clear text": remote.clear_text,
-    "certificate": remote.certificate,
-    "certificate expiry": remote.certificate_expiry,
-    "clock": remote.clock,
-    "account": account.accepted,
-    "token age": account.token,
-    "rights it lacks": account.lacking_rights,
-    "rights too many": account.excessive_rights,
-    "VMs of others": account.foreign_vms,
-    "quotas": capacity.quotas,
+    "endpoint": remote.check_endpoint,
+    "release": remote.check_release,
+    "clear text": remote.check_clear_text,
+    "certificate": remote.check_certificate,
+    "certificate expiry": remote.check_certificate_expiry,
+    "clock": remote.check_clock,
+    "account": account.check_account,
+    "token age": account.check_token,
+    "rights it lacks": account.check_lacking_rights,
+    "rights too many": account.check_excessive_rights,
+    "VMs of others": account.check_other_vms,
+    "quotas": capacity.check_quotas,
 }
 _VERDICTS = {
     Severity.OK: Verdict.PASSED,
@@ -41,11 +41,11 @@ _ALL_CALLS = 29
 """How many calls the driver makes on one connection at most."""
 
 
-def asked(trial: Trial) -> Iterator[Result]:
+def check_remote(trial: Trial) -> Iterator[Result]:
     """Run those of ``one2one doctor``'s checks that need a remote and no front-end of one's own."""
     host = _direct(trial)
     try:
-        for row in run("remote", _CHECKS, host):
+        for row in run_checks("remote", _CHECKS, host):
             verdict = _VERDICTS[Severity(row.severity)]
             if row.check == "rights it lacks" and verdict is Verdict.FAILED:
                 verdict = Verdict.NOT_ALLOWED
@@ -68,12 +68,12 @@ def _direct(trial: Trial) -> HybridHost:
 
 
 def _connection(host: HybridHost) -> Result:
-    way = server(host.settings)
+    way = build_endpoint(host.settings)
     connection = Connection(way, tls_context(way), way.connect_timeout)
-    body = rpc.request("one.system.version", host.settings.session, ())
+    body = rpc.encode_call("one.system.version", host.settings.session, ())
     calls = 0
     try:
-        while calls < _ALL_CALLS and connection.usable():
+        while calls < _ALL_CALLS and connection.is_usable():
             connection.exchange(body, time.monotonic() + way.total_timeout)
             calls += 1
     except StaleConnection:
@@ -102,13 +102,13 @@ def _listing(trial: Trial) -> Result:
 def _left_over(trial: Trial) -> Result:
     left = [
         str(vm.id)
-        for vm in trial.sides.remote.own_vms_in_full()
-        if (found := owner(vm)) and found.hybrid_id.startswith(HYBRID_ID_PREFIX)
+        for vm in trial.sides.remote.list_whole_vms()
+        if (found := read_marks(vm)) and found.hybrid_id.startswith(HYBRID_ID_PREFIX)
     ]
     if left:
         return warned(
             "left by others",
-            f"VMs of another trial: {some(left)}",
+            f"VMs of another trial: {join_some(left)}",
             "One that runs, or was killed. In that case: onevm terminate --hard",
         )
     return passed("left by others", "nothing of an earlier trial")

@@ -12,7 +12,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from one2one.opennebula.errors import OneError, typed
+from one2one.opennebula.errors import OneError, to_one_error
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -28,7 +28,7 @@ class _Reading(Generic[Value]):
     """None until it has been read."""
 
 
-class Shared(Generic[Key, Value]):
+class SingleFlight(Generic[Key, Value]):
     """The newest readings of several things of one kind. Thread-safe."""
 
     def __init__(self, max_age: float = float("inf")) -> None:
@@ -39,26 +39,26 @@ class Shared(Generic[Key, Value]):
     def get(
         self,
         key: Key,
-        asked: float,
+        not_before: float,
         read: Callable[[], Value],
         serves: Callable[[Value], bool] = lambda _: True,
     ) -> Value:
-        """Return what *read* returns, or returned to another, begun at *asked* or later.
+        """Return what *read* returns, or returned to another, begun at *not_before* or later.
 
-        *asked* is when the question arose, by ``time.monotonic()``; where it is infinite, only a
-        new reading will do. So it is where *serves* says so of an older one. Raises the errors of
+        *not_before* is when the question arose, by ``time.monotonic()``; where it is infinite,
+        only a new reading will do. *serves* may refuse an older one too. Raises the errors of
         *read*, and the same one to all whom it was to serve: a burst fails in one timeout.
         """
         reading = self._readings[key]
         with reading.lock:
             now = time.monotonic()
             found = reading.found
-            old = reading.begun < max(asked, now - self._max_age)
+            old = reading.begun < max(not_before, now - self._max_age)
             if found is None or old or not (isinstance(found, OneError) or serves(found)):
                 try:
                     found = read()
                 except Exception as error:  # noqa: BLE001 - a bug is shared as any other failure
-                    found = typed(error)
+                    found = to_one_error(error)
                 reading.begun, reading.found = now, found
         if isinstance(found, OneError):
             raise copy(found)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from one2one.hybrid.naming import HYBRID_ID, owner
+from one2one.hybrid.naming import HYBRID_ID, read_marks
 from one2one.mad.scripts import layout
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.connection import Server
+from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.states import State, VmState
 from opennebula_sandbox.cloud.cloud import Cloud as SandboxCloud
@@ -39,7 +39,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Sides:
+class DemoClouds:
     """The front-end, and the remote cloud as its user sees it."""
 
     frontend: FrontEnd
@@ -52,7 +52,7 @@ class Sides:
     calls: Callable[[], Counter[str]] | None
     """How many calls of each kind arrived, where that can be seen."""
 
-    def new_vm(self, number: int) -> LocalVm:
+    def create_vm(self, number: int) -> LocalVm:
         """Return a new local VM, PENDING."""
         template: dict[str, str | dict[str, str]] = {
             "CPU": "0.1",
@@ -62,26 +62,26 @@ class Sides:
         }
         return self.frontend.add_vm(template, name=f"demo-{number}")
 
-    def left_behind(self) -> list[int]:
+    def list_left_vms(self) -> list[int]:
         """Return the remote VMs of this demonstration that are not DONE; raises as calls do."""
         return [
             vm.id
-            for vm in self.remote.own_vms_in_full()
-            if (found := owner(vm))
+            for vm in self.remote.list_whole_vms()
+            if (found := read_marks(vm))
             and found.hybrid_id == self.hybrid_id
             and vm.state.state != VmState.DONE
         ]
 
 
 @contextmanager
-def opened(
+def open_clouds(
     generation: str,
     account: Account | None,
     *,
     scripts: bool = False,
     monitoring: Settings | None = None,
     attributes: Mapping[str, str] | None = None,
-) -> Iterator[Sides]:
+) -> Iterator[DemoClouds]:
     """Give both sides; without an *account* the remote is simulated, of the same release.
 
     The host is monitored if *monitoring* says how often; *attributes* are more of it. Raises
@@ -93,17 +93,17 @@ def opened(
             sandbox = stack.enter_context(SandboxCloud(generation, delay=_DELAY_S))
             sandbox.owner.quotas.limit(CPU=20, MEMORY=32768)
             account = Account(sandbox.endpoint, sandbox.user, sandbox.password, 0)
-        server = Server(account.endpoint, ca_file=account.ca_file)
+        server = Endpoint(account.endpoint, ca_file=account.ca_file)
         remote = Cloud(server, f"{account.user}:{account.password}")
         stack.callback(remote.client.close)
-        remote.vm_template(account.template_id)
+        remote.get_template(account.template_id)
         remotes = Path(stack.enter_context(TemporaryDirectory(prefix="one2one-")))
         if scripts:
             layout.write(remotes)
         frontend = FrontEnd(
             generation,
-            driver=None if scripts else [_executable("one_vmm_one2one")],
-            im_driver=[_executable("one_im_one2one")] if monitoring else None,
+            driver=None if scripts else [_find_executable("one_vmm_one2one")],
+            im_driver=[_find_executable("one_im_one2one")] if monitoring else None,
             remotes=remotes,
             settings=monitoring,
         )
@@ -123,18 +123,18 @@ def opened(
             HYBRID_ID: hybrid_id,
         }
         host = frontend.add_host("burst1", **of_the_host | dict(attributes or {}))
-        states = _listing(remote) if sandbox is None else _memory(sandbox)
+        states = _read_listing(remote) if sandbox is None else _read_sandbox(sandbox)
         calls = sandbox.calls.counts if sandbox else None
-        yield Sides(frontend, host, remote, account.template_id, hybrid_id, states, calls)
+        yield DemoClouds(frontend, host, remote, account.template_id, hybrid_id, states, calls)
 
 
-def _executable(name: str) -> str:
+def _find_executable(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
-def _memory(cloud: SandboxCloud) -> Callable[[Collection[int]], Mapping[int, State]]:
+def _read_sandbox(cloud: SandboxCloud) -> Callable[[Collection[int]], Mapping[int, State]]:
     return lambda ids: {id_: cloud.vms[id_].state for id_ in ids}
 
 
-def _listing(cloud: Cloud) -> Callable[[Collection[int]], Mapping[int, State]]:
-    return lambda ids: {row.id: row.state for row in cloud.vms_by_id(ids)}
+def _read_listing(cloud: Cloud) -> Callable[[Collection[int]], Mapping[int, State]]:
+    return lambda ids: {row.id: row.state for row in cloud.list_vms_by_id(ids)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from one2one.driver.local import LocalCloud, vm_log
 from one2one.driver.remotes import Remotes
-from one2one.hybrid.naming import HYBRID_ID, marked_id, owner, remote_id
+from one2one.hybrid.naming import HYBRID_ID, parse_deploy_id, read_marked_vm_id, read_marks
 from one2one.opennebula.errors import OneError, Refused
 from one2one.opennebula.records import Vm
 
@@ -15,7 +15,7 @@ _LINES = 15
 
 
 @dataclass(frozen=True)
-class Side:
+class CloudVm:
     """A VM in one of the two clouds."""
 
     id: int
@@ -30,7 +30,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Marks:
+class MarksView:
     """What the remote VM says of whose it is."""
 
     hybrid_id: str
@@ -40,46 +40,48 @@ class Marks:
 
 
 @dataclass(frozen=True)
-class Both:
+class VmDetails:
     """A hybrid VM."""
 
-    local: Side
+    local: CloudVm
     host: str
     deploy_id: str
-    remote: Side | None
+    remote: CloudVm | None
     problem: str
     """Why there is nothing of the remote."""
-    marks: Marks | None
+    marks: MarksView | None
     log: list[str]
     """The last lines of the VM's own log, oldest first."""
 
 
-def read_both(local: LocalCloud, vm_id: int) -> Both:
+def read_details(local: LocalCloud, vm_id: int) -> VmDetails:
     """Return both sides of a local VM; raises the errors of a local call."""
-    vm = local.vm(vm_id)
+    vm = local.get_vm(vm_id)
     if not vm.history:
         raise Refused(f"VM {vm_id} was never on a host", remedy="Deploy it first")
-    host = local.host(vm.history[-1].host_id)
+    host = local.get_host(vm.history[-1].host_id)
     remote, problem, remotes = None, "", Remotes(local)
     try:
-        remote = remotes.remote(host.id, host.name).cloud.vm(remote_id(vm.deploy_id))
+        remote = remotes.open_for_host(host.id, host.name).cloud.get_vm(
+            parse_deploy_id(vm.deploy_id)
+        )
     except OneError as error:
         problem = str(error)
     finally:
         remotes.close()
-    return Both(
-        local=_side(vm),
+    return VmDetails(
+        local=_describe_vm(vm),
         host=host.name,
         deploy_id=vm.deploy_id,
-        remote=_side(remote) if remote else None,
+        remote=_describe_vm(remote) if remote else None,
         problem=problem,
-        marks=_marks(remote, vm_id, host.template.text(HYBRID_ID)) if remote else None,
-        log=_log(vm_id, os.environ),
+        marks=_describe_marks(remote, vm_id, host.template.text(HYBRID_ID)) if remote else None,
+        log=_read_log(vm_id, os.environ),
     )
 
 
-def _side(vm: Vm) -> Side:
-    return Side(
+def _describe_vm(vm: Vm) -> CloudVm:
+    return CloudVm(
         id=vm.id,
         name=vm.name,
         state=str(vm.state),
@@ -90,18 +92,18 @@ def _side(vm: Vm) -> Side:
     )
 
 
-def _marks(remote: Vm, vm_id: int, hybrid_id: str) -> Marks:
-    marked, found = marked_id(remote), owner(remote)
+def _describe_marks(remote: Vm, vm_id: int, hybrid_id: str) -> MarksView:
+    marked, found = read_marked_vm_id(remote), read_marks(remote)
     if marked != vm_id:
         whose = "another VM's" if marked is not None else "nobody's: its marks name no VM"
     elif found is None:
         whose = "this VM's, by the Ruby driver"
     else:
         whose = "this VM's" if found.hybrid_id == hybrid_id else "a VM's of another host"
-    return Marks(found.hybrid_id if found else "", marked, whose)
+    return MarksView(found.hybrid_id if found else "", marked, whose)
 
 
-def _log(vm_id: int, environment: Mapping[str, str]) -> list[str]:
+def _read_log(vm_id: int, environment: Mapping[str, str]) -> list[str]:
     try:
         with vm_log(vm_id, environment).open(errors="replace") as log:
             return [line.rstrip("\n") for line in deque(log, _LINES)]

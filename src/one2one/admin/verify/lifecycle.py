@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from one2one.admin.verify.result import Result, failed, passed, warned
 from one2one.admin.verify.trial import Step, Trial
-from one2one.hybrid.naming import remote_id
+from one2one.hybrid.naming import parse_deploy_id
 from opennebula_sandbox.frontend.handles import LocalVm
 
 CONTEXT = {
@@ -85,7 +85,7 @@ def host(trial: Trial) -> Iterator[Result]:
 
 
 def _context(trial: Trial, vm: LocalVm) -> Result:
-    arrived = trial.sides.remote.vm(remote_id(vm.deploy_id)).template.vector("CONTEXT")
+    arrived = trial.sides.remote.get_vm(parse_deploy_id(vm.deploy_id)).template.vector("CONTEXT")
     changed = [name for name, value in CONTEXT.items() if arrived.get(name, "") != value]
     if changed:
         return failed("context", f"{', '.join(changed)} changed", "Guests are set up wrongly")
@@ -104,7 +104,7 @@ def _usage(trial: Trial, vm: LocalVm) -> Result:
 
 
 def _mirror(trial: Trial, vm: LocalVm) -> Result:
-    trial.sides.remote.vm_action("poweroff-hard", remote_id(vm.deploy_id))
+    trial.sides.remote.vm_action("poweroff-hard", parse_deploy_id(vm.deploy_id))
     if not trial.wait_local(vm, "POWEROFF"):
         return failed(
             "followed", f"the VM is off there, and {vm.state} here", "States there are not followed"

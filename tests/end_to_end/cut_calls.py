@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from one2one.driver.local import LocalCloud
 from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes
-from one2one.hybrid.ownership import NO_GRACE
+from one2one.hybrid.orphans import NO_GRACE
 from one2one.opennebula.states import VmState
 from opennebula_sandbox.cloud.clock import Clock
 from opennebula_sandbox.cloud.cloud import Cloud
@@ -148,10 +148,10 @@ class Lane:
         """Look for orphans twice, without a grace period."""
         local = LocalCloud(self.frontend.home.environment(self.frontend.endpoint))
         with closing(local.cloud.client), closing(Remotes(local)) as remotes:
-            remote = remotes.remote(self.host.id, self.host.name)
+            remote = remotes.open_for_host(self.host.id, self.host.name)
             reaper = Reaper(self.host.id, local, lambda _: None, grace=NO_GRACE)
             for _ in range(2):
-                reaper.reap(remote, remote.cloud.summaries())
+                reaper.reap(remote, remote.cloud.list_summaries())
 
 
 @dataclass

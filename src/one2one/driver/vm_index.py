@@ -7,8 +7,8 @@ every DEPLOY that arrived before it was begun, so a burst costs a few listings, 
 
 from dataclasses import dataclass
 
-from one2one.driver.shared import Shared
-from one2one.hybrid.naming import Owner, owner, remote_name
+from one2one.driver.single_flight import SingleFlight
+from one2one.hybrid.naming import Marks, format_remote_name, read_marks
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.records import Vm, VmRow
 
@@ -27,27 +27,27 @@ class _Listing:
     by_name: dict[str, list[VmRow]]
 
 
-class Roster:
+class VmIndex:
     """The account's VMs at the remote, by name. Thread-safe."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self._listings: Shared[None, _Listing] = Shared()
+        self._listings: SingleFlight[None, _Listing] = SingleFlight()
 
-    def owned(self, vm_id: int, hybrid_id: str, stime: int, asked: float) -> list[Vm]:
+    def find_marked(self, vm_id: int, hybrid_id: str, stime: int, not_before: float) -> list[Vm]:
         """Return the remote VMs that carry the marks of a local VM, newest first.
 
         *stime* is the local VM's: what is older cannot be its, and what has another in its marks
-        is another VM's with the same id. *asked* is when the question arose: see ``Shared``.
+        is another VM's with the same id. *not_before* is when the question arose: see ``Shared``.
         Raises the errors of a call.
         """
         since = stime - CLOCK_SKEW_S
         listing = self._listings.get(
-            None, asked, lambda: self._list(since), lambda found: found.since <= since
+            None, not_before, lambda: self._list(since), lambda found: found.since <= since
         )
-        rows = listing.by_name.get(remote_name(vm_id), [])
-        vms = [self._cloud.vm(row.id) for row in sorted(rows, key=lambda row: -row.id)]
-        return [vm for vm in vms if _owned_by(owner(vm), hybrid_id, vm_id, stime)]
+        rows = listing.by_name.get(format_remote_name(vm_id), [])
+        vms = [self._cloud.get_vm(row.id) for row in sorted(rows, key=lambda row: -row.id)]
+        return [vm for vm in vms if _match(read_marks(vm), hybrid_id, vm_id, stime)]
 
     def _list(self, since: int) -> _Listing:
         """List the VMs created after *since*, or more: all older ones cost only one more call.
@@ -55,15 +55,15 @@ class Roster:
         The second call asks by id, because a page by offset would miss VMs when others vanish
         between the calls.
         """
-        rows = self._cloud.newest_vms(_FIRST_PAGE)
+        rows = self._cloud.list_newest_vms(_FIRST_PAGE)
         reaches = float("-inf")
         if len(rows) >= _FIRST_PAGE:
             oldest = min(rows, key=lambda row: row.id)
             ascending = rows[0].id < rows[-1].id
             if ascending:
-                rows = self._cloud.vms()
+                rows = self._cloud.list_vms()
             elif oldest.stime >= since:
-                rows += self._cloud.vms(range(oldest.id))
+                rows += self._cloud.list_vms(range(oldest.id))
             else:
                 reaches = oldest.stime
         by_name: dict[str, list[VmRow]] = {}
@@ -72,7 +72,7 @@ class Roster:
         return _Listing(reaches, by_name)
 
 
-def _owned_by(found: Owner | None, hybrid_id: str, vm_id: int, stime: int) -> bool:
+def _match(found: Marks | None, hybrid_id: str, vm_id: int, stime: int) -> bool:
     return found is not None and (found.hybrid_id, found.vm_id, found.stime) == (
         hybrid_id,
         vm_id,

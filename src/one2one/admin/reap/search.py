@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from one2one.driver.local import LocalCloud
 from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remote, Remotes
-from one2one.hybrid.ownership import NO_GRACE, Decision, Orphan
+from one2one.hybrid.orphans import NO_GRACE, Decision, Orphan
 from one2one.opennebula.records import Host
 
 
 @dataclass(frozen=True)
-class Row:
+class OrphanRow:
     """A remote VM without a local one."""
 
     host: str
@@ -29,46 +29,49 @@ class Row:
         return self.outcome.startswith("could not")
 
 
-class Hunt:
+class OrphanSearch:
     """One host's orphans."""
 
     def __init__(
-        self, local: LocalCloud, remotes: Remotes, host: Host, hybrid_id: str, *, en_masse: bool
+        self, local: LocalCloud, remotes: Remotes, host: Host, hybrid_id: str, *, allow_many: bool
     ) -> None:
         """Look at both clouds; raises the errors of a call.
 
         *hybrid_id* stands for the host's own, unless it is empty.
         """
         self.name = host.name
-        found = remotes.remote(host.id, host.name)
+        found = remotes.open_for_host(host.id, host.name)
         own = hybrid_id or found.settings.hybrid_id
         self._remote: Remote = replace(found, settings=replace(found.settings, hybrid_id=own))
-        self._reaper = Reaper(host.id, local, lambda _: None, grace=NO_GRACE, en_masse=en_masse)
-        self._decision: Decision = self._reaper.look(self._remote, found.cloud.summaries())
+        self._reaper = Reaper(host.id, local, lambda _: None, grace=NO_GRACE, allow_many=allow_many)
+        self._decision: Decision = self._reaper.judge(self._remote, found.cloud.list_summaries())
 
     @property
-    def doomed(self) -> int:
+    def to_destroy(self) -> int:
         """How many it would destroy."""
         return len(self._decision.destroy)
 
-    def rows(self) -> list[Row]:
+    def list_rows(self) -> list[OrphanRow]:
         """Return what is found."""
-        refused = (self._row(one, "is left alone: many at once") for one in self._decision.refused)
-        destroy = (self._row(one, "would be destroyed") for one in self._decision.destroy)
+        refused = (
+            self._make_row(one, "is left alone: many at once") for one in self._decision.refused
+        )
+        destroy = (self._make_row(one, "would be destroyed") for one in self._decision.destroy)
         return sorted([*refused, *destroy], key=lambda row: row.remote_id)
 
-    def destroy(self) -> list[Row]:
+    def destroy(self) -> list[OrphanRow]:
         """Destroy them, each after another look, and return what is found and was done."""
         outcomes = self._reaper.destroy(self._remote, self._decision.destroy)
         return [
-            replace(row, outcome=outcomes.get(row.remote_id, row.outcome)) for row in self.rows()
+            replace(row, outcome=outcomes.get(row.remote_id, row.outcome))
+            for row in self.list_rows()
         ]
 
-    def unknown(self, known: Collection[str]) -> Iterator[tuple[str, int]]:
+    def count_unknown(self, known: Collection[str]) -> Iterator[tuple[str, int]]:
         """Yield hybrid ids of no host that is *known*, and how many VMs carry each."""
-        for hybrid_id, vms in self._reaper.marked().items():
+        for hybrid_id, vms in self._reaper.count_by_hybrid_id().items():
             if hybrid_id not in known and hybrid_id != self._remote.settings.hybrid_id:
                 yield hybrid_id, vms
 
-    def _row(self, one: Orphan, outcome: str) -> Row:
-        return Row(self.name, one.remote_id, one.vm_id, one.kind.value, one.reason, outcome)
+    def _make_row(self, one: Orphan, outcome: str) -> OrphanRow:
+        return OrphanRow(self.name, one.remote_id, one.vm_id, one.kind.value, one.reason, outcome)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from one2one.hybrid.naming import HYBRID_ID, deploy_id, local_id
+from one2one.hybrid.naming import HYBRID_ID, format_deploy_id, parse_remote_name
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import VmState
@@ -21,7 +21,7 @@ _AMOUNT = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Wild:
+class WildVm:
     """A VM as oned lists it for import."""
 
     deploy_id: str
@@ -31,9 +31,9 @@ class Wild:
     """Template text."""
 
 
-def foreign(
+def find_wild(
     vms: Iterable[Vm], known: Collection[int], host_name: str, version: tuple[int, ...]
-) -> list[Wild]:
+) -> list[WildVm]:
     """Return those of the account's *vms* that may be imported into the local cloud.
 
     *known* are the ids that local VMs have already. A VM with marks is never among them, be it
@@ -53,16 +53,16 @@ def foreign(
         if name in names:
             name = f"{name}-{vm.id}"
         names.add(name)
-        template = _import_template(vm, name, host_name, attribute)
-        offered.append(Wild(deploy_id(vm.id), name, template))
+        template = _build_import_template(vm, name, host_name, attribute)
+        offered.append(WildVm(format_deploy_id(vm.id), name, template))
     return offered
 
 
 def _is_marked(vm: Vm) -> bool:
-    return local_id(vm.name) is not None or any(map(vm.user_template.text, _MARKS))
+    return parse_remote_name(vm.name) is not None or any(map(vm.user_template.text, _MARKS))
 
 
-def _import_template(vm: Vm, name: str, host_name: str, attribute: str) -> str:
+def _build_import_template(vm: Vm, name: str, host_name: str, attribute: str) -> str:
     template = Template([("NAME", name)])
     for size in ("CPU", "VCPU", "MEMORY"):
         amount = vm.template.text(size)
@@ -74,7 +74,7 @@ def _import_template(vm: Vm, name: str, host_name: str, attribute: str) -> str:
         public_cloud["TEMPLATE_ID"] = str(template_id)
     template.add("PUBLIC_CLOUD", public_cloud)
     template.add("HYPERVISOR", "opennebula")
-    template.add(attribute, deploy_id(vm.id))
+    template.add(attribute, format_deploy_id(vm.id))
     if vm.state.state == VmState.POWEROFF:
         template.add("IMPORT_STATE", "POWEROFF")
     if not _NOT_IN_A_NAME.search(host_name):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 
-class Rhythm:
+class PeriodicSchedule:
     """Messages that are sent again and again, each kind with its own period."""
 
     def __init__(self, periods: Mapping[str, float], now: float) -> None:
@@ -11,7 +11,7 @@ class Rhythm:
         self._periods = dict(periods)
         self._due = dict.fromkeys(periods, now)
 
-    def due(self, now: float) -> set[str]:
+    def take_due(self, now: float) -> set[str]:
         """Return the kinds that are due, and plan each again.
 
         What was missed, while a remote took its time, is not caught up with.
@@ -27,6 +27,6 @@ class Rhythm:
         """Make these kinds due at that time, unless they are earlier."""
         self._due |= {kind: min(at, self._due[kind]) for kind in kinds}
 
-    def rest(self, now: float) -> float:
+    def seconds_until_due(self, now: float) -> float:
         """Return for how many seconds nothing is due."""
         return max(0.0, min(self._due.values()) - now)

@@ -10,8 +10,8 @@ from one2one.admin.verify.trial import Trial
 from one2one.driver.local import LocalCloud
 from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes
-from one2one.hybrid.naming import remote_id
-from one2one.hybrid.ownership import NO_GRACE
+from one2one.hybrid.naming import parse_deploy_id
+from one2one.hybrid.orphans import NO_GRACE
 from opennebula_sandbox.frontend.handles import LocalVm
 from opennebula_sandbox.frontend.mad import Mad
 
@@ -19,7 +19,7 @@ _DOUBLED = "A VM may be there twice, or not at all, after a failure on the way"
 _FORGOTTEN = "VMs that were terminated while they were off live on there"
 
 
-def losses(trial: Trial) -> Iterator[Result]:
+def lose_answers(trial: Trial) -> Iterator[Result]:
     """Lose what makes a VM, in three ways, and try again as oned or an administrator would."""
     for loss in (Loss.CALL, Loss.ANSWER):
         with trial.vm() as vm:
@@ -32,7 +32,7 @@ def losses(trial: Trial) -> Iterator[Result]:
         yield _verdict(trial, "the driver is killed", vm, _kill(trial, vm))
 
 
-def reaping(trial: Trial) -> Iterator[Result]:
+def try_reaper(trial: Trial) -> Iterator[Result]:
     """End a VM as oned ends one that is off, without a word to its driver."""
     check = "terminated while off"
     frontend = trial.sides.frontend
@@ -42,13 +42,13 @@ def reaping(trial: Trial) -> Iterator[Result]:
         if problem:
             yield failed(check, problem, _FORGOTTEN)
             return
-        gone = remote_id(vm.deploy_id)
+        gone = parse_deploy_id(vm.deploy_id)
     local = LocalCloud(frontend.home.environment(frontend.endpoint))
     remotes = Remotes(local)
     try:
-        remote = remotes.remote(trial.sides.host.id, trial.sides.host.name)
+        remote = remotes.open_for_host(trial.sides.host.id, trial.sides.host.name)
         reaper = Reaper(trial.sides.host.id, local, lambda _: None, grace=NO_GRACE)
-        reaper.reap(remote, remote.cloud.summaries())
+        reaper.reap(remote, remote.cloud.list_summaries())
     finally:
         remotes.close()
         local.cloud.client.close()
@@ -77,8 +77,8 @@ def _verdict(trial: Trial, check: str, vm: LocalVm, problem: str) -> Result:
     made = trial.made_for(vm)
     if not problem and not trial.relay.lost.is_set():
         problem = "nothing was lost: the call that makes a VM was not seen"
-    if not problem and made != [remote_id(vm.deploy_id)]:
-        problem = f"there are the remote VMs {made}, and {remote_id(vm.deploy_id)} is known"
+    if not problem and made != [parse_deploy_id(vm.deploy_id)]:
+        problem = f"there are the remote VMs {made}, and {parse_deploy_id(vm.deploy_id)} is known"
     if problem:
         return failed(check, problem, _DOUBLED)
     return passed(check, f"one VM, {made[0]}, after another attempt")

@@ -3,17 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from one2one.mad.schedule import Schedule
+from one2one.mad.task_queue import TaskQueue
 
 jobs = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 5)), max_size=60)
 
 
 @given(jobs, st.integers(1, 6), st.randoms(use_true_random=False))
 def test_any_interleaving_keeps_each_vms_order(
-    asked: list[tuple[str, int]], workers: int, random: object
+    not_before: list[tuple[str, int]], workers: int, random: object
 ) -> None:
-    schedule: Schedule[tuple[int, int]] = Schedule(workers)
-    for number, (host, vm_id) in enumerate(asked):
+    schedule: TaskQueue[tuple[int, int]] = TaskQueue(workers)
+    for number, (host, vm_id) in enumerate(not_before):
         schedule.add(host, vm_id, (vm_id, number))
     running: list[tuple[str, tuple[int, int]]] = []
     ended: list[tuple[int, int]] = []
@@ -30,14 +30,14 @@ def test_any_interleaving_keeps_each_vms_order(
         else:
             schedule.finish(task[0])
             ended.append(task)
-    assert len(ended) == len(asked)
+    assert len(ended) == len(not_before)
     for vm_id in range(6):
         numbers = [number for vm, number in ended if vm == vm_id]
         assert numbers == sorted(numbers)
 
 
 def test_a_host_with_a_long_queue_leaves_workers_to_the_others() -> None:
-    schedule: Schedule[int] = Schedule(15)
+    schedule: TaskQueue[int] = TaskQueue(15)
     for vm_id in range(500):
         schedule.add("dead", vm_id, vm_id)
     stuck = 0
@@ -49,18 +49,18 @@ def test_a_host_with_a_long_queue_leaves_workers_to_the_others() -> None:
 
 
 def test_a_host_that_comes_last_gets_a_worker_at_once() -> None:
-    schedule: Schedule[int] = Schedule(15)
+    schedule: TaskQueue[int] = TaskQueue(15)
     taken: list[str] = []
     for number, host in enumerate(("dead", "slow", "good")):
         for vm_id in range(20):
             schedule.add(host, 100 * number + vm_id, vm_id)
-        while len(taken) < schedule.most_workers() and (found := schedule.take()):
+        while len(taken) < schedule.count_workers() and (found := schedule.take()):
             taken.append(found[0])
     assert (taken.count("dead"), taken.count("slow"), taken.count("good")) == (10, 5, 1)
 
 
 def test_hosts_take_turns() -> None:
-    schedule: Schedule[int] = Schedule(6)
+    schedule: TaskQueue[int] = TaskQueue(6)
     for vm_id in range(10):
         schedule.add("a", vm_id, vm_id)
         schedule.add("b", 100 + vm_id, 100 + vm_id)
@@ -69,7 +69,7 @@ def test_hosts_take_turns() -> None:
 
 
 def test_a_cancelled_vm_forgets_what_was_queued() -> None:
-    schedule: Schedule[str] = Schedule(2)
+    schedule: TaskQueue[str] = TaskQueue(2)
     schedule.add("a", 7, "running")
     schedule.add("a", 7, "queued")
     assert schedule.take() == ("a", "running")
@@ -77,4 +77,4 @@ def test_a_cancelled_vm_forgets_what_was_queued() -> None:
     schedule.release("a")
     schedule.finish(7)
     assert schedule.take() is None
-    assert schedule.first(7) is None
+    assert schedule.get_first(7) is None

@@ -36,7 +36,7 @@ class Address:
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class CloudUrl:
     """The XML-RPC of a cloud."""
 
     address: Address
@@ -45,7 +45,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Proxy:
+class ProxyUrl:
     """An HTTP proxy on the way to a cloud."""
 
     address: Address
@@ -54,7 +54,7 @@ class Proxy:
 
 
 @lru_cache(64)
-def parse_endpoint(url: str) -> Endpoint:
+def parse_endpoint(url: str) -> CloudUrl:
     """Return the parts of ``http[s]://host[:port][/path]``; raises ConfigurationError."""
     remedy = "Use http://host:2633/RPC2 or https://…, without a user"
     try:
@@ -63,30 +63,30 @@ def parse_endpoint(url: str) -> Endpoint:
         parts = _split(url, tuple(_PORTS))
         if not parts.path.isascii():
             raise ValueError("its path is not ASCII")
-        address = Address(_host(parts), parts.port or _PORTS[parts.scheme])
+        address = Address(_read_host(parts), parts.port or _PORTS[parts.scheme])
     except ValueError as error:
-        raise _wrong(f"not the URL of an XML-RPC: {error}", url, remedy) from None
-    return Endpoint(address, parts.path or "/RPC2", parts.scheme == "https")
+        raise _url_error(f"not the URL of an XML-RPC: {error}", url, remedy) from None
+    return CloudUrl(address, parts.path or "/RPC2", parts.scheme == "https")
 
 
 @lru_cache(64)
-def parse_proxy(url: str) -> Proxy:
+def parse_proxy(url: str) -> ProxyUrl:
     """Return the parts of ``http://[user:password@]host[:port]``; raises ConfigurationError."""
     remedy = "Use http://[user:password@]host:port, with %xx for special characters"
     try:
         parts = _split(url, ("http",))
         if parts.path not in ("", "/"):
             raise ValueError("it has a path")
-        address = Address(_host(parts), parts.port or _PROXY_PORT)
+        address = Address(_read_host(parts), parts.port or _PROXY_PORT)
     except ValueError as error:
-        raise _wrong(f"not the URL of a proxy: {error}", url, remedy) from None
+        raise _url_error(f"not the URL of a proxy: {error}", url, remedy) from None
     if parts.username is None:
-        return Proxy(address, "")
+        return ProxyUrl(address, "")
     secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-    return Proxy(address, f"Basic {b64encode(secret).decode()}")
+    return ProxyUrl(address, f"Basic {b64encode(secret).decode()}")
 
 
-def without_secrets(url: str) -> str:
+def hide_secrets(url: str) -> str:
     """Return as much of *url*, which may be none, as holds no user, password or query."""
     scheme, slashes, rest = url.partition("://") if "://" in url else ("", "", url)
     plain, *query = re.split(r"[?#]", rest, maxsplit=1)
@@ -115,7 +115,7 @@ def _split(url: str, schemes: tuple[str, ...]) -> SplitResult:
     return parts
 
 
-def _host(parts: SplitResult) -> str:
+def _read_host(parts: SplitResult) -> str:
     """Return the host in *parts* as it is looked up; raises ValueError, with the reason."""
     host = (parts.hostname or "").removesuffix(".")
     if "[" in parts.netloc:
@@ -137,5 +137,5 @@ def _host(parts: SplitResult) -> str:
     return name
 
 
-def _wrong(cause: str, url: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError(cause, endpoint=without_secrets(url), remedy=remedy)
+def _url_error(cause: str, url: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(cause, endpoint=hide_secrets(url), remedy=remedy)

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 Task = TypeVar("Task", bound=Hashable)
 
 
-class Schedule(Generic[Task]):
+class TaskQueue(Generic[Task]):
     """Tasks of many VMs on many hosts, for a number of workers."""
 
     def __init__(self, workers: int) -> None:
@@ -52,7 +52,7 @@ class Schedule(Generic[Task]):
             return host, task
         return None
 
-    def most_workers(self) -> int:
+    def count_workers(self) -> int:
         """Return how many workers there may be now.
 
         Other hosts may hold all of them: then there is one more for each host, so that none
@@ -76,7 +76,7 @@ class Schedule(Generic[Task]):
         else:
             del self._of_vm[vm_id]
 
-    def first(self, vm_id: int) -> Task | None:
+    def get_first(self, vm_id: int) -> Task | None:
         """Return the VM's task that runs, waits or is next to run."""
         tasks = self._of_vm.get(vm_id)
         return tasks[0][1] if tasks else None

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from one2one.driver.shared import Shared
+from one2one.driver.single_flight import SingleFlight
 from one2one.opennebula.errors import InternalError, Unreachable
 
 LONG_AGO = 0.0
@@ -27,7 +27,7 @@ class Cloud:
 
 
 def test_those_who_asked_before_a_reading_share_it_and_those_after_do_not() -> None:
-    cloud, shared = Cloud(), Shared[str, int]()
+    cloud, shared = Cloud(), SingleFlight[str, int]()
     before = time.monotonic()
     assert shared.get("host", before, cloud.read) == 1
     assert shared.get("host", before, cloud.read) == 1
@@ -37,26 +37,26 @@ def test_those_who_asked_before_a_reading_share_it_and_those_after_do_not() -> N
 
 
 def test_each_thing_is_read_by_itself() -> None:
-    cloud, shared = Cloud(), Shared[str, int]()
+    cloud, shared = Cloud(), SingleFlight[str, int]()
     assert shared.get("host", LONG_AGO, cloud.read) == 1
     assert shared.get("another host", LONG_AGO, cloud.read) == 2
 
 
 def test_what_has_become_too_old_serves_nobody() -> None:
-    cloud, shared = Cloud(), Shared[str, int](max_age=0.0)
+    cloud, shared = Cloud(), SingleFlight[str, int](max_age=0.0)
     assert shared.get("host", LONG_AGO, cloud.read) == 1
     assert shared.get("host", LONG_AGO, cloud.read) == 2
 
 
 def test_what_does_not_serve_is_read_anew() -> None:
-    cloud, shared = Cloud(), Shared[str, int]()
+    cloud, shared = Cloud(), SingleFlight[str, int]()
     assert shared.get("host", LONG_AGO, cloud.read) == 1
     assert shared.get("host", LONG_AGO, cloud.read, lambda found: found > 1) == 2
     assert shared.get("host", LONG_AGO, cloud.read, lambda found: found > 1) == 2
 
 
 def test_a_failure_is_shared_too_and_forgotten_by_the_next_who_asks() -> None:
-    cloud, shared = Cloud(failing=True), Shared[str, int]()
+    cloud, shared = Cloud(failing=True), SingleFlight[str, int]()
     for _ in range(2):
         with pytest.raises(Unreachable, match="reading 1 failed"):
             shared.get("host", LONG_AGO, cloud.read)
@@ -70,7 +70,7 @@ def test_a_bug_is_shared_as_a_failure_is() -> None:
     def read() -> int:
         raise KeyError(next(readings))
 
-    shared = Shared[str, int]()
+    shared = SingleFlight[str, int]()
     for _ in range(2):
         with pytest.raises(InternalError, match=r"internal error \(KeyError: 1\)"):
             shared.get("host", LONG_AGO, read)

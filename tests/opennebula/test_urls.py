@@ -3,9 +3,9 @@
 import pytest
 
 from one2one.opennebula.client import Client
-from one2one.opennebula.connection import Server
-from one2one.opennebula.endpoint import parse_endpoint, parse_proxy, without_secrets
+from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import ConfigurationError
+from one2one.opennebula.urls import hide_secrets, parse_endpoint, parse_proxy
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ WRONG = {
 @pytest.mark.parametrize("url", WRONG)
 def test_what_is_no_endpoint_is_refused_by_name(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        Client(Server(url), "burst:geheim")
+        Client(Endpoint(url), "burst:geheim")
     assert WRONG[url] in caught.value.cause
     assert "Use http://host:2633/RPC2" in str(caught.value)
     assert "heim" not in str(caught.value)
@@ -112,7 +112,7 @@ def test_a_proxy(url: str, address: str, authorization: str) -> None:
     ],
 )
 def test_what_is_no_proxy_is_refused_and_its_password_not_shown(url: str) -> None:
-    server = Server("http://cloud/RPC2", proxy=url)
+    server = Endpoint("http://cloud/RPC2", proxy=url)
     assert "heim" not in repr(server)
     with pytest.raises(ConfigurationError, match="not the URL of a proxy") as caught:
         Client(server, "burst:geheim")
@@ -132,4 +132,4 @@ def test_what_is_no_proxy_is_refused_and_its_password_not_shown(url: str) -> Non
     ],
 )
 def test_what_is_shown_of_a_url(url: str, shown: str) -> None:
-    assert without_secrets(url) == shown
+    assert hide_secrets(url) == shown

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from one2one.admin.demo.sides import Sides
+from one2one.admin.demo.clouds import DemoClouds
 from one2one.hybrid import naming
 from one2one.opennebula.errors import OneError
 from opennebula_sandbox.cloud.refusal import Refusal
@@ -51,7 +51,7 @@ class Progress:
     @property
     def remote_id(self) -> int | None:
         """The remote VM's id, None before there is one."""
-        return naming.remote_id(self.vm.deploy_id) if self.vm.deploy_id else None
+        return naming.parse_deploy_id(self.vm.deploy_id) if self.vm.deploy_id else None
 
     @property
     def ended(self) -> bool:
@@ -59,7 +59,7 @@ class Progress:
         return bool(self.failure) or len(self.seconds) == len(LIFE)
 
 
-def live(progress: Progress, sides: Sides, stopped: threading.Event) -> None:
+def live(progress: Progress, sides: DemoClouds, stopped: threading.Event) -> None:
     """Lead one VM through its life, until it ends, an operation fails, or it is *stopped*."""
     for operation, state in LIFE:
         progress.operation, progress.since = operation, time.monotonic()
@@ -77,7 +77,7 @@ def perform(
     vm: LocalVm,
     operation: str,
     state: str,
-    sides: Sides,
+    sides: DemoClouds,
     stopped: Callable[[], bool] = lambda: False,
     patience: float = _OPERATION_S,
 ) -> str:
@@ -101,7 +101,7 @@ def perform(
     return "" if reached() else f"is still {vm.state} after {patience:g} s"
 
 
-def _do(vm: LocalVm, operation: str, sides: Sides) -> None:
+def _do(vm: LocalVm, operation: str, sides: DemoClouds) -> None:
     if operation == "redeploy":
         vm.act("resume")
     if operation in ("deploy", "redeploy"):
@@ -112,7 +112,7 @@ def _do(vm: LocalVm, operation: str, sides: Sides) -> None:
         vm.act(operation)
 
 
-def clean_up(sides: Sides, vms: Collection[LocalVm]) -> list[int]:
+def clean_up(sides: DemoClouds, vms: Collection[LocalVm]) -> list[int]:
     """End every VM on both sides; return the remote VMs that could not be ended."""
     for vm in vms:
         _wait(sides, vm, _SETTLED)
@@ -122,7 +122,7 @@ def clean_up(sides: Sides, vms: Collection[LocalVm]) -> list[int]:
             continue
     for vm in vms:
         _wait(sides, vm, {"DONE"})
-    for remote_id in sides.left_behind():
+    for remote_id in sides.list_left_vms():
         try:
             sides.remote.vm_action("terminate-hard", remote_id)
         except OneError:  # it ended meanwhile, or is told
@@ -130,12 +130,12 @@ def clean_up(sides: Sides, vms: Collection[LocalVm]) -> list[int]:
     return _after(sides, _CLEAN_UP_S)
 
 
-def _wait(sides: Sides, vm: LocalVm, states: Collection[str]) -> None:
+def _wait(sides: DemoClouds, vm: LocalVm, states: Collection[str]) -> None:
     sides.frontend.pools.wait_for(lambda: vm.state in states, _CLEAN_UP_S)
 
 
-def _after(sides: Sides, seconds: float) -> list[int]:
+def _after(sides: DemoClouds, seconds: float) -> list[int]:
     deadline = time.monotonic() + seconds
-    while (left := sides.left_behind()) and time.monotonic() < deadline:
+    while (left := sides.list_left_vms()) and time.monotonic() < deadline:
         time.sleep(0.5)
     return left

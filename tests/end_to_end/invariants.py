@@ -14,9 +14,9 @@ from typing import ClassVar
 from one2one.driver.local import LocalCloud
 from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes
-from one2one.hybrid.mirror import Report, reported
-from one2one.hybrid.naming import remote_id
-from one2one.hybrid.ownership import NO_GRACE
+from one2one.hybrid.mirror import Report, map_state
+from one2one.hybrid.naming import parse_deploy_id
+from one2one.hybrid.orphans import NO_GRACE
 from one2one.opennebula.states import VmState
 from opennebula_sandbox.cloud.cloud import Cloud
 from opennebula_sandbox.cloud.objects import Vm as RemoteVm
@@ -106,16 +106,16 @@ class Sides:
         """
         local = LocalCloud(self.frontend.home.environment(self.frontend.endpoint))
         with closing(local.cloud.client), closing(Remotes(local)) as remotes:
-            found = [remotes.remote(host.id, host.name) for host in self.hosts]
+            found = [remotes.open_for_host(host.id, host.name) for host in self.hosts]
             reapers = [
-                Reaper(host.id, local, lambda _: None, grace=NO_GRACE, en_masse=True)
+                Reaper(host.id, local, lambda _: None, grace=NO_GRACE, allow_many=True)
                 for host in self.hosts
             ]
             for look in range(_MOST_LOOKS):
                 self.until(lambda: False, 0.5 if look > 1 else 0)
                 self.cloud.clock.settle()
                 for remote, reaper in zip(found, reapers, strict=True):
-                    reaper.reap(remote, remote.cloud.summaries())
+                    reaper.reap(remote, remote.cloud.list_summaries())
                 self.cloud.clock.settle()
                 if look and satisfied():
                     return
@@ -161,12 +161,12 @@ class Sides:
         if vm.state not in ("RUNNING", "UNKNOWN", "POWEROFF", "SUSPENDED"):
             return True
         try:
-            remote = self.cloud.vms.get(remote_id(vm.deploy_id))
+            remote = self.cloud.vms.get(parse_deploy_id(vm.deploy_id))
         except Exception:  # noqa: BLE001 - recovered with --success, it has none
             return True
         if remote is None:
             return True
-        report = reported(remote.state)
+        report = map_state(remote.state)
         match vm.state:
             case "RUNNING":
                 return report in (Report.RUNNING, Report.SILENCE)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from one2one.hybrid.naming import remote_id
+from one2one.hybrid.naming import parse_deploy_id
 from one2one.mad.scripts.layout import write
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
@@ -128,7 +128,7 @@ class World:
         vm = Vm.read(found)
         self._make_local(vm)
         deploy_id = document.findtext("DEPLOY_ID") or vm.deploy_id
-        number = self._make_remote(vm, remote_id(deploy_id)) if deploy_id else None
+        number = self._make_remote(vm, parse_deploy_id(deploy_id)) if deploy_id else None
         self.cloud.calls.clear()
         return number
 

@@ -28,7 +28,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from one2one.hybrid.naming import Owner, remote_id
+from one2one.hybrid.naming import Marks, parse_deploy_id
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.states import LcmState, VmState
@@ -71,11 +71,11 @@ NO_GRACE: Grace = dict.fromkeys(Kind, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class MarkedVm:
     """A remote VM that carries this host's marks."""
 
     remote_id: int
-    owner: Owner
+    marks: Marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,39 +91,39 @@ class Orphan:
     """When an abandoned one's local VM ended, in seconds since 1970 by the local clock."""
 
 
-def orphan(
-    claim: Claim, local: VmSummary | None, host_id: int, claims: Collection[Claim]
+def find_orphan(
+    marked: MarkedVm, local: VmSummary | None, host_id: int, all_marked: Collection[MarkedVm]
 ) -> Orphan | None:
     """Return what makes the remote VM an orphan, None while it may be somebody's.
 
     *local* is the local VM that its marks name, None only if the local cloud, asked for it
     alone, knows no such VM; *claims* are all remote VMs with the marks of the host *host_id*.
     """
-    owner = claim.owner
+    owner = marked.marks
 
     def found(kind: Kind, reason: str) -> Orphan:
-        return Orphan(claim.remote_id, owner.vm_id, kind, reason)
+        return Orphan(marked.remote_id, owner.vm_id, kind, reason)
 
     if local is None:
         return found(Kind.LOST, f"there is no local VM {owner.vm_id}")
     named, done = _remote_id(local.deploy_id), local.state.state == VmState.DONE
-    if named == claim.remote_id and not done:
+    if named == marked.remote_id and not done:
         return None
     if local.stime != owner.stime:
         return found(Kind.LOST, f"the local VM {owner.vm_id} is not the one it was made for")
     if done:
         reason = f"local VM {local.id} is DONE"
-        return Orphan(claim.remote_id, owner.vm_id, Kind.ABANDONED, reason, local.etime)
+        return Orphan(marked.remote_id, owner.vm_id, Kind.ABANDONED, reason, local.etime)
     if _is_unsettled(local):
         return None
-    if local.state.state in _WAITING and named is None and owner.stay <= local.sequence:
+    if local.state.state in _WAITING and named is None and owner.sequence <= local.sequence:
         reason = f"local VM {local.id} was recreated, and waits for a new start"
         return found(Kind.LEFT_BEHIND, reason)
     if local.deploy_id and local.host_id != host_id:
         reason = f"local VM {local.id} is on host {local.host_name} as {local.deploy_id}"
         return found(Kind.LEFT_BEHIND, reason)
     same_vm = (owner.vm_id, owner.stime)
-    if any(c.remote_id == named and (c.owner.vm_id, c.owner.stime) == same_vm for c in claims):
+    if any(c.remote_id == named and (c.marks.vm_id, c.marks.stime) == same_vm for c in all_marked):
         return found(Kind.DOUBLE, f"local VM {local.id} is remote VM {named}, made for it too")
     return None
 
@@ -142,7 +142,7 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Now:
+class Instant:
     """The present moment, twice."""
 
     monotonic: float
@@ -153,12 +153,12 @@ class Now:
 
 def decide(
     orphans: Collection[Orphan],
-    claims: int,
+    marked_vms: int,
     last: Decision,
-    now: Now,
+    now: Instant,
     *,
     grace: Grace = GRACE_S,
-    en_masse: bool = False,
+    allow_many: bool = False,
 ) -> Decision:
     """Return what to do about the *orphans* among so many *claims*, all those of the host.
 
@@ -166,7 +166,7 @@ def decide(
     many they are.
     """
     doubtful = [one for one in orphans if one.kind is not Kind.ABANDONED]
-    too_many = len(doubtful) > MANY and len(doubtful) > MANY_SHARE * claims
+    too_many = len(doubtful) > MANY and len(doubtful) > MANY_SHARE * marked_vms
     before = {one.remote_id for one in last.refused}
     first_seen = {o.remote_id: last.first_seen.get(o.remote_id, now.monotonic) for o in orphans}
     destroy, wait, refused = list[Orphan](), list[Orphan](), list[Orphan]()
@@ -174,7 +174,7 @@ def decide(
         needed = grace[one.kind]
         seen_for = now.monotonic - first_seen[one.remote_id]
         ended_for = now.clock - one.ended if one.ended else 0.0
-        if one in doubtful and not en_masse and (too_many or one.remote_id in before):
+        if one in doubtful and not allow_many and (too_many or one.remote_id in before):
             refused.append(one)
         elif max(seen_for, ended_for) >= needed:
             destroy.append(one)
@@ -189,6 +189,6 @@ def _is_unsettled(local: VmSummary) -> bool:
 
 def _remote_id(deploy_id: str) -> int | None:
     try:
-        return remote_id(deploy_id)
+        return parse_deploy_id(deploy_id)
     except Refused:
         return None

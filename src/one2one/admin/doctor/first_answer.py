@@ -4,14 +4,14 @@ import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from one2one.driver.remotes import server
+from one2one.driver.remotes import build_endpoint
 from one2one.hybrid.settings import Settings
 from one2one.opennebula import rpc
 from one2one.opennebula.connection import Connection, tls_context
 
 
 @dataclass(frozen=True)
-class Greeting:
+class FirstAnswer:
     """The first words of a cloud."""
 
     skew: float | None
@@ -20,21 +20,21 @@ class Greeting:
     """Seconds since 1970; None without a verified certificate."""
 
 
-def greet(settings: Settings) -> Greeting:
+def ask_first(settings: Settings) -> FirstAnswer:
     """Connect and call once; raises as a call does."""
-    way = server(settings)
+    way = build_endpoint(settings)
     connection = Connection(way, tls_context(way), way.connect_timeout)
     try:
         sent = time.time()
-        body = rpc.request("one.system.version", settings.session, ())
+        body = rpc.encode_call("one.system.version", settings.session, ())
         connection.exchange(body, time.monotonic() + way.total_timeout)
-        skew = _skew(connection.date, (sent + time.time()) / 2)
-        return Greeting(skew, connection.certificate_expires)
+        skew = _compute_skew(connection.date, (sent + time.time()) / 2)
+        return FirstAnswer(skew, connection.certificate_expires)
     finally:
         connection.close()
 
 
-def _skew(date: str, now: float) -> float | None:
+def _compute_skew(date: str, now: float) -> float | None:
     try:
         return parsedate_to_datetime(date).timestamp() - now
     except (ValueError, OverflowError):

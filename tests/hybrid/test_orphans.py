@@ -3,18 +3,18 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from one2one.hybrid.naming import Owner, deploy_id
-from one2one.hybrid.ownership import (
+from one2one.hybrid.naming import Marks, format_deploy_id
+from one2one.hybrid.orphans import (
     GRACE_S,
     MANY,
     NO_GRACE,
-    Claim,
     Decision,
+    Instant,
     Kind,
-    Now,
+    MarkedVm,
     Orphan,
     decide,
-    orphan,
+    find_orphan,
 )
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
@@ -23,8 +23,8 @@ HOST, OTHER_HOST, BORN = 3, 4, 1_700_000_000
 DONE = State(VmState.DONE)
 
 
-def claim(remote_id: int, vm_id: int = 7, stime: int = BORN, stay: int = 0) -> Claim:
-    return Claim(remote_id, Owner("me", vm_id, stime, stay))
+def claim(remote_id: int, vm_id: int = 7, stime: int = BORN, stay: int = 0) -> MarkedVm:
+    return MarkedVm(remote_id, Marks("me", vm_id, stime, stay))
 
 
 def local(
@@ -40,24 +40,24 @@ def local(
     return VmSummary(7, "web", state, named, stime, 1, 128, *host, sequence, etime)
 
 
-def kind(one: Claim, vm: VmSummary | None, *others: Claim) -> Kind | None:
-    found = orphan(one, vm, HOST, [one, *others])
+def kind(one: MarkedVm, vm: VmSummary | None, *others: MarkedVm) -> Kind | None:
+    found = find_orphan(one, vm, HOST, [one, *others])
     return found.kind if found else None
 
 
 def test_what_a_local_vm_names_is_its() -> None:
     for state in (RUNNING, State(VmState.POWEROFF), State(VmState.UNDEPLOYED)):
-        assert kind(claim(5), local(state, deploy_id(5))) is None
-        assert kind(claim(5), local(state, deploy_id(5), host_id=OTHER_HOST)) is None
+        assert kind(claim(5), local(state, format_deploy_id(5))) is None
+        assert kind(claim(5), local(state, format_deploy_id(5), host_id=OTHER_HOST)) is None
 
 
 def test_what_a_local_vm_names_is_its_even_if_the_marks_contradict() -> None:
-    assert kind(claim(5), local(RUNNING, deploy_id(5), stime=BORN + 1)) is None
+    assert kind(claim(5), local(RUNNING, format_deploy_id(5), stime=BORN + 1)) is None
 
 
 def test_a_vm_that_ended_abandons_its_remote_vm_whether_it_knew_it_or_not() -> None:
-    for named in (deploy_id(5), ""):
-        found = orphan(claim(5), local(DONE, named, etime=BORN + 9), HOST, [claim(5)])
+    for named in (format_deploy_id(5), ""):
+        found = find_orphan(claim(5), local(DONE, named, etime=BORN + 9), HOST, [claim(5)])
         assert found == Orphan(5, 7, Kind.ABANDONED, "local VM 7 is DONE", BORN + 9)
 
 
@@ -66,7 +66,7 @@ def test_a_vm_that_is_not_there_is_lost() -> None:
 
 
 def test_a_later_vm_with_the_same_id_is_another() -> None:
-    assert kind(claim(5), local(RUNNING, deploy_id(6), stime=BORN + 1)) is Kind.LOST
+    assert kind(claim(5), local(RUNNING, format_deploy_id(6), stime=BORN + 1)) is Kind.LOST
     assert kind(claim(5), local(DONE, stime=BORN + 1)) is Kind.LOST
 
 
@@ -74,21 +74,21 @@ def test_what_was_made_before_a_recreate_is_left_behind() -> None:
     for state in (State(VmState.PENDING), State(VmState.HOLD)):
         assert kind(claim(5, stay=1), local(state, sequence=1)) is Kind.LEFT_BEHIND
         assert kind(claim(5, stay=0), local(state, sequence=-1)) is None, "its next start finds it"
-        assert kind(claim(5), local(state, deploy_id(5))) is None, "resumed from UNDEPLOYED"
+        assert kind(claim(5), local(state, format_deploy_id(5))) is None, "resumed from UNDEPLOYED"
 
 
 def test_what_deploy_or_monitoring_may_take_up_is_left_alone() -> None:
     for lcm in (LcmState.PROLOG, LcmState.BOOT, LcmState.BOOT_FAILURE, LcmState.CLEANUP_RESUBMIT):
-        starting = local(State(VmState.ACTIVE, lcm), deploy_id(6))
+        starting = local(State(VmState.ACTIVE, lcm), format_deploy_id(6))
         assert kind(claim(5), starting, claim(6)) is None
     assert kind(claim(5), local(State(VmState.PENDING))) is None
     assert kind(claim(5), local(RUNNING)) is None, "its deploy id was lost"
 
 
 def test_the_second_of_two_is_a_double() -> None:
-    assert kind(claim(6), local(RUNNING, deploy_id(5)), claim(5)) is Kind.DOUBLE
-    assert kind(claim(6), local(RUNNING, deploy_id(5))) is None, "the other is gone"
-    assert kind(claim(6), local(RUNNING, deploy_id(5)), claim(5, stime=1)) is None
+    assert kind(claim(6), local(RUNNING, format_deploy_id(5)), claim(5)) is Kind.DOUBLE
+    assert kind(claim(6), local(RUNNING, format_deploy_id(5))) is None, "the other is gone"
+    assert kind(claim(6), local(RUNNING, format_deploy_id(5)), claim(5, stime=1)) is None
 
 
 def test_what_stayed_when_the_vm_moved_is_left_behind() -> None:
@@ -103,7 +103,7 @@ STATES = st.builds(State, st.sampled_from(VmState), st.sampled_from(LcmState))
 LOCALS = st.builds(
     local,
     STATES,
-    st.sampled_from(["", "one-7", *map(deploy_id, range(6))]),
+    st.sampled_from(["", "one-7", *map(format_deploy_id, range(6))]),
     host_id=st.sampled_from([HOST, OTHER_HOST]),
     stime=st.sampled_from([BORN, BORN + 1]),
 )
@@ -111,12 +111,12 @@ LOCALS = st.builds(
 
 @given(CLAIMS, LOCALS, st.lists(CLAIMS))
 def test_no_vm_that_lives_ever_loses_the_remote_vm_that_it_names(
-    one: Claim, vm: VmSummary, others: list[Claim]
+    one: MarkedVm, vm: VmSummary, others: list[MarkedVm]
 ) -> None:
-    found = orphan(one, vm, HOST, [one, *others])
+    found = find_orphan(one, vm, HOST, [one, *others])
     if vm.state.state != VmState.DONE:
-        assert found is None or vm.deploy_id != deploy_id(one.remote_id)
-    elif vm.stime == one.owner.stime:
+        assert found is None or vm.deploy_id != format_deploy_id(one.remote_id)
+    elif vm.stime == one.marks.stime:
         assert found is not None
         assert found.kind is Kind.ABANDONED
 
@@ -129,8 +129,8 @@ def ids(found: tuple[Orphan, ...]) -> list[int]:
     return [one.remote_id for one in found]
 
 
-def at(monotonic: float, clock: float = 0) -> Now:
-    return Now(monotonic, clock)
+def at(monotonic: float, clock: float = 0) -> Instant:
+    return Instant(monotonic, clock)
 
 
 def test_an_orphan_is_destroyed_when_it_was_one_for_its_grace() -> None:
@@ -173,7 +173,7 @@ def test_what_was_left_alone_stays_so_when_it_becomes_less() -> None:
 
 def test_an_administrator_may_have_many_destroyed() -> None:
     first = decide(orphans(5), 5, Decision(), at(0), grace=NO_GRACE)
-    assert len(decide(orphans(5), 5, first, at(0), grace=NO_GRACE, en_masse=True).destroy) == 5
+    assert len(decide(orphans(5), 5, first, at(0), grace=NO_GRACE, allow_many=True).destroy) == 5
 
 
 def test_what_users_ended_is_never_too_many() -> None:
