@@ -1,4 +1,4 @@
-"""The attributes of a hybrid host: the one list of them.
+"""The attributes of a hybrid host, in one list.
 
 ``hybrid.settings`` reads them, ``docs/configuration.md`` shows them.
 """
@@ -22,7 +22,7 @@ class Attribute:
     """What to write there: a kind of value and its unit."""
     meaning: str
     default: str = ""
-    """What an absent attribute stands for, as one would write it."""
+    """The value that counts where the attribute is absent."""
     minimum: float = 0
     maximum: float = 2.0**40
     required: bool = False
@@ -62,7 +62,7 @@ CA_FILE = Attribute(
 VERIFY_TLS = Attribute(
     "ONE_VERIFY_TLS",
     "YES or NO",
-    "NO accepts any certificate, so whoever is on the way can read the password",
+    "NO accepts any certificate, so everyone on the way can read the password",
     default="YES",
 )
 PROXY = Attribute(

@@ -1,9 +1,9 @@
-"""What a host offers: what the remote account may still use, as oned counts it.
+"""A host's capacity: what the remote account may still use, as oned counts it.
 
-oned subtracts its own VMs from a host's total and bursts into the rest. So the total is made such
-that this rest is what the account's quotas still allow: what is left of each, plus the local sizes
-of those VMs of this host that are counted in it already. Whatever else the account runs, for
-other hosts, front-ends or people, is thereby left out.
+oned subtracts the host's VMs from its total, and places new VMs in the rest. The rest must be what
+the account's quotas still allow. So the total is what each quota leaves, plus the local sizes of
+those VMs of this host that the quota counts already. Other VMs of the account, of other hosts,
+front-ends or people, make the total smaller.
 """
 
 import math
@@ -53,7 +53,7 @@ class HostVm:
 
 @dataclass(frozen=True, slots=True)
 class HostCapacity:
-    """A host's capacity in oned's units: percent of a core, and KB. Never negative."""
+    """A host's capacity in oned's units, percent of a core and KB. No value is negative."""
 
     total_cpu: int
     total_memory: int
@@ -79,11 +79,11 @@ class HostCapacity:
 def compute_capacity(
     limit: CapacityLimit, user: VmQuotas, group: VmQuotas, vms: Iterable[HostVm]
 ) -> HostCapacity:
-    """Return what the host offers, by ONE_CAPACITY and the account's and its group's quotas.
+    """Return the host's capacity, by ONE_CAPACITY and the account's and its group's quotas.
 
-    A quota on something else than CPU and memory offers nothing more once it is used up.
-    *members* must have been read before the quotas: a VM made in between then lowers the offer,
-    and never raises it.
+    A quota on something else than CPU and memory leaves nothing once it is used up.
+    *members* must have been read before the quotas: a VM made in between
+    then lowers the capacity, and never raises it.
     """
     all_members = [m for m in vms if m.remote.state != VmState.DONE]
     running = [m for m in all_members if counts_as_running(m.remote)]

@@ -1,7 +1,7 @@
-"""The CONTEXT that a remote VM gets: the remote template's own, overruled by the local VM's.
+"""The CONTEXT of a remote VM: that of the remote template, with the local VM's values on top.
 
-``one.template.instantiate`` replaces the whole CONTEXT of its template by the one it is given,
-so both have to be sent. The remote then expands ``$`` in every value and has no escape for it;
+``one.template.instantiate`` replaces its template's whole CONTEXT by the one it is given,
+so the driver sends both. The remote then expands ``$`` in every value and has no escape for it;
 but it does not expand what an expansion brought in. A local value with a ``$`` is therefore sent
 as an attribute of its own, which CONTEXT names (measured on 5.10, 6.10 and 7.2).
 """
@@ -12,7 +12,7 @@ from one2one.opennebula.errors import Refused
 from one2one.opennebula.template import Template, Vector, check_value
 
 _GENERATED = re.compile(r"DISK_ID|TARGET|TOKEN|FILES_DS|(ETH|PCI)\d+_\w+")
-"""What the local core wrote into CONTEXT for its own context disk and networks."""
+"""Members that the local oned made for its own context disk and networks."""
 
 _RAW = "ONE_RAW_{}"
 

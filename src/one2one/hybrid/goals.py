@@ -1,4 +1,4 @@
-"""Where an operation wants the remote VM to be, and what each state means on the way there.
+"""The states that operations want, and what each state means on the way there.
 
     step       the remote VM is …                              the driver …
     ────────   ─────────────────────────────────────────────   ─────────────────────────────
@@ -61,7 +61,7 @@ def _split(names: str) -> Names:
 
 _UNPLACED = _split("INIT PENDING HOLD CLONING")
 _HELD = _split("INIT HOLD")
-"""Nothing places these of itself; PENDING and CLONING pass, so whoever wants more waits."""
+"""States that last until a user acts. PENDING and CLONING pass, so an operation waits for them."""
 _OFF = _split("POWEROFF UNDEPLOYED")
 _SAVED = _split("SUSPENDED STOPPED")
 _FAILURES = frozenset(lcm.name for lcm in FAILURES)
@@ -74,7 +74,7 @@ _STARTING = frozenset(lcm.name for lcm in LcmState if lcm.name.startswith(("BOOT
 
 RUNNING = Goal(
     "RUNNING",
-    # What waits for a place to run counts as running in the local cloud: see hybrid.mirror.
+    # A VM that waits for a place to run counts as running in the local cloud: see hybrid.mirror.
     reached=_UNPLACED
     | _split("RUNNING MIGRATE HOTPLUG HOTPLUG_NIC HOTPLUG_SNAPSHOT HOTPLUG_SAVEAS HOTPLUG_RESIZE")
     | _split("DISK_SNAPSHOT DISK_SNAPSHOT_DELETE DISK_RESIZE BACKUP"),

@@ -1,18 +1,17 @@
-"""What the local cloud is told of a remote VM, and when it is told nothing.
+"""What the driver reports of a remote VM, and when it reports nothing.
 
-One table says what each remote state is reported as; ``docs/states.md`` is rendered from it. Then
-``correction`` compares that with the local VM and speaks only where the two differ and oned would
-act. So nothing needs to be remembered of what was sent before, and a report that got lost is
-simply made again.
+One table says what each remote state is reported as; ``docs/states.md`` is made from it. Then
+``choose_report`` compares that with the local VM. It reports only where the two differ and oned
+would act. So the driver remembers nothing of earlier reports, and makes a lost report again.
 
-Three things keep an old reading from undoing what oned has just done (only oned from 6.4 has
+Three rules keep an old reading from undoing what oned has just done (only oned from 6.4 has
 guards of its own):
 
 - a remote reading counts only if it was begun after the local VM was first seen in its present
   state, and if that state was read again afterwards;
 - a local VM in the middle of an operation belongs to the VMM driver, unless it is stuck there;
-- a shutdown is reported as finished only when the remote VM is where that shutdown was to bring
-  it: a VM to be terminated that is merely powered off still exists.
+- a shutdown is reported as finished only when the remote VM has reached its goal: a VM to be
+  terminated that is only powered off still exists.
 
 Source of what oned does with a report: ``test_and_trigger`` in ``src/im/InformationManager.cc``
 (5.12 to 7.4), ``process_poll`` in ``src/vmm/VirtualMachineManagerDriver.cc`` (5.6 to 5.10).
@@ -25,11 +24,11 @@ from one2one.hybrid.naming import is_deploy_id
 from one2one.opennebula.states import FAILURES, RUNNING, LcmState, State, VmState
 
 STUCK_S = 60.0
-"""How long an operation may keep a local VM in one state before monitoring helps it out."""
+"""Seconds that an operation may keep a local VM in one state before monitoring corrects it."""
 
 
 class Report(Enum):
-    """What can be said of a VM: the STATE of 5.12 and later."""
+    """A state to report: the STATE of 5.12 and later."""
 
     RUNNING = "RUNNING"
     POWEROFF = "POWEROFF"
@@ -127,7 +126,7 @@ def map_state(remote: State) -> Report:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A local VM as it was read last."""
+    """A local VM as it was last read."""
 
     state: State
     deploy_id: str
@@ -148,7 +147,7 @@ _SHUTDOWN_ENDS: dict[int, tuple[VmState, ...]] = {
 
 
 def choose_report(local: Observation, remote: State, read_at: float, *, stuck: bool) -> Report:
-    """Return what to report so that the local VM follows its remote VM, SILENCE for nothing.
+    """Return what to report so that the local VM follows its remote VM, else SILENCE.
 
     *read_at* is when the remote reading was begun; *local* was read after it. *stuck* tells
     that the local VM has been in its state for longer than an operation takes.
@@ -175,9 +174,9 @@ def is_started(local: State, remote: State) -> bool:
 def is_unlinked(local: Observation, *, stuck: bool) -> bool:
     """Tell whether oned lacks the VM's deploy id, so that only marks can tell its remote VM.
 
-    That is so when the answer to its DEPLOY was lost; ``onevm recover --success`` then gives it
-    one of oned's own. A deploy id that a VM has while it starts
-    for the first time is that of an earlier remote VM.
+    That happens when the answer to its DEPLOY was lost; ``onevm recover --success`` then gives it
+    one of oned's own. While a VM starts for the first time, its deploy id names an earlier
+    remote VM.
     """
     if not stuck or local.state.state != VmState.ACTIVE:
         return False
@@ -186,10 +185,10 @@ def is_unlinked(local: Observation, *, stuck: bool) -> bool:
 
 
 def _may_act(local: State, remote: State, *, stuck: bool) -> bool:
-    """Tell whether monitoring, and not the VMM driver, has a say in the local VM now.
+    """Tell whether monitoring may change the local VM now, and not the VMM driver.
 
-    Not where a VM starts on what may be another host than that of its remote VM: its deploy id
-    would name somebody else's VM.
+    It may not where a VM starts on a host that may not be its remote VM's: its deploy id could
+    name another VM there.
     """
     if local.state in _AT_REST or local in (RUNNING, _UNKNOWN):
         return True

@@ -15,7 +15,7 @@ What one remote VM with this host's marks is, by what became of the local VM tha
     names another remote VM, which does not, or none           its
 
 "Its" are also those that DEPLOY or monitoring may yet take up, and the one that outlived what its
-local VM names (after a restored database): whatever may still be somebody's is left alone.
+local VM names (after a restored database): the reaper leaves what may still belong to a VM.
 
 Only "abandoned" is what a user asked for, and only there oned itself keeps since when: the ETIME of
 the local VM, so no sighting needs to be remembered. The others rest on what the local cloud lacks
@@ -94,7 +94,7 @@ class Orphan:
 def find_orphan(
     marked: MarkedVm, local: VmSummary | None, host_id: int, all_marked: Collection[MarkedVm]
 ) -> Orphan | None:
-    """Return what makes the remote VM an orphan, None while it may be somebody's.
+    """Return what makes the remote VM an orphan, None while it may belong to a local VM.
 
     *local* is the local VM that its marks name, None only if the local cloud, asked for it
     alone, knows no such VM; *claims* are all remote VMs with the marks of the host *host_id*.

@@ -1,7 +1,7 @@
-"""When a remote that cannot be read becomes an error of the host.
+"""When a remote that cannot be read puts its host into error.
 
-In that moment oned puts every running VM of the host into UNKNOWN, so a remote is given some
-time. Times are those of a clock that nobody sets.
+oned then puts every running VM of the host into UNKNOWN, so the remote gets a grace first. Times
+are by ``time.monotonic()``.
 """
 
 GRACE_ROUNDS = 3
@@ -9,7 +9,7 @@ GRACE_S = 30.0
 
 
 class Outage:
-    """The failures since a host's last good round."""
+    """The failed rounds since a host's last good one."""
 
     def __init__(self) -> None:
         self._failures = 0
@@ -18,7 +18,7 @@ class Outage:
         """Whether the host is in error because of it."""
 
     def record_failure(self, now: float, grace: float = GRACE_S) -> bool:
-        """Note a failed round; return whether the host is in error from this one on.
+        """Count a failed round; return whether it puts the host into error.
 
         *grace* is for how many seconds rounds must have failed, besides GRACE_ROUNDS of them.
         """
@@ -31,12 +31,12 @@ class Outage:
         return True
 
     def declare(self) -> None:
-        """Note a failure that no time can heal."""
+        """Put the host into error at once, for a failure that does not pass."""
         self._failures += 1
         self.declared = True
 
     def record_success(self) -> bool:
-        """Note a good round; return whether there was anything to recover from."""
+        """End the outage; return whether there was one."""
         had_failures = self._failures > 0
         self._failures, self.declared = 0, False
         return had_failures

@@ -1,4 +1,4 @@
-"""What helps when the remote refuses something, by the words in which its oned says no.
+"""Remedies for a refusal of the remote, by the words of its oned.
 
 The words are those of ``src/um/QuotaVirtualMachine.cc``, ``src/rm/*.cc`` and ``src/pool/*.h``; the
 same from 5.10 to 7.2.

@@ -1,4 +1,4 @@
-"""What oned asks of a driver."""
+"""What oned asks a driver for."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Which failed operations are begun again, and when.
+"""Which failed operations start again, and when.
 
                                        the cloud     the call was   it may have had   any other
     call                               is busy       not sent       its effect        error
@@ -8,17 +8,18 @@
     any of POLL                        no            no             no                no
     any other                          patiently     again          again             no
 
-Without an answer nobody knows whether the call had its effect. Those that are marked *no* would
+Without an answer the driver cannot know whether the call had its effect. Those marked *no* would
 have it twice: two VMs, or a second reboot. All others ask for a state that the VM may already be
-in, or only read, and an operation begun again finds out (``driver.reach``, ``driver.vm_index``).
+in, or only read, and an operation that starts again finds out (``driver.reach``,
+``driver.vm_index``).
 
-*again*: as often as oned says, by the ``-r`` of its driver's ARGUMENTS, 0 by default.
-*patiently*: PATIENCE times more, whatever ``-r`` says. An HA zone without a leader refuses what
-would change anything, and does nothing; it elects one within seconds (ELECTION_TIMEOUT_MS is 5,000
-by default), while FAILURE would leave a VM in BOOT_FAILURE until an administrator comes. So is a
-busy cloud waited for where the call may have had its effect, unless that says *no*.
+*again*: as often as the ``-r`` of the driver's ARGUMENTS says, 0 by default.
+*patiently*: PATIENCE times more, for any ``-r``. An HA zone without a leader refuses what would
+change anything, and does nothing. It elects a leader within seconds (ELECTION_TIMEOUT_MS is 5,000
+by default), while FAILURE would leave a VM in BOOT_FAILURE until an administrator acts. The driver
+also waits for a busy cloud where the call may have had its effect, unless the table says *no*.
 
-What a waiting operation reads once a second is not counted: it is read until the operation's own
+The reads of a waiting operation, once a second, do not count: they go on until the operation's own
 deadline. POLL is answered at once: monitoring is more patient than oned (``driver.lifecycle``).
 """
 
@@ -27,9 +28,9 @@ from dataclasses import dataclass
 from one2one.opennebula.errors import Busy, OneError, Unreachable
 
 LIMIT_S = 600.0
-"""So many seconds after an action arrived it is not counted on any more, and not begun again."""
+"""Seconds after an action arrived within which its operation may start again."""
 PATIENCE = 5
-"""So often a busy cloud is asked again without counting it: for 15 to 31 seconds in all."""
+"""Extra tries for a busy cloud: 15 to 31 seconds in all."""
 _LONGEST_S = 60.0
 
 _ONCE = {
@@ -41,7 +42,7 @@ _ONCE = {
 
 
 def is_repeatable(action: str, error: OneError) -> bool:
-    """Tell whether oned's *action*, which failed by *error*, may be begun again."""
+    """Tell whether oned's *action*, which failed by *error*, may start again."""
     if action == "POLL" or not isinstance(error, Unreachable | Busy):
         return False
     return not error.sent or (action, error.call) not in _ONCE

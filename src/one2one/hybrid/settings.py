@@ -1,4 +1,4 @@
-"""A host's attributes, read as the settings of the remote cloud that it stands for."""
+"""The settings of a remote cloud, read from the attributes of its host."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
 """What a remote VM uses, as the local cloud shows it.
 
-The values come from a remote hypervisor by way of the remote cloud, and end in the local cloud's
-database and interfaces. So only what is a number or an address is taken, and written anew.
+The values come from a remote hypervisor through the remote cloud, and end in the local cloud's
+database and interfaces. So only numbers and addresses are taken, and each is formatted again.
 """
 
 import re
@@ -32,8 +32,8 @@ Usage = dict[str, str]
 def read_usage(remote: VmSummary, record: Template) -> Usage:
     """Return what to show of a VM; *record* is its newest monitoring, empty without any.
 
-    Besides the counters these are its addresses, where the local command line and interface
-    look for them, and for the curious its id, state and host in the remote cloud.
+    These are the counters, the addresses, where the local commands and Sunstone look for them,
+    and its id, state and host in the remote cloud.
     """
     values: Usage = {}
     cpu = _parse_number(record.text("CPU"))
