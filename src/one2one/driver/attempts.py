@@ -1,4 +1,4 @@
-"""Carrying an operation out, anew where that can help: other credentials, or another attempt."""
+"""Carrying an operation out, and starting it again with new credentials or after a failure."""
 
 import random
 import time
@@ -22,7 +22,7 @@ def carry_out(
     not_before: float,
     retries: int = 0,
 ) -> Steps:
-    """Carry out the operation that *request* asks for, anew where ``hybrid.retry`` allows it.
+    """Carry out the operation that *request* asks for; start it again as ``hybrid.retry`` allows.
 
     *opened* returns the remote that the host names, read at the given time or later. Where the
     remote does not know the credentials, the host may have got new ones meanwhile: then these are

@@ -1,7 +1,7 @@
 """Creating the remote VM of a local one, exactly once.
 
-Everything is checked before anything is made. An attempt that got no answer is not repeated: the
-remote may still be at it. Whoever tries again finds its VM by the marks.
+Everything is checked before anything is made. An instantiate without an answer is not repeated:
+the remote may still carry it out. The next attempt finds its VM by the marks.
 """
 
 import time

@@ -1,7 +1,7 @@
-"""What the drivers tell of their work, for whoever counts it (``mad.metrics``).
+"""The events that the drivers emit about their work, for ``mad.metrics`` to count.
 
-``Remotes`` is given one listener, and hands it on with each ``Remote``. It is called in whatever
-thread the thing happened in, so it must be thread-safe and quick, and must not raise.
+``Remotes`` takes one listener and passes it on with each ``Remote``. The thread in which the event
+happened calls it, so it must be thread-safe and quick, and must not raise.
 """
 
 from collections.abc import Callable, Mapping
@@ -89,4 +89,4 @@ Emit = Callable[[Event], object]
 
 
 def ignore(_: Event) -> None:
-    """Count nothing."""
+    """Ignore an event."""

@@ -1,8 +1,8 @@
-"""One host's remote cloud, read and compared with its VMs: what there is to say of them.
+"""One host's remote cloud, read and compared with its VMs: what to report of them.
 
 A status round costs two calls: the host's VMs in the local cloud, which were read before as well,
 and their remote VMs. So every remote reading lies between two local ones, and a local VM that
-oned has moved in the meantime is not spoken of (``hybrid.mirror``).
+oned has moved in the meantime is not reported (``hybrid.mirror``).
 """
 
 import time
@@ -50,7 +50,7 @@ class VmUsage:
 
 
 Survey = Callable[[Remote, Sequence[VmSummary]], object]
-"""Whoever wants to know of all of the account's VMs that are not DONE, each time they are read."""
+"""Called with all of the account's VMs that are not DONE, each time they were read."""
 
 
 class HostMonitor:
@@ -95,7 +95,7 @@ class HostMonitor:
         return self._vms.are_ours()
 
     def refresh(self) -> None:
-        """Read the host anew: its settings, and which VMs it has.
+        """Read the host again: its settings, and which VMs it has.
 
         Raises NotFound when the host is gone or off line, ConfigurationError for its settings,
         and FrontEndError.
@@ -239,8 +239,8 @@ class HostMonitor:
     def _asked_alone(self, links: Mapping[int, int], read_at: float) -> dict[int, State]:
         """Ask for VMs that the pool left out, where it matters, and for few at a time.
 
-        A pool leaves out without a word what does not exist, what is DONE (before 5.12), and
-        what now belongs to somebody else. Only the first two mean that the VM is gone.
+        A pool leaves out what does not exist, what is DONE (before 5.12), and what now belongs to
+        another user. Only the first two mean that the VM is gone.
         """
         cloud, states = self._opened().cloud, dict[int, State]()
         matters = [

@@ -61,8 +61,8 @@ def reach(job: Job, remote_id: int, goal: Goal, action: str) -> Steps:
 def destroy(job: Job, remote_id: int, action: str = "terminate-hard") -> Steps:
     """Terminate a remote VM for good; one that is gone already counts as terminated.
 
-    Its marks are read first. Raises Refused when they name another owner: after a restored
-    database, or in a remote cloud that was set up anew, the id may be anybody's. Where the
+    Its marks are read first. Raises Refused when they name another VM: after a restored
+    database, or in a remote cloud that was set up again, the id may be any VM's. Where the
     remote's storage fails, the VM is terminated once more, which deletes it, unless that loses
     what its persistent disks have not saved.
     """

@@ -48,9 +48,9 @@ class Remotes:
     ) -> Remote:
         """Return the remote that the host names now, or named at *not_before* or later.
 
-        The host is read anew, which costs one local call, unless another has just done so since
+        The host is read again, which costs one local call, unless another caller has read it since
         *not_before*, by ``time.monotonic()``: new credentials count at once, and no operation
-        reaches a cloud that its host no longer named when it was asked for.
+        reaches a cloud that its host no longer named when oned asked for it.
         """
         return self.open(
             self._settings.get(

@@ -5,8 +5,8 @@ is asked to resume it, as a user would: the RESTORE that follows finds the remot
 succeeds at once.
 
 Nothing is remembered, because the scripts cannot. That a VM is SUSPENDED, and since when, is in
-oned's own database: whoever suspends it just now is not contradicted, and a resume that fails
-makes it SUSPENDED anew.
+oned's own database: a user who suspends it now is not contradicted, and a resume that fails
+makes it SUSPENDED again.
 """
 
 import time

@@ -1,6 +1,6 @@
-"""Waiting for remote VMs to change state: one call a second a remote, and no worker.
+"""Waiting for remote VMs to change state: one call a second for each remote, and no worker.
 
-Whoever waits is called back from the one thread that a remote has while anybody waits.
+A remote has one thread while operations wait for its VMs. That thread calls them back.
 """
 
 import threading
@@ -24,17 +24,16 @@ from one2one.opennebula.states import State, VmState
 
 INTERVAL_S = 1.0
 FIRST_S = 0.1
-"""How soon whoever waits alone is looked at, then twice as late each time, up to the interval:
-many actions take a cloud less than a second."""
+"""First poll delay; it doubles up to INTERVAL_S. Many actions take a cloud less than a second."""
 GONE = State(VmState.DONE)
-"""What a VM is when the remote says that it knows none with that id."""
+"""The state of a VM that the remote says it does not know."""
 
 Callback = Callable[[State | OneError], None]
 
 
 @dataclass(frozen=True, slots=True)
 class StateWait:
-    """What somebody waits for: a state other than *seen*, or the *deadline*."""
+    """A wait for a state other than *last_state*, until the *deadline*."""
 
     remote_id: int
     last_state: State
@@ -52,7 +51,7 @@ class Watch:
         self._running = False
 
     def wait(self, change: StateWait, callback: Callback) -> None:
-        """Call *callback*, once, with the new state, or the one seen still at the deadline.
+        """Call *callback* once with the new state, or with the last one at the deadline.
 
         At a deadline during an outage, and at once when the remote refuses to be asked, it is
         called with the error instead. Raises Busy where nothing can wait: see ``start_thread``.

@@ -1,4 +1,4 @@
-"""What Prometheus is shown as it is now, rather than counted: each host as it was heard of last."""
+"""The gauges: each host's present values, as the last events told them."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ from one2one.opennebula.breaker import Breaker
 PREFIX = "opennebula_hybrid"
 HOST = "one_host_id"
 _IDLE_S = 60.0
-"""After so long without a call nothing is said of whether the remote is up."""
+"""Seconds without a call after which ``remote_up`` has no value."""
 
 GAUGES = {
     "remote_up": "Whether the last call to the remote was answered 0:no 1:yes",

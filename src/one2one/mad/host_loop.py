@@ -231,7 +231,7 @@ class HostLoop:
             self._send("STATE_VM", line, success=False)
 
     def _send(self, kind: str, text: str, *, success: bool = True) -> None:
-        """Send a message. One that does not arrive is not kept: the next round makes it anew."""
+        """Send a message. A lost one is not kept: the next round makes it again."""
         if not self._stop.is_set():
             with contextlib.suppress(OSError):
                 self._monitord.send(kind, text, success=success)

@@ -106,7 +106,7 @@ class ImDriver:
         )
 
     def _start(self, line: ImLine) -> None:
-        """Begin to report on a host, or begin anew with another configuration."""
+        """Begin to report on a host, or begin again with another configuration."""
         self._end(line.host_id)
         try:
             self._begin(line.host_id, im_messages.decode_start(line.payload))

@@ -1,8 +1,9 @@
-"""onemonitord's port, from the side of whoever reports to it.
+"""A client of onemonitord's port.
 
-Short messages go as a datagram, VM states and whatever is long over TCP: a connection for each,
-its end is the message's. With a public key the text is encrypted in blocks, PKCS#1 v1.5. Source:
-``src/im_mad/remotes/lib/monitord_client.rb``, ``rsa_public_encrypt`` in ``src/common/SSLUtil.cc``.
+A short message is a datagram. VM states and long messages go over TCP: one connection for each
+message, whose end is the end of the message. With a public key the text is encrypted in blocks,
+PKCS#1 v1.5. Source: ``src/im_mad/remotes/lib/monitord_client.rb``, ``rsa_public_encrypt`` in
+``src/common/SSLUtil.cc``.
 """
 
 import contextlib

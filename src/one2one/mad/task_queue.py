@@ -1,6 +1,6 @@
 """Which task may run next: one at a time for a VM, and no host at the cost of another.
 
-Pure bookkeeping; whoever owns it holds a lock around each call.
+Pure bookkeeping; its owner holds a lock around each call.
 """
 
 from collections import deque

@@ -1,9 +1,8 @@
-"""Sparing oneself the calls to a cloud that does not answer.
+"""A circuit breaker for a cloud that does not answer.
 
-When a few calls in a row had no answer, those that follow fail at once, with the last reason.
-Every other moment one is let through all the same, and the first that is answered ends it. So a
-queue of 500 calls does not wait for 500 timeouts, and whoever asks regularly soon learns that the
-cloud is back.
+After a few calls in a row without an answer it opens: the next calls fail at once, with the last
+reason. Every OPEN_S seconds one call may try (half-open). The first answer closes it. So a queue of
+500 calls does not wait for 500 timeouts, and regular callers soon learn that the cloud is back.
 """
 
 import threading
@@ -11,16 +10,16 @@ import threading
 from one2one.opennebula.errors import Unreachable
 
 FAILURES = 3
-"""So many calls in a row without an answer; an answer of any kind breaks the row."""
+"""Calls in a row without an answer that open it. Any answer begins a new row."""
 OPEN_S = 2.0
-"""How long a cloud is left alone. Monitoring asks every 5 seconds, and never meets this twice."""
+"""Seconds between two tries. Monitoring asks every 5 seconds, so each of its calls may try."""
 
 
 class Breaker:
-    """What became of the calls to one cloud. Thread-safe; the time is always given."""
+    """The results of the calls to one cloud. Thread-safe; the caller gives the time."""
 
     def __init__(self, failures: float = FAILURES) -> None:
-        """Spare a cloud after so many failures in a row; infinite means never."""
+        """Open after *failures* in a row; infinite means never."""
         self._most = failures
         self._lock = threading.Lock()
         self._failures = 0
@@ -28,9 +27,9 @@ class Breaker:
         self._last = Unreachable("")
 
     def admit(self, now: float) -> bool:
-        """Let a call through; return whether it is one to see if the cloud is back.
+        """Let a call through; return whether it is a try while half-open.
 
-        Raises Unreachable while the cloud is left alone: the call was not sent.
+        Raises Unreachable while it is open: the call was not sent.
         """
         with self._lock:
             if self._failures < self._most:
@@ -46,12 +45,12 @@ class Breaker:
             return self._failures >= self._most and now < self._open_until
 
     def record_failure(self, error: Unreachable, now: float) -> None:
-        """Note a call without an answer."""
+        """Count a call without an answer."""
         with self._lock:
             self._failures += 1
             self._last, self._open_until = error, now + OPEN_S
 
     def record_answer(self) -> None:
-        """Note a call that was answered, whatever the answer was."""
+        """Close it after a call that had any answer."""
         with self._lock:
             self._failures = 0

@@ -109,7 +109,7 @@ class MethodNotFound(ProtocolError):
 class NotSendable(ProtocolError):
     """Raised when an object in the answer has a character that XML-RPC cannot carry.
 
-    Whoever asked for a pool gets the other objects by asking for them apart from it.
+    The caller of a pool gets the other objects by smaller calls.
     """
 
     remedy = "Replace such characters, emoji for example, in the name and attributes there"

@@ -153,7 +153,7 @@ def _cut(body: Body, at: int, end: int) -> int:
         within_character = body[cut] & 0xC0 == 0x80
         if not within_character and body[cut - 1 : cut + 1] != b"\r\n":
             return cut
-    return most  # no UTF-8: whoever parses it will say so
+    return most  # no UTF-8: the parser will say so
 
 
 def _decode(piece: bytes) -> bytes:

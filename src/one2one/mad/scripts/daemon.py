@@ -1,7 +1,7 @@
 """A process that outlives the one that starts it, once on this machine for each pid file.
 
-The file is locked for as long as the process lives, so whoever finds it locked knows that the
-number in it is still that process, and no other that was given the number since.
+The process locks the file as long as it lives. So the number in a locked file is still that
+process, and not another one that got the number later.
 """
 
 import contextlib

@@ -13,9 +13,9 @@ _TAIL = 64 << 10
 
 
 def write(line: str) -> None:
-    """Append *line*, unless it was written lately: each process finds the same things anew.
+    """Append *line*, unless it is among the last ones: each process finds the same things again.
 
-    Where there can be no log there is none: what is done is more than what is written of it.
+    Where the file cannot be written there is no log: the work matters more.
     """
     path, line = log_location() / "one2one.log", clean_line(line)
     if line in _read_tail(path):
