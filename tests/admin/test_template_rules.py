@@ -36,7 +36,7 @@ class Local:
 
     def add(self, name: str, template: Template, uid: int = 0, gid: int = 0) -> int:
         number = len(self.templates)
-        self.templates[number] = VmTemplate(number, name, template, "somebody", uid, gid)
+        self.templates[number] = VmTemplate(number, name, template, "user", uid, gid)
         return number
 
     def update(self, number: int, changed: Template) -> None:

@@ -41,7 +41,7 @@ def test_it_runs_again_here_too(way: str) -> None:
         both.wait_remote(vm, "SUSPENDED")
 
 
-def test_whoever_suspends_it_just_now_is_not_contradicted() -> None:
+def test_a_user_who_suspended_it_just_now_is_not_contradicted() -> None:
     with burst("5.10", monitoring=monitored("5.10")) as both:
         vm = suspended(both, since=0)
         both.rounds(2)

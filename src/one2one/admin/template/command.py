@@ -8,14 +8,14 @@ import click
 
 from one2one.admin.hosts import connect, find_host
 from one2one.admin.options import object_id
-from one2one.admin.output import Printer, Style, output_options
+from one2one.admin.output import Printer, output_options
 from one2one.admin.template.known import Known, Terms
 from one2one.admin.template.mapping import mapped_id
 from one2one.admin.template.plan import plan, plan_orphans
-from one2one.admin.template.step import Action, Planned, Step
+from one2one.admin.template.step import Planned
 from one2one.admin.template.sync import carry_out
+from one2one.admin.template.table import print_steps
 from one2one.driver.local import LocalCloud
-from one2one.opennebula.clean import clean_line
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.errors import NotAuthorized, NotFound
 from one2one.opennebula.records import Host, VmTemplate
@@ -30,19 +30,6 @@ _COLUMNS = {
     "VCPU": "vcpu",
     "LOCAL": "local",
 }
-_LINES = {
-    "ACTION": "action",
-    "LOCAL": "local_id",
-    "REMOTE": "remote_id",
-    "NAME": "name",
-    "ATTRIBUTE": "attribute",
-    "OLD": "old",
-    "NEW": "new",
-    "NOTE": "note",
-}
-_SHOWN = 48
-"""Characters of a value in a table."""
-_KEPT = "changed here, so it stays (--overwrite)"
 _WARNING = 1
 
 
@@ -91,20 +78,6 @@ def list_command(host: str, output: Printer) -> None:
     output.print(rows, _COLUMNS)
 
 
-@dataclass(frozen=True)
-class Line:
-    """A step, or one of its changes, in a table."""
-
-    action: str
-    local_id: int | None
-    remote_id: int
-    name: str
-    attribute: str
-    old: str
-    new: str
-    note: str
-
-
 @template.command()
 @click.argument("host")
 @click.argument("ids", nargs=-1, type=object_id)
@@ -139,7 +112,7 @@ def sync(
         if not dry_run:
             done.extend(carry_out(local.cloud, planned) for planned in _shown(steps))
     finally:
-        _print(done, output)
+        print_steps(done, output)
     if any(step.went_wrong for step in done):
         sys.exit(_WARNING)
 
@@ -180,24 +153,6 @@ def _is_gone(remote: Cloud, template_id: int) -> bool:
 
 def _kept(_: int) -> bool:
     return False
-
-
-def _print(steps: list[Step], output: Printer) -> None:
-    if output.style in (Style.JSON, Style.YAML):
-        output.print(steps, {})
-    else:
-        output.print([line for step in steps for line in _lines(step)], _LINES)
-
-
-def _lines(step: Step) -> Iterator[Line]:
-    """Yield a line for each change; a new template is one line."""
-    what = (step.action, step.local_id, step.remote_id, step.name)
-    changes = () if step.action == Action.CREATE.value else step.changes
-    if step.note or not changes:
-        yield Line(*what, "", "", "", step.note)
-    for change in changes:
-        old, new = (clean_line(value, _SHOWN) for value in (change.old, change.new))
-        yield Line(*what, change.attribute, old, new, _KEPT if change.kept else "")
 
 
 def _shown(steps: list[Planned]) -> Iterator[Planned]:

@@ -13,7 +13,7 @@ _HOST_SHARE = 40
 
 
 class LocalNames:
-    """The names of the local templates. Each is given once, whosever template has it."""
+    """The names of the local templates, of all owners: each is given once."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
