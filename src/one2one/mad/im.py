@@ -127,9 +127,9 @@ class ImDriver:
             log, period = partial(self.log, "E", -1), conf.configuration.periods.beacon_host
             run = partial(begin_hosts, im_mad, lambda: self._ensure_clouds()[0], begin, log, period)
             start_thread("self-start", run)
-        except OneError as error:
+        except Exception as error:  # noqa: BLE001 - without it there is still what monitord asks
             self._pushes = True
-            self.log("E", -1, f"monitoring begins when monitord asks for it: {error}")
+            self.log("E", -1, f"monitoring begins when monitord asks for it: {typed(error)}")
 
     def _begin(
         self, host_id: int, configuration: Configuration, *, only_if_new: bool = False
