@@ -1,15 +1,15 @@
-"""An operation: what the function that carries it out is given, and how it waits.
+"""A job: one action of oned under way, what its operation works with, and how it waits.
 
-That function is a generator. It calls the remote directly, and yields a ``Change`` where it must
-wait for a VM, or a ``Pause`` before it tries again; it is sent what the VM has become. So a
-thousand VMs can wait without a thread each, and a script can wait all the same.
+An operation is a generator. It calls the remote directly, and yields a ``StateWait`` where it must
+wait for a VM, or a ``Pause`` before it tries again; it is sent the VM's new state. So a thousand
+VMs can wait without a thread each, and a script can wait in the same way.
 """
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from one2one.driver.local import LocalCloud
-from one2one.driver.remotes import Remote
+from one2one.driver.remotes import Remote, Remotes
 from one2one.driver.watch import StateWait
 from one2one.hybrid.remedies import find_remedy
 from one2one.hybrid.request import Request
@@ -26,21 +26,48 @@ class Pause:
 
 
 Wait = StateWait | Pause
+Outcome = State | OneError | None
+"""What a wait came to: the VM's state, an error, or nothing after a pause."""
 Steps = Generator[Wait, State | None, str]
 """A running operation; it returns what to answer oned besides SUCCESS, perhaps nothing."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Job:
-    """What an operation works with."""
+    """One action of oned under way."""
 
     request: Request
-    not_before: float
-    """When, by ``time.monotonic()``; infinite if the VM was busy with another operation then."""
     local: LocalCloud
-    remote: Remote
+    remotes: Remotes
     log: Callable[[str], None]
     """Writes a line into the VM's own log."""
+    not_before: float
+    """When oned asked, by ``time.monotonic()``: what was read earlier does not count. Infinite if
+    the VM was busy with another operation then."""
+    opened: Remote | None = None
+    """The remote, once ``open_remote`` has opened it."""
+
+    @property
+    def remote(self) -> Remote:
+        """The remote; only after ``open_remote``."""
+        assert self.opened is not None  # noqa: S101 - operations begin after it
+        return self.opened
+
+    def open_remote(self, not_before: float) -> Remote:
+        """Return the remote that the host names, read at *not_before* or later.
+
+        Raises as ``Remotes.open_for_host`` does.
+        """
+        host_id, host_name = self.request.placement.host_id, self.request.host_name
+        self.opened = self.remotes.open_for_host(host_id, host_name, not_before)
+        return self.opened
+
+
+def resume(steps: Steps, outcome: Outcome) -> Wait:
+    """Let *steps* go on after a wait; raises StopIteration at its end, and its errors."""
+    if isinstance(outcome, OneError):
+        return steps.throw(outcome)
+    return steps.send(outcome)
 
 
 def explain(error: OneError, request: Request, remote: Remote | None = None) -> str:

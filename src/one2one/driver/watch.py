@@ -50,7 +50,7 @@ class Watch:
         self._waits: list[tuple[StateWait, Callback]] = []
         self._running = False
 
-    def wait(self, change: StateWait, callback: Callback) -> None:
+    def wait(self, wait: StateWait, callback: Callback) -> None:
         """Call *callback* once with the new state, or with the last one at the deadline.
 
         At a deadline during an outage, and at once when the remote refuses to be asked, it is
@@ -60,7 +60,7 @@ class Watch:
             if not self._running:
                 start_thread("watch", self._run)
                 self._running = True
-            self._waits.append((change, callback))
+            self._waits.append((wait, callback))
 
     def _run(self) -> None:
         pause = FIRST_S
@@ -79,23 +79,31 @@ class Watch:
     def _serve(
         self, waits: list[tuple[StateWait, Callback]]
     ) -> Iterator[tuple[StateWait, Callback]]:
-        """Serve whom it can and yield the others."""
+        """Call back those whose wait ends, and yield the others."""
         states: dict[int, State] = {}
         failure: OneError | None = None
         try:
-            states = read_states(self._cloud, [change.remote_id for change, _ in waits])
+            states = read_states(self._cloud, [wait.remote_id for wait, _ in waits])
         except Exception as error:  # noqa: BLE001 - after a bug too, those that wait are answered
             failure = to_one_error(error)
         now = time.monotonic()
-        for change, callback in waits:
-            state = states.get(change.remote_id, change.last_state)
-            late = now >= change.deadline
-            if state == change.last_state and failure and (late or is_final(failure)):
-                run_guarded(partial(callback, failure))
-            elif state != change.last_state or late:
-                run_guarded(partial(callback, state))
+        for wait, callback in waits:
+            outcome = end_wait(wait, failure or states.get(wait.remote_id, wait.last_state), now)
+            if outcome is None:
+                yield wait, callback
             else:
-                yield change, callback
+                run_guarded(partial(callback, outcome))
+
+
+def end_wait(wait: StateWait, read: State | OneError, now: float) -> State | OneError | None:
+    """Return what ends *wait*, None while it goes on; *read* is what was just read of its VM.
+
+    A failed reading ends it only at the deadline, or where asking again cannot help.
+    """
+    late = now >= wait.deadline
+    if isinstance(read, OneError):
+        return read if late or is_final(read) else None
+    return read if late or read != wait.last_state else None
 
 
 def read_states(cloud: Cloud, remote_ids: Iterable[int]) -> dict[int, State]:

@@ -9,14 +9,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from one2one.driver.operation import Pause, Steps, Wait
-from one2one.driver.remotes import Remote
+from one2one.driver.operation import Job, Outcome, Pause, Steps, Wait
 from one2one.driver.threads import run_guarded, start_thread
 from one2one.hybrid.request import Request
 from one2one.mad.task_queue import TaskQueue
 from one2one.mad.timer import Timer
-from one2one.opennebula.errors import Busy, OneError, to_one_error
-from one2one.opennebula.states import State
+from one2one.opennebula.errors import Busy, to_one_error
 
 
 class Task:
@@ -26,10 +24,10 @@ class Task:
         self.request = request
         self.arrived = self.not_before = time.monotonic()
         """When the task arrived; infinite if another of its VM was under way then."""
-        self.remote: Remote | None = None
+        self.job: Job | None = None
         self.steps: Steps | None = None
-        """None until it has begun."""
-        self.outcome: State | OneError | None = None
+        """None until it has begun, as *job*."""
+        self.outcome: Outcome = None
         """What its last wait came to."""
         self.cancelled = False
         self.answering = threading.Lock()
@@ -119,7 +117,7 @@ class Runner:
             self._park(task, wait)
 
     def _park(self, task: Task, wait: Wait) -> None:
-        def resume(outcome: State | OneError | None) -> None:
+        def resume(outcome: Outcome) -> None:
             with self._changed:
                 if task.parked:
                     task.parked = False
@@ -131,7 +129,7 @@ class Runner:
             if isinstance(wait, Pause):
                 self._timer.call_later(wait.seconds, lambda: resume(None))
             else:
-                assert task.remote is not None  # noqa: S101 - what waits has called its remote
-                task.remote.watch.wait(wait, resume)
+                assert task.job is not None  # noqa: S101 - what waits has begun
+                task.job.remote.watch.wait(wait, resume)
         except Exception as error:  # noqa: BLE001 - what nothing waits for would never be resumed
             resume(to_one_error(error))

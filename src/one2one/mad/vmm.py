@@ -10,8 +10,8 @@ from one2one.driver.attempts import carry_out
 from one2one.driver.events import Emit, OperationEnded, ignore
 from one2one.driver.lifecycle import OPERATIONS, unsupported_error
 from one2one.driver.local import LocalCloud
-from one2one.driver.operation import Wait, explain
-from one2one.driver.remotes import Remote, Remotes
+from one2one.driver.operation import Job, Wait, explain, resume
+from one2one.driver.remotes import Remotes
 from one2one.mad import messages
 from one2one.mad.messages import Dialect, VmmLine
 from one2one.mad.process import (
@@ -87,33 +87,19 @@ class VmmDriver:
         try:
             if task.steps is None:
                 return self._begin(task)
-            if isinstance(task.outcome, OneError):
-                return task.steps.throw(task.outcome)
-            return task.steps.send(task.outcome)
+            return resume(task.steps, task.outcome)
         except StopIteration as end:
             self._end(task, success=True, info=end.value)
         except Exception as error:  # noqa: BLE001 - after a bug too, oned must be answered
-            self._end(
-                task, success=False, info=explain(to_one_error(error), task.request, task.remote)
-            )
+            remote = task.job.opened if task.job else None
+            info = explain(to_one_error(error), task.request, remote)
+            self._end(task, success=False, info=info)
         return None
 
     def _begin(self, task: Task) -> Wait:
-        request = task.request
-        local, remotes = self._ensure_clouds()
-
-        def opened(not_before: float) -> Remote:
-            task.remote = remotes.open_for_host(
-                request.placement.host_id, request.host_name, not_before
-            )
-            return task.remote
-
-        def vm_log(text: str) -> None:
-            self.log("I", request.vm.id, text)
-
-        task.steps = carry_out(
-            request, local, opened, vm_log, not_before=task.not_before, retries=self._retries
-        )
+        vm_log = partial(self.log, "I", task.request.vm.id)
+        task.job = Job(task.request, *self._ensure_clouds(), vm_log, task.not_before)
+        task.steps = carry_out(task.job, self._retries)
         return next(task.steps)
 
     def _ensure_clouds(self) -> tuple[LocalCloud, Remotes]:

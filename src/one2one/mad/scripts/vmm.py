@@ -13,9 +13,9 @@ from typing import TextIO
 from one2one.driver.attempts import carry_out
 from one2one.driver.lifecycle import OPERATIONS, unsupported_error
 from one2one.driver.local import LocalCloud
-from one2one.driver.operation import Pause, Steps, Wait, explain
-from one2one.driver.remotes import Remote, Remotes
-from one2one.driver.watch import is_final, read_states
+from one2one.driver.operation import Job, Outcome, Pause, Wait, explain, resume
+from one2one.driver.remotes import Remotes
+from one2one.driver.watch import FIRST_S, INTERVAL_S, end_wait, read_states
 from one2one.hybrid.request import Request
 from one2one.mad import messages
 from one2one.mad.scripts.ensure import ensure_monitored
@@ -68,58 +68,47 @@ def run(action: str, argv: list[str], payload: str) -> str:
         request = Request(action, vm, host_name=argv[-1], deploy_id="")
     else:
         request = messages.parse_request(action, payload)
-    not_before, opened = time.monotonic(), list[Remote]()
+    job: Job | None = None
     try:
         local = LocalCloud()
-        remotes = Remotes(local)
-
-        def remote(not_before: float) -> Remote:
-            opened.append(
-                remotes.open_for_host(request.placement.host_id, request.host_name, not_before)
-            )
-            return opened[-1]
-
-        return _run(
-            carry_out(request, local, remote, lambda _: None, not_before=not_before), opened
-        )
+        job = Job(request, local, Remotes(local), lambda _: None, time.monotonic())
+        return _run(job)
     except Exception as error:  # noqa: BLE001 - after a bug too, it tells the VM and its host
-        raise OneError(explain(to_one_error(error), request, *opened[-1:]), remedy="") from None
+        remote = job.opened if job else None
+        raise OneError(explain(to_one_error(error), request, remote), remedy="") from None
     finally:
         ensure_monitored(request.placement.host_id, request.host_name)
 
 
-def _run(steps: Steps, opened: list[Remote]) -> str:
-    """Run *steps* to their end; the remote opened last is the one that they wait for."""
+def _run(job: Job) -> str:
+    """Carry *job* out to its end, and return what to print."""
+    steps = carry_out(job)
     try:
         wait = next(steps)
         while True:
-            try:
-                state = _wait(wait, opened)
-            except OneError as error:
-                wait = steps.throw(error)
-            else:
-                wait = steps.send(state)
+            wait = resume(steps, _wait(wait, job))
     except StopIteration as end:
         return str(end.value)
 
 
-def _wait(wait: Wait, opened: list[Remote]) -> State | None:
+def _wait(wait: Wait, job: Job) -> Outcome:
     if isinstance(wait, Pause):
         time.sleep(wait.seconds)
         return None
-    pause = 0.1
+    pause = FIRST_S
     while True:
         time.sleep(pause)
-        pause = min(1.0, 2 * pause)
-        late = time.monotonic() >= wait.deadline
-        try:
-            state = read_states(opened[-1].cloud, [wait.remote_id])[wait.remote_id]
-        except OneError as error:
-            if late or is_final(error):
-                raise
-        else:
-            if late or state != wait.last_state:
-                return state
+        pause = min(INTERVAL_S, 2 * pause)
+        outcome = end_wait(wait, _read(wait.remote_id, job), time.monotonic())
+        if outcome is not None:
+            return outcome
+
+
+def _read(remote_id: int, job: Job) -> State | OneError:
+    try:
+        return read_states(job.remote.cloud, [remote_id])[remote_id]
+    except OneError as error:
+        return error
 
 
 def _fail(cause: str, payload: str, stderr: TextIO) -> int:
