@@ -5,6 +5,7 @@ import subprocess
 from typing import Any
 
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
+from one2one.opennebula.template import Template
 from tests.admin.clouds import Clouds
 from tests.admin.command import ONE2ONE
 
@@ -99,6 +100,15 @@ def test_show_tells_marks_and_log(clouds: Clouds) -> None:
     assert both["marks"]["whose"] == "this VM's"
     assert both["log"][-1] == "line 29"
     assert "line 29" in clouds.output("show", str(vm.id))
+
+
+def test_show_tells_how_old_the_usage_is(newest: Clouds) -> None:
+    vm = newest.running()
+    assert json.loads(newest.output("show", str(vm.id), "--json"))["usage_age"] is None
+    stored = newest.front_end.pools.vm(vm.id)
+    stored.monitoring = Template([("REMOTE_USAGE_TIME", "2020-02-20T20:20:20Z")])
+    age = json.loads(newest.output("show", str(vm.id), "--json"))["usage_age"]
+    assert age > 5 * 365 * 86400
 
 
 def test_show_without_the_remote_says_why(newest: Clouds) -> None:

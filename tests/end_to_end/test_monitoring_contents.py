@@ -4,6 +4,7 @@ from base64 import b64decode
 
 import pytest
 
+from one2one.hybrid.usage import read_usage_age
 from one2one.opennebula.template import parse_text
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.wire.xmlrpc import write_answer
@@ -37,6 +38,9 @@ def test_the_host_and_its_vms_are_told_of_in_full(generation: str, way: str) -> 
         assert vm.monitoring.text("GUEST_IP_ADDRESSES") == address
         assert vm.monitoring.text("REMOTE_VM_ID") == str(remote.id)
         assert vm.monitoring.text("REMOTE_STATE") == "RUNNING"
+        age = read_usage_age(vm.monitoring, both.cloud.clock.now())
+        assert age is not None
+        assert age < 60
         template = both.host.template
         assert (template.text("PUBLIC_CLOUD"), template.text("PRIORITY")) == ("YES", "-1")
         both.host.update(ONE_CAPACITY={"CPU": "100", "MEMORY": "512"})

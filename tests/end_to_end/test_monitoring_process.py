@@ -2,13 +2,15 @@
 
 import subprocess
 import threading
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from one2one.opennebula.states import LcmState, State, VmState
+from one2one.opennebula.template import parse_text
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.frontend.im import monitor_line
 from opennebula_sandbox.frontend.im.monitor_line import MonitorLine
@@ -80,7 +82,32 @@ def test_a_host_is_told_of_at_once_and_again_and_again() -> None:
         assert "STATE_VM" not in ear.kinds(0), "only what differs is told"
         assert "MONITOR_VM" not in ear.kinds(0)
         both.running()
-        assert 'ID = "0"' in ear.next("MONITOR_VM").text
+        assert 'ID = "0"' in ear.first("MONITOR_VM").text
+
+
+def test_what_a_vm_uses_is_told_once_a_remote_record() -> None:
+    """monitord takes each message for a new measurement."""
+    with Ear() as ear, driven(ear) as (both, _):
+        remote = both.cloud.vms[both.remote_id(both.running())]
+        both.cloud.usage.say(remote.id, CPU="12", TIMESTAMP="1700000000")
+        ear.first("MONITOR_VM", when=lambda text: tells(text, "CPU", "12"))
+        ear.forget()
+        for _ in range(3):
+            ear.next("SYSTEM_HOST")
+        assert "MONITOR_VM" not in ear.kinds(0)
+        both.cloud.usage.say(remote.id, TIMESTAMP="1700000060")
+        newer = ear.first("MONITOR_VM").text
+        assert tells(newer, "CPU", "12")
+        assert tells(newer, "REMOTE_USAGE_TIME", "2023-11-14T22:14:20Z")
+        remote.state = State(VmState.ACTIVE, LcmState.HOTPLUG)
+        both.cloud.vms.changed(remote)
+        ear.first("MONITOR_VM", when=lambda text: tells(text, "REMOTE_STATE", "HOTPLUG"))
+
+
+def tells(monitor_vm: str, name: str, value: str) -> bool:
+    """Tell whether a MONITOR_VM has this value for its only VM."""
+    [vm] = parse_text(monitor_vm).vectors("VM")
+    return parse_text(b64decode(vm["MONITOR"]).decode()).text(name) == value
 
 
 def test_hosts_end_one_by_one() -> None:
@@ -120,7 +147,7 @@ def test_messages_are_encrypted_for_a_monitord_with_a_key() -> None:
     with Ear(key) as ear, driven(ear) as (both, _):
         assert "TOTALCPU" in ear.first("SYSTEM_HOST").text
         both.running()
-        assert "MONITOR" in ear.next("MONITOR_VM").text
+        assert "MONITOR" in ear.first("MONITOR_VM").text
         for sent, line in zip(ear.raw, ear.lines, strict=True):
             assert monitor_line.read(sent).text != line.text or not line.text
 
@@ -164,14 +191,15 @@ def test_a_public_key_that_is_none_is_refused() -> None:
 def test_what_differs_is_told_until_it_does_not() -> None:
     with Ear() as ear, driven(ear) as (both, _):
         vm = both.running()
-        ear.next("MONITOR_VM")
+        ear.first("MONITOR_VM")
         both.cloud.act(both.remote_id(vm), "poweroff")
         ear.next("STATE_VM", when=lambda text: "POWEROFF" in text)
         both.cloud.faults.on(faults.http_error(), "one.vmpool.infoset")
         assert "HTTP 500" in ear.next("STATE_VM", status="FAILURE").text
         ear.next("STATE_VM", when=lambda text: "POWEROFF" in text)
+        ear.forget()
         both.cloud.act(both.remote_id(vm), "resume")
-        ear.next("MONITOR_VM")
+        ear.first("MONITOR_VM")
         ear.forget()
         ear.next("SYSTEM_HOST")
         ear.next("SYSTEM_HOST")

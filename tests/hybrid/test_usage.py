@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from one2one.hybrid.usage import read_usage
+from one2one.hybrid.usage import read_usage, read_usage_age
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.states import RUNNING, State
 from one2one.opennebula.template import Template
@@ -37,6 +37,24 @@ def test_counters_and_addresses() -> None:
         "REMOTE_STATE": "RUNNING",
         "REMOTE_HOST": "hv1",
     }
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "shown"),
+    [
+        ("1700000000", "2023-11-14T22:13:20Z"),
+        ("9999999999", "2286-11-20T17:46:39Z"),
+        ("0", "1970-01-01T00:00:00Z"),
+        *[(wrong, "") for wrong in ("", "-1", "1e9", "x", "9" * 40, "\u0661")],
+    ],
+)
+def test_when_it_was_measured_is_told_where_it_is_known(timestamp: str, shown: str) -> None:
+    values = read_usage(remote(), record(CPU="1", TIMESTAMP=timestamp))
+    assert values.get("REMOTE_USAGE_TIME", "") == shown
+    age = read_usage_age(Template(values.items()), 1700000060)
+    assert age == (
+        {"1700000000": 60, "9999999999": 0, "0": 1700000060}[timestamp] if shown else None
+    )
 
 
 def test_a_vm_without_monitoring_still_has_its_addresses() -> None:

@@ -44,12 +44,6 @@ def test_every_reading_of_vms_tells_of_the_others(sandbox: Sandbox, cloud: Cloud
     assert len(cloud.unread) == 2 + len(ROWS)
 
 
-def test_no_ids_are_no_vms(cloud: Cloud) -> None:
-    for _ in range(2):  # the second time it knows whether there is infoset
-        assert cloud.list_summaries_by_id([]) == []
-        cloud.list_vms_by_id([0])
-
-
 def test_a_vm_that_cannot_be_sent_costs_some_calls(sandbox: Sandbox, cloud: Cloud) -> None:
     ids = [sandbox.instantiate(0, SMILE if n == 13 else "vm").id for n in range(40)]
     others = ids[:13] + ids[14:]

@@ -6,6 +6,7 @@ database and interfaces. So only numbers and addresses are taken, and each is fo
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from ipaddress import ip_address
 
 from one2one.opennebula.records import VmSummary
@@ -25,6 +26,11 @@ _LARGEST = 2**63
 _NOT_IN_A_NAME = re.compile(r"[^\w.:-]", re.ASCII)
 _MAX_ADDRESSES = 32
 
+USAGE_TIME = "REMOTE_USAGE_TIME"
+"""When the remote measured what is shown: in UTC, by the remote's clock. The time that oned keeps
+beside it is that of the message."""
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
 Usage = dict[str, str]
 """Attributes of MONITORING; every value is plain: letters, digits and ``._:,-``."""
 
@@ -43,6 +49,8 @@ def read_usage(remote: VmSummary, record: Template) -> Usage:
         count = _parse_number(record.text(name))
         if count is not None:
             values[name] = str(int(count))
+    if measured := _format_time(record.text("TIMESTAMP")):
+        values[USAGE_TIME] = measured
     guest = [record.text("GUEST_IP"), *record.text("GUEST_IP_ADDRESSES").split(",")]
     addresses = list(_keep_addresses([*remote.addresses, *guest]))
     if addresses:
@@ -53,6 +61,21 @@ def read_usage(remote: VmSummary, record: Template) -> Usage:
     if remote.host_name:
         values["REMOTE_HOST"] = _NOT_IN_A_NAME.sub("_", remote.host_name)
     return values
+
+
+def read_usage_age(shown: Template, now: float) -> int | None:
+    """Return how many seconds before *now* what is *shown* was measured, None where nothing was."""
+    try:
+        measured = datetime.strptime(shown.text(USAGE_TIME), _TIME).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return max(0, int(now - measured.timestamp()))
+
+
+def _format_time(seconds: str) -> str:
+    if not re.fullmatch(r"\d{1,10}", seconds, re.ASCII):
+        return ""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime(_TIME)
 
 
 def _parse_number(value: str) -> float | None:

@@ -4,7 +4,7 @@
     ────────────   ────────────────────────────────────────────────────────────────
     BEACON_HOST    the host itself: settings, and which VMs it has
     STATE_VM       both clouds' states of these VMs; this tells whether the remote lives
-    MONITOR_VM     what they use
+    MONITOR_VM     what they use, where the remote has a newer record (``mad.usage_news``)
     MONITOR_HOST   the remote's quotas, and the whole account
     SYSTEM_HOST    nothing more; sent as well where the capacity, or what may be imported, is
                    another
@@ -16,7 +16,6 @@ oned shows the text of a failed SYSTEM_HOST at the host; that of a failed STATE_
 monitor.log, and serves as our log.
 """
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -33,6 +32,7 @@ from one2one.mad import im_texts
 from one2one.mad.im_messages import Periods
 from one2one.mad.monitord import MonitordClient
 from one2one.mad.periodic_schedule import PeriodicSchedule
+from one2one.mad.usage_news import UsageNews
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import (
     AuthenticationError,
@@ -71,6 +71,7 @@ class HostLoop:
         self._reason = ""
         self._logged: dict[str, str] = {}
         self._wilds: list[WildVm] = []
+        self._usage_news = UsageNews()
 
     def stop(self) -> None:
         """End it: nothing is sent any more."""
@@ -183,8 +184,10 @@ class HostLoop:
             self._log("MONITOR_VM", error)
             return
         self._logged.pop("MONITOR_VM", None)
-        if usages:
-            self._send("MONITOR_VM", im_texts.format_monitor_vm(usages))
+        now = time.monotonic()
+        news = self._usage_news.select(usages, now)
+        if news and self._send("MONITOR_VM", im_texts.format_monitor_vm(news)):
+            self._usage_news.note(news, now)
 
     def _host(self, due: set[str]) -> None:
         """Send what tells of the host, by a reading that is as fresh as MONITOR_HOST."""
@@ -230,8 +233,12 @@ class HostLoop:
             self._logged[kind] = line
             self._send("STATE_VM", line, success=False)
 
-    def _send(self, kind: str, text: str, *, success: bool = True) -> None:
-        """Send a message. A lost one is not kept: the next round makes it again."""
-        if not self._stop.is_set():
-            with contextlib.suppress(OSError):
-                self._monitord.send(kind, text, success=success)
+    def _send(self, kind: str, text: str, *, success: bool = True) -> bool:
+        """Send a message; return False if it is lost. The next round makes a lost one again."""
+        if self._stop.is_set():
+            return False
+        try:
+            self._monitord.send(kind, text, success=success)
+        except OSError:
+            return False
+        return True

@@ -117,6 +117,8 @@ class Cloud:
     ) -> dict[int, Value]:
         """Return what *use* makes of the newest monitoring record of each VM that has one.
 
+        Its TIMESTAMP is in seconds since 1970, by the cloud's clock.
+
         Before 5.12 the call for it answers with hours of records; the whole VMs, which have the
         newest in them, are less.
         """
@@ -127,7 +129,10 @@ class Cloud:
             record = element if element.tag == "MONITORING" else element.find("MONITORING")
             if vm_id is None or vm_id not in wanted or record is None:
                 return None
-            return vm_id, use(vm_id, from_xml(record))
+            found = from_xml(record)
+            if record is not element:
+                found.add("TIMESTAMP", text_of(element.find("LAST_POLL")))
+            return vm_id, use(vm_id, found)
 
         if not wanted:
             return {}

@@ -100,6 +100,8 @@ class Vm(VmRow):
     user_template: Template = field(default_factory=Template)
     history: tuple[Placement, ...] = ()
     """Oldest first. A driver message holds the newest record alone."""
+    monitoring: Template = field(default_factory=Template)
+    """Its newest monitoring record, where the answer has it."""
 
     @classmethod
     def read(cls, vm: Element) -> "Vm":
@@ -109,6 +111,7 @@ class Vm(VmRow):
             template=_read_template(vm, "TEMPLATE"),
             user_template=_read_template(vm, "USER_TEMPLATE"),
             history=tuple(_read_placement(h) for h in vm.iterfind("HISTORY_RECORDS/HISTORY")),
+            monitoring=_read_template(vm, "MONITORING"),
         )
 
 

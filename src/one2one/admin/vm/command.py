@@ -9,6 +9,7 @@ from rich.live import Live
 
 from one2one.admin.options import object_id
 from one2one.admin.output import Printer, Style, build_table, output_options
+from one2one.admin.units import format_duration
 from one2one.admin.vm.details import CloudVm, VmDetails, read_details
 from one2one.admin.vm.pairs import PairReader
 from one2one.driver.local import LocalCloud
@@ -64,7 +65,12 @@ def show(vm_id: int, output: Printer) -> None:
 
 
 def _sections(both: VmDetails) -> dict[str, dict[str, object]]:
-    local = _side(both.local) | {"HOST": both.host, "DEPLOY ID": both.deploy_id}
+    age = "unknown" if both.usage_age is None else format_duration(both.usage_age)
+    local = _side(both.local) | {
+        "HOST": both.host,
+        "DEPLOY ID": both.deploy_id,
+        "AGE OF USAGE": age,
+    }
     sections: dict[str, dict[str, object]] = {f"LOCAL VM {both.local.id}": local}
     if both.remote is None:
         sections["REMOTE VM"] = {"PROBLEM": both.problem}

@@ -1,6 +1,7 @@
 """Both sides of one VM: its states, its marks, what was done with it lately."""
 
 import os
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from one2one.driver.local import LocalCloud, vm_log
 from one2one.driver.remotes import Remotes
 from one2one.hybrid.naming import HYBRID_ID, parse_deploy_id, read_marked_vm_id, read_marks
+from one2one.hybrid.usage import read_usage_age
 from one2one.opennebula.errors import OneError, Refused
 from one2one.opennebula.records import Vm
 
@@ -50,6 +52,8 @@ class VmDetails:
     problem: str
     """Why there is nothing of the remote."""
     marks: MarksView | None
+    usage_age: int | None
+    """How many seconds ago the remote measured what is shown as used; None for nothing yet."""
     log: list[str]
     """The last lines of the VM's own log, oldest first."""
 
@@ -76,6 +80,7 @@ def read_details(local: LocalCloud, vm_id: int) -> VmDetails:
         remote=_describe_vm(remote) if remote else None,
         problem=problem,
         marks=_describe_marks(remote, vm_id, host.template.text(HYBRID_ID)) if remote else None,
+        usage_age=read_usage_age(vm.monitoring, time.time()),
         log=_read_log(vm_id, os.environ),
     )
 
