@@ -61,6 +61,11 @@ def test_the_password_is_stored_encrypted(clouds: Clouds, tmp_path: Path) -> Non
         (["--user", "nobody"], "Check the user and password"),
         (["--endpoint", "http://127.0.0.1:1/RPC2"], "Connection refused"),
         (["--endpoint", "127.0.0.1:2633"], "not the URL of an XML-RPC"),
+        (["--endpoint", "http://:geheim@cloud/RPC2"], "it has a user or password in it"),
+        (["--endpoint", "http://cloud/RPC2?pw=geheim"], "it has a query or a fragment"),
+        (["--endpoint", "http://[::1"], "its host cannot be read"),
+        (["--endpoint", f"http://{'a' * 300}/RPC2"], "its host is longer than 253 characters"),
+        (["--proxy", "http://me:geheim@proxy:99999"], "its port is not a number from 1 to 65535"),
     ],
 )
 def test_no_host_is_made_for_a_remote_that_does_not_answer(
@@ -73,7 +78,16 @@ def test_no_host_is_made_for_a_remote_that_does_not_answer(
     failure = newest.failure("host", "create", "b", *words, environment=environment)
     assert said in failure
     assert newest.remote.password not in failure
+    assert "geheim" not in failure
     assert newest.front_end.call("one.hostpool.info") == "<HOST_POOL></HOST_POOL>"
+
+
+def test_no_password_in_an_endpoint_is_shown(newest: Clouds) -> None:
+    endpoint = newest.remote.endpoint.replace("//", "//me:geheim@")
+    newest.add_host(ONE_ENDPOINT=endpoint)
+    shown = newest.run("host", "list").stdout + newest.run("doctor").stdout
+    assert "it has a user or password in it" in shown
+    assert "geheim" not in shown
 
 
 def read_until(terminal: int, end: bytes) -> bytes:

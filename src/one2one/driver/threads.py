@@ -15,10 +15,13 @@ def start_thread(name: str, run: Callable[[], object]) -> None:
     try:
         threading.Thread(target=run, name=name, daemon=True).start()
     except (RuntimeError, MemoryError) as error:
-        raise Busy(
-            f"no thread can be started ({error})",
-            remedy="Raise the limit of the driver's threads (TasksMax, ulimit -u) or free memory",
-        ) from None
+        raise no_more(f"no thread can be started ({error})") from None
+
+
+def no_more(cause: str) -> Busy:
+    """Return what to raise where a limit lets no thread or process be started, for now."""
+    remedy = "Raise the limit of the driver's threads (TasksMax, ulimit -u) or free memory"
+    return Busy(cause, remedy=remedy)
 
 
 def run_guarded(call: Callable[[], object]) -> None:

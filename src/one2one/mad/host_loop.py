@@ -84,9 +84,9 @@ class HostLoop:
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Monitor until told to stop, until the host is gone or off line, or *until* holds."""
         while not self._stop.wait(self._rhythm.seconds_until_due(time.monotonic())):
-            if until():
-                return
             try:
+                if until():
+                    return
                 self._round(self._rhythm.take_due(time.monotonic()))
             except NotFound:
                 return

@@ -129,7 +129,7 @@ class ImDriver:
             start_thread("self-start", run)
         except Exception as error:  # noqa: BLE001 - without it there is still what monitord asks
             self._pushes = True
-            self.log("E", -1, f"monitoring begins when monitord asks for it: {typed(error)}")
+            self.log("E", -1, f"monitoring begins when monitord asks for it: {to_one_error(error)}")
 
     def _begin(
         self, host_id: int, configuration: Configuration, *, only_if_new: bool = False

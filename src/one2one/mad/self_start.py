@@ -61,8 +61,8 @@ def _begin_once(im_mad: str, local: LocalCloud, begin: Callable[[int], object]) 
         if host.im_mad == im_mad and host.state != HostState.OFFLINE:
             try:
                 begin(host.id)
-            except OneError as error:
-                failure = error
+            except Exception as error:  # noqa: BLE001 - one host keeps no other from its beginning
+                failure = to_one_error(error)
     if failure:
         raise failure
     return state

@@ -119,6 +119,8 @@ def _open_tunnel(sock: socket.socket, to: Address, proxy: ProxyUrl, deadline: fl
     except http.client.HTTPException as error:
         cause = f"the proxy gives no HTTP answer ({type(error).__name__}: {error})"
         raise ProtocolError(cause, remedy="Check ONE_PROXY") from None
+    finally:
+        answer.close()
     if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
         raise _tunnel_error(answer.status, answer.reason, proxy)
 

@@ -85,7 +85,7 @@ class Connection:
     def exchange(self, body: bytes, deadline: float) -> bytearray:
         """Return the answer to *body*, complete before *deadline* by ``time.monotonic()``."""
         self._socket.deadline = deadline
-        self._response = response = self._begin(body)
+        response = self._begin(body)
         _check_status(response)
         answer = self._read(response)
         response.close()
@@ -96,6 +96,8 @@ class Connection:
 
     def close(self) -> None:
         """Close it, in the middle of an answer too."""
+        if self._response is not None:
+            self._response.close()
         self._socket.close()
 
     def _begin(self, body: bytes) -> http.client.HTTPResponse:
@@ -105,6 +107,7 @@ class Connection:
             # One write for all: http.client's own request takes two, and the server wakes twice.
             self._socket.sendall(self._head % len(body) + body)
             response = http.client.HTTPResponse(self._socket, method="POST")  # type: ignore[arg-type]
+            self._response = response
             response.begin()
         except TimeoutError:
             raise self._too_late() from None

@@ -42,7 +42,8 @@ def parse(document: str | bytes) -> Element:
     """
     try:
         data = document.encode() if isinstance(document, str) else document
-        _check_size(len(data), data.count(b"<"))
+        # What is shorter than that many bytes has no more tags: rows are not searched for them.
+        _check_size(len(data), data.count(b"<") if len(data) > _MOST_TAGS else 0)
         if _DOCTYPE.match(data):
             raise _doctype()
         root = etree.fromstring(data, etree.XMLParser(**_SAFE))

@@ -9,8 +9,11 @@ import contextlib
 import socket
 import threading
 from enum import Enum
+from functools import partial
 from typing import Self
 
+from one2one.driver.threads import start_thread
+from one2one.opennebula.errors import Busy
 from one2one.opennebula.urls import parse_endpoint
 
 LONG = 16 << 10
@@ -44,7 +47,7 @@ class Relay:
         """Set when the loss took place."""
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, name="relay", daemon=True).start()
+        start_thread("relay", self._accept)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -73,7 +76,10 @@ class Relay:
                 client = self._listener.accept()[0]
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=[client], daemon=True).start()
+            try:
+                start_thread("relay", partial(self._serve, client))
+            except Busy:
+                client.close()
 
     def _serve(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from one2one.driver.local import var_location
+from one2one.driver.threads import no_more
 from one2one.opennebula.errors import Busy
 
 _PATIENCE_S = 10.0
@@ -33,7 +34,12 @@ class Daemon:
         file = self._take(replace=replace)
         if file is None:
             return
-        if os.fork():
+        try:
+            child = os.fork()
+        except OSError as error:
+            os.close(file)
+            raise no_more(f"no process can be started ({error.strerror})") from None
+        if child:
             os.close(file)
             return
         try:
