@@ -4,7 +4,7 @@ Source of orders and meanings: ``src/rm/*.cc`` of each release. Every method rai
 ``opennebula.errors``.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from one2one.opennebula.pools import EVERY_ID, NOT_DONE, OWN, VISIBLE, Pools
 from one2one.opennebula.quotas import VmQuotas
 from one2one.opennebula.records import Host, Vm, VmRow, VmSummary, VmTemplate
 from one2one.opennebula.template import Template, from_xml
-from one2one.opennebula.xml import Element, parse_pieces, read_integer, text_of
+from one2one.opennebula.xml import Element, parse_pieces, read_integer, read_text, text_of
 
 Value = TypeVar("Value")
 
@@ -63,8 +63,7 @@ class Cloud:
 
     def get_vm(self, vm_id: int, *, decrypt: bool = False) -> Vm:
         """Return a VM; *decrypt* is honoured for administrators, from 5.10."""
-        arguments = (vm_id, True) if decrypt else (vm_id,)
-        return Vm.read(self._fetch_xml("one.vm.info", *arguments))
+        return self._object(Vm.read, "VM", "one.vm.info", vm_id, decrypt=decrypt)
 
     def vm_action(self, action: str, vm_id: int) -> None:
         """Ask for *action* (``poweroff``, ``terminate-hard``, …): accepted, not yet done."""
@@ -91,7 +90,7 @@ class Cloud:
 
     def get_summary(self, vm_id: int) -> VmSummary:
         """Return one VM, DONE or not, in short."""
-        return VmSummary.read(self._fetch_xml("one.vm.info", vm_id))
+        return self._object(VmSummary.read, "VM", "one.vm.info", vm_id)
 
     def list_vms_by_id(self, vm_ids: Iterable[int]) -> list[VmRow]:
         """Return the calling user's VMs with these ids; unknown ids are left out.
@@ -142,7 +141,7 @@ class Cloud:
 
     def get_template(self, template_id: int) -> VmTemplate:
         """Return a VM template."""
-        return VmTemplate.read(self._fetch_xml("one.template.info", template_id))
+        return self._object(VmTemplate.read, "VMTEMPLATE", "one.template.info", template_id)
 
     def list_templates(self) -> list[VmTemplate]:
         """Return every VM template that the calling user may use."""
@@ -186,8 +185,7 @@ class Cloud:
 
     def get_host(self, host_id: int, *, decrypt: bool = False) -> Host:
         """Return a host; *decrypt* is honoured for administrators, from 5.10."""
-        arguments = (host_id, True) if decrypt else (host_id,)
-        return Host.read(self._fetch_xml("one.host.info", *arguments))
+        return self._object(Host.read, "HOST", "one.host.info", host_id, decrypt=decrypt)
 
     def list_hosts(self) -> list[Host]:
         """Return every host that the calling user may see."""
@@ -226,11 +224,11 @@ class Cloud:
 
     def get_user(self, user_id: int = -1) -> Element:
         """Return a user with its quotas, the caller by default."""
-        return self._fetch_xml("one.user.info", user_id)
+        return self._object(_itself, "USER", "one.user.info", user_id)
 
     def get_group(self, group_id: int = -1) -> Element:
         """Return a group with its quotas, the caller's primary one by default."""
-        return self._fetch_xml("one.group.info", group_id)
+        return self._object(_itself, "GROUP", "one.group.info", group_id)
 
     def list_access_rules(self) -> Element:
         """Return every access control rule, which only administrators may read by default."""
@@ -238,7 +236,7 @@ class Cloud:
 
     def get_cluster(self, cluster_id: int) -> Element:
         """Return a cluster with the ids of its hosts and datastores."""
-        return self._fetch_xml("one.cluster.info", cluster_id)
+        return self._object(_itself, "CLUSTER", "one.cluster.info", cluster_id)
 
     def list_datastores(self) -> Element:
         """Return every datastore that the calling user may see."""
@@ -264,5 +262,32 @@ class Cloud:
             )
         return number
 
+    def _object(
+        self,
+        read: Callable[[Element], Value],
+        tag: str,
+        method: str,
+        object_id: int,
+        *,
+        decrypt: bool = False,
+    ) -> Value:
+        """Return what *read* makes of one object; an id below 0 is the caller's own.
+
+        Raises ProtocolError where the cloud answers with something else.
+        """
+
+        def parse(answer: Iterator[bytes]) -> Value:
+            found = parse_pieces(answer)
+            number = read_id(read_text(found, "ID"))
+            if found.tag != tag or number is None or (number != object_id and object_id >= 0):
+                raise ProtocolError(f"answered with {found.tag} {number}, not {tag} {object_id}")
+            return read(found)
+
+        return self.client.read(parse, method, object_id, *([True] if decrypt else []))
+
     def _fetch_xml(self, method: str, *arguments: str | int | bool) -> Element:
         return self.client.read(parse_pieces, method, *arguments)
+
+
+def _itself(element: Element) -> Element:
+    return element

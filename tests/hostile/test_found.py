@@ -1,0 +1,51 @@
+"""What attacks have found, a case each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from one2one.opennebula.cloud import Cloud
+from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.errors import ProtocolError
+from tests.hostile.xmlrpc import answer
+from tests.opennebula.peer import SESSION, always, page, serving
+
+
+@dataclass(frozen=True)
+class Found:
+    """A document that was no answer to a call."""
+
+    call: Callable[[Cloud], object]
+    document: str
+    told: str
+
+
+DOCUMENTS = {
+    "an account in a namespace": Found(
+        lambda cloud: cloud.get_quotas(),
+        "<USER xmlns='urn:x'><ID>2</ID></USER>",
+        "answered with {urn",
+    ),
+    "a group for an account": Found(
+        lambda cloud: cloud.get_quotas(),
+        "<GROUP><ID>2</ID></GROUP>",
+        "answered with GROUP 2, not USER",
+    ),
+    "the answer to another call": Found(
+        lambda cloud: cloud.get_vm(7), "<VM><ID>8</ID><STATE>6</STATE></VM>", "VM 8, not VM 7"
+    ),
+    "a pool for a VM": Found(
+        lambda cloud: cloud.get_summary(7), "<VM_POOL><ID>7</ID></VM_POOL>", "VM_POOL 7, not VM 7"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_that_was_not_asked_for(name: str) -> None:
+    found = DOCUMENTS[name]
+    with serving(always(page(answer(found.document)))) as port:
+        cloud = Cloud(Endpoint(f"http://127.0.0.1:{port}/RPC2"), SESSION)
+        with pytest.raises(ProtocolError, match=found.told):
+            found.call(cloud)
+        cloud.client.close()
