@@ -1,0 +1,67 @@
+"""Attack for as long as asked: ``python -m bench.hostile --cases 100000 --seed 1``.
+
+Tells every failure with its seed and number, and how often each kind of case was made. One case
+alone is made again with ``--first NUMBER --cases 1`` and its seed.
+"""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.hostile import campaign, sieges
+from tests.hostile.campaign import Report
+
+_A_SIEGE = 1000
+"""Lines."""
+
+
+def main() -> int:
+    """Attack from within, then the drivers' processes; returns 1 after a failure."""
+    options = _options()
+    told = 0
+
+    def tell(report: Report) -> None:
+        nonlocal told
+        for failure in report.failures[told:]:
+            print(failure, file=sys.stderr, flush=True)
+        told = len(report.failures)
+
+    report = campaign.run(
+        options.seed, range(options.first, options.first + options.cases), heard=tell
+    )
+    tell(report)
+    for number in range(options.sieges):
+        _besiege(report, options.seed + number)
+    tell(report)
+    for kind, count in sorted(report.cases.items()):
+        print(f"{count:10,} {kind}")
+    print(f"{report.answers:10,} odd answers")
+    print(f"{report.lines:10,} lines to and from drivers")
+    print(f"{len(report.failures):10,} failures")
+    rate = (report.answers + report.lines) / report.seconds
+    print(f"{report.seconds:.0f} s, {rate:,.0f} answers and lines a second, seed {options.seed}")
+    return int(bool(report.failures))
+
+
+def _besiege(report: Report, seed: int) -> None:
+    for siege in sieges.SIEGES:
+        with campaign.remote() as port, tempfile.TemporaryDirectory() as directory:
+            try:
+                report.lines += siege(port, Path(directory), seed, _A_SIEGE)
+            except AssertionError as error:
+                report.failures.append(f"{siege.__name__} {seed}: {error}")
+        report.cases[siege.__name__] += 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.hostile", description=__doc__)
+    parser.add_argument("--cases", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0, metavar="NUMBER", help="the first case")
+    parser.add_argument("--sieges", type=int, default=1, help="so many of each driver's process")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""A campaign of attacks: any number of cases, of which a seed and a number tell each."""
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.hostile.calls import attack_calls
+from tests.hostile.chance import Chance
+from tests.hostile.ground import Ground
+from tests.hostile.operations import attack_operation
+from tests.hostile.reading import attack_im_lines, attack_vmm_lines
+from tests.hostile.rounds import attack_round
+
+Attack = Callable[[Ground, str, Chance], int]
+"""Makes one case, and returns how many lines drivers and oned exchanged."""
+KINDS: dict[str, tuple[Attack, int]] = {
+    "calls": (attack_calls, 9),
+    "operations": (attack_operation, 4),
+    "rounds of monitoring": (attack_round, 1),
+    "lines to a VMM driver": (attack_vmm_lines, 3),
+    "lines to an IM driver": (attack_im_lines, 3),
+}
+"""What is attacked, and how often beside the others."""
+_THREADS = 8
+"""Most wait for the process that answers, a few for an answer that is slow."""
+
+
+@dataclass
+class Report:
+    """What a campaign came to."""
+
+    cases: Counter[str] = field(default_factory=Counter)
+    """By kind."""
+    lines: int = 0
+    """Lines to and from drivers."""
+    answers: int = 0
+    """Of a remote, odd ones alone."""
+    seconds: float = 0.0
+    failures: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def remote() -> Iterator[int]:
+    """Run the process that answers; give its port."""
+    argv = [sys.executable, "-m", "tests.hostile.remote"]
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.stdin.close()
+            process.wait()
+
+
+def run(
+    seed: int,
+    cases: range,
+    *,
+    silence: float = 5.0,
+    heard: Callable[[Report], object] | None = None,
+) -> Report:
+    """Make the *cases* of a seed; *heard* is told now and then how it stands."""
+    report, began = Report(), time.monotonic()
+    with (
+        _no_dead_threads(report),
+        remote() as port,
+        tempfile.TemporaryDirectory() as directory,
+        contextlib.closing(Ground(port, Path(directory), silence)) as ground,
+        ThreadPoolExecutor(_THREADS) as threads,
+    ):
+        for _ in threads.map(lambda number: _attack(ground, seed, number, report), cases):
+            report.seconds = time.monotonic() - began
+            if heard:
+                heard(report)
+        report.answers = ground.count_answers()
+    return report
+
+
+def _attack(ground: Ground, seed: int, number: int, report: Report) -> None:
+    case = f"{seed}/{number}"
+    chance = Chance(case)
+    (kind,) = chance.choices([*KINDS], [weight for _, weight in KINDS.values()])
+    try:
+        said = KINDS[kind][0](ground, case, chance)
+        ground.check_neighbour(case)
+    except Exception as error:  # noqa: BLE001 - whatever comes out is what is looked for
+        report.failures.append(f"{kind} {case}: {type(error).__name__}: {str(error)[:500]}")
+    else:
+        report.lines += said
+    report.cases[kind] += 1
+
+
+@contextmanager
+def _no_dead_threads(report: Report) -> Iterator[None]:
+    """Note each thread that ends by an exception, and each bug that one survives."""
+    hook = threading.excepthook
+    threading.excepthook = lambda bug: report.failures.append(f"a thread: {bug.exc_value!r}")
+    try:
+        yield
+    finally:
+        threading.excepthook = hook

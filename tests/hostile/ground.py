@@ -1,0 +1,58 @@
+"""Where the attacks take place: the remote that answers, and a front-end for each case."""
+
+import contextlib
+from pathlib import Path
+
+from one2one.driver.local import LocalCloud
+from one2one.driver.remotes import Remotes
+from one2one.opennebula.client import Client
+from one2one.opennebula.connection import Endpoint
+from tests.hostile import checks
+
+MAX_ANSWER = 1 << 20
+
+
+class Ground:
+    """The ways there. Thread-safe."""
+
+    def __init__(self, port: int, directory: Path, silence: float) -> None:
+        """Take the port of the remote, a directory to write in, and how patient clients are."""
+        self.url = f"http://127.0.0.1:{port}"
+        self._silence = silence
+        self._auth = directory / "one_auth"
+        (directory / "var").mkdir()
+        self._auth.write_text("oneadmin:opennebula")
+        self._neighbour = Client(self.server("/well"), checks.SESSION)
+
+    def close(self) -> None:
+        """Leave it."""
+        self._neighbour.close()
+
+    def count_answers(self) -> int:
+        """Return how many odd answers the remote gave."""
+        client = Client(self.server("/tally"), checks.SESSION)
+        with contextlib.closing(client):
+            return int(client.call("tally"))
+
+    def server(self, path: str) -> Endpoint:
+        """Return the remote behind a path: see ``remote``."""
+        return Endpoint(
+            self.url + path,
+            read_timeout=self._silence,
+            total_timeout=self._silence,
+            max_answer=MAX_ANSWER,
+        )
+
+    def clouds(self, case: str) -> tuple[LocalCloud, Remotes]:
+        """Return a front-end whose hosts stand for the remote that answers as the *case* tells."""
+        environment = {
+            "ONE_AUTH": str(self._auth),
+            "ONE_LOCATION": str(self._auth.parent),
+            "ONE_XMLRPC": f"{self.url}/local/odd/{case}",
+        }
+        local = LocalCloud(environment)
+        return local, Remotes(local)
+
+    def check_neighbour(self, case: str) -> None:
+        """See that another remote's client is answered, whatever this case did."""
+        checks.check_echo(self._neighbour, case)

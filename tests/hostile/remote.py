@@ -1,0 +1,153 @@
+"""The process that answers: ``python -m tests.hostile.remote`` prints its port, ends with stdin.
+
+The path of a call's URL names the case, which decides everything, so each can be had again:
+
+    /odd/<seed>/<number>      answers as nobody should, each call in its turn
+    /slow/<seed>/<number>     the same, and keeps its caller waiting
+    /endless/<seed>/<number>  the same, without an end
+    /local/<case>             a front-end whose hosts stand for the remote /<case>
+    /tally                    how many odd answers there were
+    anything else             a cloud that means well
+
+Whatever the case, ``echo.info`` is answered with its argument: a call that cannot be mistaken. A
+request for a tunnel to ``odd.<seed>.<number>`` is answered as the case decides, too.
+"""
+
+import contextlib
+import re
+import socket
+import struct
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from io import BufferedReader
+
+from tests.hostile import markup, world, xmlrpc
+from tests.hostile.answers import odd_answer
+from tests.hostile.chance import Chance
+from tests.hostile.delivery import (
+    Delivery,
+    End,
+    deliver,
+    endless_delivery,
+    odd_delivery,
+    slow_delivery,
+)
+
+_METHOD = re.compile(rb"<methodName>([^<]*)</methodName>")
+_NUMBER = re.compile(rb"<(?:int|i4)>(-?\d+)</(?:int|i4)>")
+_STRING = re.compile(rb"<string>([^<]*)</string>")
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
+_RESET = struct.pack("ii", 1, 0)
+_PATIENCE_S = 60.0
+_ODD = {"odd": odd_delivery, "slow": slow_delivery, "endless": endless_delivery}
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call."""
+
+    path: str
+    method: str
+    ids: list[int]
+    """Its numbers, and those in its last text."""
+    last: str
+    """Its last text, the session where it has no other."""
+
+
+class Remote:
+    """Listens while the process lives."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._asked = Counter[str]()
+        self._lock = threading.Lock()
+        self._odd = 0
+
+    @property
+    def port(self) -> int:
+        """The port of 127.0.0.1."""
+        return int(self._listener.getsockname()[1])
+
+    def run(self) -> None:
+        """Serve each connection in a thread of its own."""
+        while True:
+            connection, _ = self._listener.accept()
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.settimeout(_PATIENCE_S)
+        with contextlib.suppress(OSError), connection, connection.makefile("rb") as reader:
+            while request := read_request(reader):
+                if not _send(connection, self._answer(request)):
+                    return
+
+    def _answer(self, request: Request) -> Delivery:
+        kind, _, case = request.path.strip("/").partition("/")
+        with self._lock:
+            self._asked[request.path] += 1
+            turn = self._asked[request.path]
+            self._odd += kind in _ODD
+            if len(self._asked) > 10_000:
+                self._asked.clear()
+        if kind == "tally":
+            return deliver(xmlrpc.answer(self._odd))
+        if request.method == "echo.info":
+            return deliver(xmlrpc.answer(request.last))
+        chance = Chance(f"{request.path} {turn}")
+        if kind in _ODD and max(request.ids, default=0) < world.SPARED:
+            return odd_answer(chance, request.method, request.ids, _ODD[kind])
+        if kind == "local":
+            remote = f"http://127.0.0.1:{self.port}/{case}"
+            found = world.answer(chance, request.method, request.ids, remote)
+        else:
+            found = world.remote_answer(chance, request.method, request.ids)
+        text = markup.plain(found) if isinstance(found, tuple) else found
+        return deliver(xmlrpc.answer(text))
+
+
+def read_request(reader: BufferedReader) -> Request | None:
+    """Return the next call, None where there is none."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        line = reader.readline(100_000)
+        if not line:
+            return None
+        head += line
+    length = _LENGTH.search(head)
+    body = reader.read(int(length[1])) if length else b""
+    method = _METHOD.search(body)
+    texts = _STRING.findall(body)
+    last = texts[-1].decode() if texts else ""
+    listed = [part for part in last.split(",") if part.isdigit()]
+    ids = [*map(int, _NUMBER.findall(body)), *map(int, listed)]
+    target = head.split(b" ", 2)[1].decode()
+    path = target if target.startswith("/") else "/" + target.partition(":")[0].replace(".", "/")
+    return Request(path, method[1].decode() if method else "", ids, last)
+
+
+def _send(connection: socket.socket, delivery: Delivery) -> bool:
+    """Send it; tell whether the connection is kept."""
+    for piece in delivery.pieces:
+        if isinstance(piece, float):
+            time.sleep(piece)
+        else:
+            connection.sendall(piece)
+    if delivery.end is End.RESET:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    return delivery.end is End.KEEP
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    remote = Remote()
+    threading.Thread(target=remote.run, daemon=True).start()
+    print(remote.port, flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""The real drivers under attack: odd lines, odd remotes, and neighbours that must not notice."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.hostile import checks, lines
+from tests.hostile.chance import Chance
+from tests.hostile.checks import Broken
+from tests.hostile.processes import Driver, Monitord, driver
+from tests.hostile.world import SPARED
+
+Siege = Callable[[int, Path, int, int], int]
+"""Takes the remote's port, a directory, a seed and a number of lines; returns how many it were."""
+
+_WELL = 900
+"""A host whose remote is well."""
+_HOSTS = 90
+_MOST_MEMORY = 300 << 20
+"""Of a driver, in bytes; no odd answer is longer than a megabyte."""
+
+
+def attack_vmm(port: int, directory: Path, seed: int, number: int) -> int:
+    """Send a VMM driver *number* lines, good and bad; return how many lines there were in all."""
+    chance = Chance(f"vmm {seed}")
+    with driver("one_vmm_one2one", port, directory, checks.check_to_oned, "-t 15 -r 0") as vmm:
+        asked: list[tuple[str, int]] = []
+        for _ in range(number // 3):
+            vmm.send(lines.odd_vmm(chance, 10 * chance.randrange(_HOSTS) + 9))
+            good = lines.vmm(chance, 10 * chance.randrange(_HOSTS) + chance.randrange(9))
+            well = lines.vmm(chance, 10 * _WELL + chance.randrange(100), "REBOOT")
+            for line in (good, well):
+                assert line.expected is not None
+                vmm.send(line)
+                asked.append(line.expected)
+        _wait_answered(vmm, asked)
+        failed = sum(vmm.heard.count("REBOOT", vm, success=False) for _, vm in asked if vm >= 9000)
+        if failed:
+            raise Broken(f"{failed} operations of another remote failed")
+        _wait_spared(vmm, chance)
+        return _finish(vmm) + number
+
+
+def _wait_answered(vmm: Driver, asked: list[tuple[str, int]]) -> None:
+    for action, vm_id in set(asked):
+        times = asked.count((action, vm_id))
+        vmm.heard.wait_for(
+            f"an answer to {action} {vm_id}",
+            lambda action=action, vm_id=vm_id, times=times: vmm.heard.count(action, vm_id) >= times,  # type: ignore[misc]
+        )
+
+
+def _wait_spared(vmm: Driver, chance: Chance) -> None:
+    """See that the same remote is used again as soon as it answers well."""
+    tries = 0
+    while not vmm.heard.count("REBOOT", SPARED, success=True):
+        tries += 1
+        if tries > 20:
+            raise Broken("a VM of the same remote is not served any more")
+        vmm.send(lines.vmm(chance, SPARED, "REBOOT"))
+        vmm.heard.wait_for("REBOOT", lambda: vmm.heard.count("REBOOT", SPARED) >= tries)  # noqa: B023
+        threading.Event().wait(0.5)  # the remote is left alone for a moment after it failed
+
+
+def attack_pull(port: int, directory: Path, seed: int, number: int) -> int:
+    """Let oned ask an IM driver, as up to 5.10."""
+    chance = Chance(f"pull {seed}")
+    with driver("one_im_one2one", port, directory, checks.check_pulled) as im:
+        for host_id in range(number):
+            im.send(lines.odd_pull(chance, host_id))
+            im.send(lines.pull(host_id))
+        for host_id in range(number):
+            im.heard.wait_for(f"MONITOR {host_id}", lambda: im.heard.count("MONITOR", host_id) > 0)  # noqa: B023
+        im.send(lines.pull(_WELL))
+        im.heard.wait_for("MONITOR", lambda: im.heard.count("MONITOR", _WELL, success=True) > 0)
+        return _finish(im) + 2 * number
+
+
+def attack_push(port: int, directory: Path, seed: int, number: int) -> int:
+    """Let monitord ask an IM driver, with configurations of all kinds."""
+    chance, monitord = Chance(f"push {seed}"), Monitord()
+    heard = monitord.heard
+    with driver("one_im_one2one", port, directory, checks.check_either) as im:
+        well = lines.configuration(chance, monitord.port, well=True)
+        im.send(lines.start_monitor(_WELL, well))
+        for _ in range(number):
+            host_id = chance.randrange(_HOSTS)
+            configuration = lines.configuration(chance, monitord.port, well=chance.hit(0.5))
+            im.send(chance.choice((lines.odd_im, lines.good_im))(chance, host_id, configuration))
+        for host_id in (1, _WELL):
+            im.send(lines.start_monitor(host_id, well))
+            at = heard.count("BEACON_HOST", host_id)
+            heard.wait_for("BEACON_HOST", lambda: heard.count("BEACON_HOST", host_id) > at + 3)  # noqa: B023
+        at = heard.count("MONITOR_VM", _WELL)
+        heard.wait_for("MONITOR_VM", lambda: heard.count("MONITOR_VM", _WELL, success=True) > at)
+        said = _finish(im)
+    monitord.close()
+    if heard.failures:
+        raise Broken("\n".join(heard.failures[:5]))
+    return said + number + heard.lines
+
+
+def _finish(process: Driver) -> int:
+    """See that the driver has all the time said what can be read; return how many lines."""
+    memory = process.most_memory()
+    process.end()
+    if process.heard.failures:
+        raise Broken("\n".join(process.heard.failures[:5]))
+    if memory > _MOST_MEMORY:
+        raise Broken(f"{memory >> 20} MB in memory")
+    return process.heard.lines
+
+
+SIEGES: tuple[Siege, ...] = (attack_vmm, attack_pull, attack_push)

@@ -1,0 +1,68 @@
+"""A front-end that means well, for drivers whose remote does not.
+
+A front-end's hosts stand for one remote, but for 900 to 999, which stand for another, which means
+well. Host *n* has the VMs *n*7 and *n*8, which run. What a user may write is odd.
+"""
+
+import re
+from collections.abc import Sequence
+
+from tests.hostile import documents
+from tests.hostile.chance import Chance
+from tests.hostile.documents import BIRTH
+from tests.hostile.markup import Tree, leaves, node
+
+PASSWORD = "Geheim-Wort-4711"
+"""The remote's, which must come to light nowhere."""
+_SETTINGS = {"ONE_TIMEOUT": 5, "ONE_SHUTDOWN_TIMEOUT": 1, "ONE_OUTAGE_GRACE": 1}
+_STORABLE = re.compile("[^\t\n\u0020-\ud7ff\ue000-\ufffd]|]]>")
+_WELL = range(900, 1000)
+SPARED = 5_000_000
+"""What is asked about VMs from here on, every remote answers as it should."""
+
+
+def answer(chance: Chance, method: str, ids: Sequence[int], remote: str) -> Tree | str | int:
+    """Return what the front-end answers whose hosts stand for *remote*."""
+    if method == "one.host.info":
+        endpoint = re.sub("(//[^/]*)/.*", r"\1/well", remote) if ids[0] in _WELL else remote
+        settings = _SETTINGS | {"ONE_ENDPOINT": endpoint, "ONE_PASSWORD": PASSWORD}
+        return documents.host(chance, ids[0], **settings)
+    if method == "one.vm.info":
+        return local_vm(chance, ids[0])
+    if method.startswith("one.vmpool."):
+        return node("VM_POOL", [local_vm(chance, vm_id) for vm_id in ids if vm_id % 10 in (7, 8)])
+    if method == "one.zone.raftstatus":
+        return node("RAFT", leaves(SERVER_ID=-1, STATE=0, TERM=-1, VOTEDFOR=-1, COMMIT=-1))
+    return documents.answer(chance, method, ids)
+
+
+def remote_answer(chance: Chance, method: str, ids: Sequence[int]) -> Tree | str | int:
+    """Return what a remote answers that has the VMs which it is asked for, and they run."""
+    if method == "one.vm.info":
+        return documents.running_vm(ids[0])
+    if method.startswith("one.vmpool.info") and method != "one.vmpool.infoset":
+        return "VM_POOL", []
+    if method.startswith("one.vmpool."):
+        return node("VM_POOL", [documents.running_vm(vm_id) for vm_id in ids])
+    return documents.answer(chance, method, ids)
+
+
+def local_vm(chance: Chance, vm_id: int, lcm_state: int = 3) -> Tree:
+    """Return a VM of the front-end, on the host that its number tells."""
+    host_id = vm_id // 10
+    context = leaves(NETWORK="YES", START_SCRIPT=_typed(chance), USER_INPUT=_typed(chance))
+    stay = leaves(OID=vm_id, SEQ=0, HOSTNAME=f"burst{host_id}", HID=host_id, CID=0)
+    cloud = node("PUBLIC_CLOUD", leaves(TYPE="opennebula", TEMPLATE_ID=0))
+    return node(
+        "VM",
+        leaves(ID=vm_id, UID=0, GID=0, UNAME="oneadmin", NAME=f"one-{vm_id}", STATE=3),
+        leaves(LCM_STATE=lcm_state, STIME=BIRTH, ETIME=0, DEPLOY_ID=f"opennebula-hybrid-{vm_id}"),
+        node("TEMPLATE", leaves(CPU=1, MEMORY=128, CREATED_BY=0), node("CONTEXT", context)),
+        node("USER_TEMPLATE", leaves(DESCRIPTION=_typed(chance)), cloud),
+        node("HISTORY_RECORDS", node("HISTORY", stay)),
+    )
+
+
+def _typed(chance: Chance) -> str:
+    """Return what a user may have written, and oned keeps."""
+    return _STORABLE.sub("", chance.text())
