@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.im.monitord import Monitord
 from opennebula_sandbox.frontend.mad import Mad
@@ -30,11 +30,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
     """Watch every front-end and cloud of a test, and fail it if a password comes to light."""
     found = Seen()
-    start, leave, spawn = Cloud.start, FrontEnd.__exit__, Mad.__init__
+    start, leave, spawn = SimulatedCloud.start, FrontEnd.__exit__, Mad.__init__
     take, process = Monitord.take, subprocess.Popen
     open_process, communicate = process.__init__, process.communicate
 
-    def watched_start(self: Cloud) -> None:
+    def watched_start(self: SimulatedCloud) -> None:
         found.secret(self.password, self.session)
         start(self)
 
@@ -65,7 +65,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
 
     monkeypatch.setattr(process, "__init__", watched_open)
     monkeypatch.setattr(process, "communicate", watched_communicate)
-    monkeypatch.setattr(Cloud, "start", watched_start)
+    monkeypatch.setattr(SimulatedCloud, "start", watched_start)
     monkeypatch.setattr(FrontEnd, "__exit__", watched_exit)
     monkeypatch.setattr(Mad, "__init__", watched_init)
     monkeypatch.setattr(Monitord, "take", watched_take)

@@ -1,4 +1,4 @@
-"""``opennebula-sandbox``: a simulated OpenNebula, to point a driver or a client at."""
+"""``opennebula-sandbox``: a simulated OpenNebula that drivers and clients can use."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.profile import PROFILES
 
 _PASSWORD_VARIABLE = "OPENNEBULA_SANDBOX_PASSWORD"  # noqa: S105 - the name of one
@@ -27,16 +27,16 @@ def _address(_context: click.Context, _option: click.Parameter, value: str) -> t
     callback=_address,
     default="127.0.0.1:2733",
     metavar="HOST:PORT",
-    help="Port 0: any free one.",
+    help="Port 0 means any free port.",
 )
 @click.option(
     "--version",
     "release",
     type=click.Choice(list(PROFILES)),
     default="6.10",
-    help="Which OpenNebula to be.",
+    help="The OpenNebula release to simulate.",
 )
-@click.option("--templates", type=click.IntRange(1), default=3, help="How many VM templates.")
+@click.option("--templates", type=click.IntRange(1), default=3, help="The number of VM templates.")
 @click.option(
     "--delay",
     type=click.FloatRange(0),
@@ -56,7 +56,7 @@ def _address(_context: click.Context, _option: click.Parameter, value: str) -> t
     nargs=2,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE KEY",
-    help="Speak TLS, with this certificate and its key (PEM).",
+    help="Use TLS with this certificate and its key (PEM).",
 )
 def sandbox(
     listen: tuple[str, int],
@@ -68,12 +68,12 @@ def sandbox(
 ) -> None:
     """Serve a simulated OpenNebula until it is interrupted.
 
-    It answers the XML-RPC of OpenNebula 5.10, 6.10 or 7.2 as real ones were recorded: users,
-    quotas, VM templates, and VMs that live through all their states. It needs no hypervisor, no
-    database and no rights; nothing is kept when it ends.
+    It answers XML-RPC calls as recorded OpenNebula clouds (5.10, 6.10, 7.2) do: users, quotas,
+    VM templates, and VMs with all their states. It needs no hypervisor, no database and no
+    privileges. It keeps nothing when it ends.
 
-    To try the driver without a second cloud, start it alone and give a hybrid host of your
-    front-end the attributes that it prints:
+    You can try the driver without a second cloud: start the sandbox, and give a hybrid host of
+    your front-end the attributes that it prints:
 
     \b
       opennebula-sandbox --listen 127.0.0.1:2733 --version 7.2 --templates 5
@@ -81,11 +81,11 @@ def sandbox(
       export ONE_XMLRPC=http://127.0.0.1:2733/RPC2
       onevm list --user burst --password burstpass
 
-    A VM whose template says SANDBOX_IGNORES_ACPI="YES" does not care about a graceful shutdown;
-    with SANDBOX_FAILS="BOOT" (or any other LCM states) it fails in these states.
+    A VM ignores a graceful shutdown if its template has SANDBOX_IGNORES_ACPI="YES". It fails in
+    the LCM states of SANDBOX_FAILS, for example SANDBOX_FAILS="BOOT".
 
-    The password is burstpass, unless OPENNEBULA_SANDBOX_PASSWORD is set. The administrator's name
-    is oneadmin, with the same password.
+    The password is burstpass, or the value of OPENNEBULA_SANDBOX_PASSWORD. The administrator
+    oneadmin has the same password.
     """  # noqa: D301 - click takes a real backspace for "leave this paragraph as it is"
     if user == "oneadmin":
         raise click.BadParameter("oneadmin is the administrator", param_hint="--user")
@@ -95,7 +95,7 @@ def sandbox(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
     try:
-        cloud = Cloud(
+        cloud = SimulatedCloud(
             release,
             templates=templates,
             user=user,
@@ -114,7 +114,7 @@ def sandbox(
     cloud.stop()
 
 
-def _introduction(cloud: Cloud) -> str:
+def _introduction(cloud: SimulatedCloud) -> str:
     default = cloud.password == _DEFAULT_PASSWORD
     password = _DEFAULT_PASSWORD if default else f"(the one in {_PASSWORD_VARIABLE})"
     templates = ", ".join(
@@ -125,12 +125,12 @@ def _introduction(cloud: Cloud) -> str:
             f"OpenNebula {cloud.oned.profile.version} (simulated) at {cloud.endpoint}",
             f"User {cloud.user}, password {password}, VM templates: {templates}",
             "",
-            "Attributes of a hybrid host that uses it:",
+            "Attributes of a hybrid host that uses this cloud:",
             f'  ONE_ENDPOINT = "{cloud.endpoint}"',
             f'  ONE_USER = "{cloud.user}"',
             f'  ONE_PASSWORD = "{password}"',
             '  ONE_CAPACITY = [ CPU = "0", MEMORY = "0" ]',
-            "Attribute of a VM template that may run in it:",
+            "Attribute of a local VM template that may run in this cloud:",
             '  PUBLIC_CLOUD = [ TYPE = "opennebula", TEMPLATE_ID = "0" ]',
             "",
             "Ctrl-C ends it.",

@@ -8,7 +8,7 @@ from typing import Any
 
 from one2one.opennebula.states import RUNNING
 from one2one.opennebula.template import Value
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
 from tests.admin.command import one2one
@@ -28,7 +28,7 @@ class Clouds:
     """Both sides, and ``one2one`` between them."""
 
     front_end: FrontEnd
-    remote: Cloud
+    remote: SimulatedCloud
 
     def run(self, *arguments: str | Path, **options: Any) -> CompletedProcess[str]:
         """Run ``one2one`` as oneadmin of the front-end."""

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from one2one.admin.cli import commands
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from tests.admin.clouds import DRIVER, Clouds
 from tests.admin.command import one2one
@@ -22,7 +22,7 @@ Named = tuple[str, ...]
 @pytest.fixture(scope="module")
 def burst1() -> Iterator[Clouds]:
     """A front-end of the newest release where all is in place, for commands that only look."""
-    with Cloud("7.2") as remote, FrontEnd("7.2", driver=[DRIVER]) as front_end:
+    with SimulatedCloud("7.2") as remote, FrontEnd("7.2", driver=[DRIVER]) as front_end:
         both = Clouds(front_end, remote)
         burst(both)
         yield both

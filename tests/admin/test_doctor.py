@@ -12,11 +12,11 @@ import pytest
 
 from one2one.opennebula.states import HostState, RaftState, State, VmState
 from one2one.opennebula.template import Template
-from opennebula_sandbox.cloud.cloud import Cloud
-from opennebula_sandbox.cloud.faults import garbage
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
+from opennebula_sandbox.cloud.faults import answer_garbage
 from opennebula_sandbox.cloud.objects import Host
-from opennebula_sandbox.cloud.wire.server import Request
-from opennebula_sandbox.cloud.wire.xmlrpc import http_answer
+from opennebula_sandbox.cloud.wire.server import ApiRequest
+from opennebula_sandbox.cloud.wire.xmlrpc import format_http_answer
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from tests.admin.certificates import certificate
 from tests.admin.clouds import DRIVER, GENERATIONS, HYBRID, Clouds
@@ -136,7 +136,7 @@ def test_an_unreachable_remote_is_one_failure(newest: Clouds) -> None:
 
 def test_what_is_no_opennebula_is_told(newest: Clouds) -> None:
     newest.add_host("burst1")
-    newest.remote.faults.on(garbage(), times=None)
+    newest.remote.faults.on(answer_garbage(), times=None)
     assert answer(newest, "endpoint")[0] == "failure"
 
 
@@ -212,7 +212,7 @@ def secure(tmp_path: Path) -> Iterator[Callable[[int], tuple[Clouds, Path]]]:
 
         def start(days: int) -> tuple[Clouds, Path]:
             files = certificate(tmp_path, days)
-            remote = stack.enter_context(Cloud("7.2", certificate=files))
+            remote = stack.enter_context(SimulatedCloud("7.2", certificate=files))
             front_end = stack.enter_context(FrontEnd("7.2", driver=[DRIVER]))
             return Clouds(front_end, remote), files[0]
 
@@ -254,9 +254,9 @@ def test_unverified_tls_is_told(secure: Secure) -> None:
     ("seconds", "result"), [(0, "ok"), (120, "warning"), (-120, "warning"), (7200, "failure")]
 )
 def test_a_wrong_clock_is_told(newest: Clouds, seconds: int, result: str) -> None:
-    def dated(request: Request) -> Iterator[bytes]:
+    def dated(request: ApiRequest) -> Iterator[bytes]:
         date = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
-        yield http_answer(request.execute(), keep=request.keep, header=f"Date: {date}\r\n")
+        yield format_http_answer(request.execute(), keep=request.keep, header=f"Date: {date}\r\n")
 
     newest.add_host("burst1")
     newest.remote.faults.on(dated, times=None)
@@ -280,7 +280,7 @@ def rules(newest: Clouds, *rules: tuple[int, int, int]) -> None:
         for number, (who, what, rights) in enumerate(rules)
     )
     body = xmlrpc.client.dumps(([True, f"<ACL_POOL>{xml}</ACL_POOL>", 0],), methodresponse=True)
-    newest.remote.faults.on(garbage(body.encode()), "one.acl.info", times=None)
+    newest.remote.faults.on(answer_garbage(body.encode()), "one.acl.info", times=None)
 
 
 EVERYBODY, GROUP_1, OTHER_GROUP = 0x400000000, 0x200000001, 0x200000063
@@ -299,7 +299,7 @@ def test_rules_that_the_account_may_not_read_are_told(newest: Clouds) -> None:
     newest.add_host("burst1")
     refusal = [False, "[one.acl.info] User [2] : Not authorized to perform MANAGE ACL.", 512]
     body = xmlrpc.client.dumps((refusal,), methodresponse=True)
-    newest.remote.faults.on(garbage(body.encode()), "one.acl.info", times=None)
+    newest.remote.faults.on(answer_garbage(body.encode()), "one.acl.info", times=None)
     assert answer(newest, "rights too many")[0] == "ok"
     assert "may not read" in answer(newest, "rights too many")[1]
 

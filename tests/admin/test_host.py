@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from opennebula_sandbox.cloud.faults import garbage
+from opennebula_sandbox.cloud.faults import answer_garbage
 from tests.admin.clouds import HYBRID, Clouds
 from tests.admin.command import ONE2ONE
 
@@ -181,6 +181,6 @@ def test_an_unknown_host_is_one_line(newest: Clouds) -> None:
 
 def test_a_broken_remote_is_one_line_in_show(newest: Clouds) -> None:
     newest.add_host("burst1")
-    newest.remote.faults.on(garbage(), times=None)
+    newest.remote.faults.on(answer_garbage(), times=None)
     said = newest.output("host", "show", "burst1")
     assert "PROBLEM" in said

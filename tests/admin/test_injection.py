@@ -9,7 +9,7 @@ import pytest
 
 from one2one.opennebula.clean import clean_line
 from opennebula_sandbox.cloud import faults
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from tests.admin.clouds import DRIVER, Clouds, remote_id
 
@@ -21,13 +21,13 @@ SHOWN = clean_line(NAME)
 @pytest.fixture(scope="module")
 def odd() -> Iterator[Clouds]:
     """A hybrid VM, its remote VM and a remote template of an odd name."""
-    with Cloud("7.2") as remote, FrontEnd("7.2", driver=[DRIVER]) as front_end:
+    with SimulatedCloud("7.2") as remote, FrontEnd("7.2", driver=[DRIVER]) as front_end:
         clouds = Clouds(front_end, remote)
         vm = clouds.running()
         twin = remote.vms[remote_id(vm)]
         with front_end.clock.lock:
             front_end.pools.vms[vm.id].name = twin.name = remote.oned.templates[1].name = NAME
-        remote.vms.changed(twin)
+        remote.vms.note_change(twin)
         yield clouds
 
 
@@ -38,7 +38,7 @@ COMMANDS += ["status --csv", "status --json", "status --yaml", "show 0 --json", 
 
 def test_no_command_prints_what_a_terminal_acts_on(odd: Clouds) -> None:
     for method in ("one.group.info", "one.vmpool.infoset", "one.vm.info"):
-        odd.remote.faults.on(faults.http_error(REASON), method, times=None)
+        odd.remote.faults.on(faults.answer_http_error(REASON), method, times=None)
     printed = ""
     for command in COMMANDS:
         done = odd.run(*command.split())

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from tests.admin.clouds import DRIVER, Clouds, remote_id
 from tests.end_to_end.poison import poison
@@ -12,7 +12,7 @@ from tests.end_to_end.poison import poison
 
 @pytest.mark.parametrize("generation", ["5.10", "6.10"])
 def test_every_command_tells_of_the_others(generation: str) -> None:
-    with Cloud(generation) as remote, FrontEnd(generation, driver=[DRIVER]) as front_end:
+    with SimulatedCloud(generation) as remote, FrontEnd(generation, driver=[DRIVER]) as front_end:
         clouds = Clouds(front_end, remote)
         host = clouds.add_host()
         vm, lost = clouds.running(host), clouds.running(host)
@@ -50,7 +50,7 @@ def test_a_vm_whose_remote_vm_cannot_be_read_is_told_so(newest: Clouds) -> None:
     vm = newest.running()
     newest.remote.vms[remote_id(vm)].user_template.add("NOTE", "\N{GRINNING FACE}")
     newest.remote.vms[remote_id(vm)].name = "\N{GRINNING FACE}"
-    newest.remote.vms.changed(newest.remote.vms[remote_id(vm)])
+    newest.remote.vms.note_change(newest.remote.vms[remote_id(vm)])
 
     [pair] = json.loads(newest.output("status", "--json"))
     assert pair["problem"].startswith(

@@ -85,7 +85,7 @@ def test_what_was_left_on_a_host_that_its_vm_left(newest: Clouds) -> None:
     host, other = newest.add_host("burst1"), newest.add_host("burst2")
     vm = newest.running(host)
     first = remote_id(vm)
-    newest.remote.faults.on(faults.http_error("404 Not Found"), "one.vm.*", times=None)
+    newest.remote.faults.on(faults.answer_http_error("404 Not Found"), "one.vm.*", times=None)
     vm.recover("recreate")
     vm.wait("PENDING")
     vm.wait_for_log("CLEANUP")
@@ -168,7 +168,7 @@ def test_a_remote_that_is_away_does_not_keep_the_others(newest: Clouds) -> None:
 
 def test_what_cannot_be_destroyed_is_told(newest: Clouds) -> None:
     vm = abandoned(newest, newest.add_host())
-    newest.remote.faults.on(faults.http_error("404 Not Found"), "one.vm.action")
+    newest.remote.faults.on(faults.answer_http_error("404 Not Found"), "one.vm.action")
     done = newest.run("reap", "--yes", "--json")
     assert done.returncode == 255
     [row] = json.loads(done.stdout)

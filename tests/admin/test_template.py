@@ -13,7 +13,7 @@ from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.records import VmTemplate
 from one2one.opennebula.template import Template, Value
-from opennebula_sandbox.cloud.faults import drop_after, drop_before, garbage, refuse, run
+from opennebula_sandbox.cloud.faults import answer_garbage, drop_after, drop_before, refuse, run
 from opennebula_sandbox.cloud.wire.xmlrpc import write_answer
 from tests.admin.clouds import Clouds
 from tests.admin.command import ONE2ONE
@@ -255,7 +255,7 @@ def test_prune_deletes_what_has_lost_its_remote_template(newest: Clouds) -> None
 
 def test_nothing_is_pruned_while_the_remote_cannot_be_read(newest: Clouds) -> None:
     sync(newest)
-    newest.remote.faults.on(garbage(), "one.templatepool.info")
+    newest.remote.faults.on(answer_garbage(), "one.templatepool.info")
     newest.failure("template", "sync", "burst1", "--prune")
     assert len(local_templates(newest)) == 3
 
@@ -263,7 +263,7 @@ def test_nothing_is_pruned_while_the_remote_cannot_be_read(newest: Clouds) -> No
 def test_nothing_is_pruned_that_a_list_only_left_out(newest: Clouds) -> None:
     sync(newest)
     nothing = write_answer([True, EMPTY_POOL, 0])
-    newest.remote.faults.on(garbage(nothing), "one.templatepool.info")
+    newest.remote.faults.on(answer_garbage(nothing), "one.templatepool.info")
     assert set(sync(newest, "--prune").values()) == {"gone at the remote"}
     assert len(local_templates(newest)) == 3
 

@@ -14,8 +14,8 @@ from one2one.opennebula.errors import Refused
 from one2one.opennebula.records import VmTemplate
 from one2one.opennebula.template import Template, Value, Vector, to_xml
 from opennebula_sandbox.cloud.clock import Clock
-from opennebula_sandbox.cloud.cloud import Cloud
-from opennebula_sandbox.cloud.merging import merge, without
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
+from opennebula_sandbox.cloud.merging import merge, remove
 from opennebula_sandbox.cloud.wire.grammar import parse
 
 TERMS = Terms("burst1", user_id=0)
@@ -55,7 +55,7 @@ class Local:
             match one:
                 case Create(_, template):
                     kept = parse(to_xml(template))
-                    self.add(kept.text("NAME"), without(kept, "NAME"))
+                    self.add(kept.text("NAME"), remove(kept, "NAME"))
                 case Adapt(step, adapt):
                     assert step.local_id is not None
                     old = self.templates[step.local_id].template
@@ -69,7 +69,7 @@ def actions(planned: Iterable[Planned]) -> list[str]:
 
 def instantiate(template: Template) -> Template:
     """Return the template of a VM that oned makes from *template*, as it stands in its TEMPLATE."""
-    cloud = Cloud("6.10", clock=Clock(virtual=True), templates=0)
+    cloud = SimulatedCloud("6.10", clock=Clock(virtual=True), templates=0)
     number = cloud.oned.add_template(cloud.oneadmin, "local", template).id
     return cloud.instantiate(number).template
 
@@ -199,7 +199,7 @@ def test_what_an_administrator_changed_stays_and_is_told() -> None:
     local.sync(remote(("USER_INPUTS", {"PORT": "M|text|Port"})))
     mine = local.templates[0].template
     mine = merge(mine, Template([("CPU", "4"), ("USER_INPUTS", {"PORT": "M|text|Tür"})]))
-    mine = without(merge(mine, Template([("CONTEXT", {"VMID": "$VMID"})])), "MEMORY")
+    mine = remove(merge(mine, Template([("CONTEXT", {"VMID": "$VMID"})])), "MEMORY")
     local.update(0, mine)
 
     [first] = local.sync(remote(("MEMORY", "1024"), ("VCPU", "2")))
@@ -387,7 +387,7 @@ def test_what_an_administrator_added_survives(
     local = Local()
     local.sync(first)
     for number, made in [*local.templates.items()]:
-        changed = [*without(made.template, removed), *single.items()]
+        changed = [*remove(made.template, removed), *single.items()]
         changed += [("CONTEXT", context | made.template.vector("CONTEXT"))]
         changed += [("USER_INPUTS", inputs | made.template.vector("USER_INPUTS"))]
         local.update(number, merge(made.template, Template(changed)))

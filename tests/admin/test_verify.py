@@ -12,7 +12,7 @@ import pytest
 from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud import faults
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.vm.machine import IGNORES_ACPI
 from tests.admin.certificates import certificate
 from tests.admin.command import ONE2ONE, one2one
@@ -22,7 +22,7 @@ Results = dict[str, tuple[str, str]]
 """A check's verdict and finding, by its name."""
 
 
-def environment(cloud: Cloud, **more: str) -> dict[str, str]:
+def environment(cloud: SimulatedCloud, **more: str) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "ONE2ONE_ENDPOINT": cloud.endpoint,
@@ -33,7 +33,7 @@ def environment(cloud: Cloud, **more: str) -> dict[str, str]:
     }
 
 
-def verify(cloud: Cloud, *arguments: str, **more: str) -> CompletedProcess[str]:
+def verify(cloud: SimulatedCloud, *arguments: str, **more: str) -> CompletedProcess[str]:
     command = ("verify", "--timeout", "20", *arguments)
     return one2one(*command, environment=environment(cloud, **more))
 
@@ -49,7 +49,7 @@ def of(verdict: str, found: Results) -> dict[str, str]:
 
 def test_a_remote_that_can_do_it_all_through_tls(tmp_path: Path) -> None:
     pair = certificate(tmp_path, days=90)
-    with Cloud("7.2", certificate=pair) as cloud:
+    with SimulatedCloud("7.2", certificate=pair) as cloud:
         done = verify(cloud, ONE2ONE_CA_FILE=str(pair[0]))
         assert done.returncode == 0, done.stdout
         for check in ("the call is lost", "the answer is lost", "the driver is killed"):
@@ -63,7 +63,7 @@ def test_a_remote_that_can_do_it_all_through_tls(tmp_path: Path) -> None:
 
 
 def test_guests_without_a_power_button_fail_what_needs_one_and_nothing_else() -> None:
-    with Cloud("5.10") as cloud:
+    with SimulatedCloud("5.10") as cloud:
         cloud.owner.quotas.limit(VMS=1)
         cloud.machine.shutdown_timeout = 0.2
         number = cloud.add_template()
@@ -80,7 +80,7 @@ def test_guests_without_a_power_button_fail_what_needs_one_and_nothing_else() ->
 
 
 def test_an_account_that_may_not_create_vms_with_a_context() -> None:
-    with Cloud("6.10") as cloud:
+    with SimulatedCloud("6.10") as cloud:
         cloud.owner.group.creates_templates = False
         done = verify(cloud, "--json")
         found = results(done)
@@ -91,7 +91,7 @@ def test_an_account_that_may_not_create_vms_with_a_context() -> None:
 
 
 @contextmanager
-def running(cloud: Cloud, timeout: str = "20") -> Iterator[subprocess.Popen[str]]:
+def running(cloud: SimulatedCloud, timeout: str = "20") -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [ONE2ONE, "verify", "--timeout", timeout],
         env=environment(cloud),
@@ -105,7 +105,7 @@ def running(cloud: Cloud, timeout: str = "20") -> Iterator[subprocess.Popen[str]
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_leaves_nothing(number: signal.Signals) -> None:
-    with Cloud("6.10", delay=0.3) as cloud, running(cloud) as command:
+    with SimulatedCloud("6.10", delay=0.3) as cloud, running(cloud) as command:
         assert cloud.clock.wait_for(lambda: len(cloud.vms) > 0, 30)
         command.send_signal(number)
         _, said = command.communicate(timeout=60)
@@ -115,7 +115,7 @@ def test_interrupted_it_leaves_nothing(number: signal.Signals) -> None:
 
 
 def test_interrupted_while_the_remote_makes_a_vm_it_leaves_nothing() -> None:
-    with Cloud("7.2") as cloud:
+    with SimulatedCloud("7.2") as cloud:
         slow = cloud.faults.on(faults.delay(2), "one.template.instantiate", times=None)
         with running(cloud) as command:
             assert cloud.clock.wait_for(lambda: bool(slow.hits), 30) or slow.hits
@@ -126,9 +126,9 @@ def test_interrupted_while_the_remote_makes_a_vm_it_leaves_nothing() -> None:
 
 
 def test_what_cannot_be_ended_is_named_also_when_interrupted() -> None:
-    with Cloud("6.10", delay=0.3) as cloud:
+    with SimulatedCloud("6.10", delay=0.3) as cloud:
         cloud.faults.on(
-            faults.http_error("404 Not Found"),
+            faults.answer_http_error("404 Not Found"),
             "one.vm.action",
             when=lambda arguments: arguments[0] == "terminate-hard",
             times=None,
@@ -142,7 +142,7 @@ def test_what_cannot_be_ended_is_named_also_when_interrupted() -> None:
 
 
 def test_a_wrong_password_is_one_line() -> None:
-    with Cloud("6.10") as cloud:
+    with SimulatedCloud("6.10") as cloud:
         done = verify(cloud, ONE2ONE_PASSWORD="wrong")
         assert done.returncode == 255
         [line] = done.stderr.splitlines()
@@ -150,7 +150,7 @@ def test_a_wrong_password_is_one_line() -> None:
 
 
 def test_without_a_password_and_a_terminal_it_does_not_wait() -> None:
-    with Cloud("6.10") as cloud:
+    with SimulatedCloud("6.10") as cloud:
         known = environment(cloud)
         del known["ONE2ONE_PASSWORD"]
         done = one2one("verify", environment=known)
@@ -159,7 +159,7 @@ def test_without_a_password_and_a_terminal_it_does_not_wait() -> None:
 
 
 def test_a_template_that_is_not_there_is_one_line() -> None:
-    with Cloud("6.10") as cloud:
+    with SimulatedCloud("6.10") as cloud:
         done = verify(cloud, ONE2ONE_TEMPLATE="99")
         assert done.returncode == 255
         assert "[99]" in done.stderr
@@ -167,7 +167,7 @@ def test_a_template_that_is_not_there_is_one_line() -> None:
 
 
 def test_what_another_trial_left_is_told() -> None:
-    with Cloud("6.10") as cloud:
+    with SimulatedCloud("6.10") as cloud:
         cloud.owner.group.creates_templates = False
         left = cloud.instantiate(0, "left")
         left.user_template = Template(

@@ -41,7 +41,7 @@ def test_status_says_what_the_remote_failed_at(newest: Clouds) -> None:
     newest.running()
     [remote] = newest.remote.vms
     remote.state = State(VmState.ACTIVE, LcmState.PROLOG_FAILURE)
-    newest.remote.vms.changed(remote)
+    newest.remote.vms.note_change(remote)
     [pair] = listed(newest)
     assert pair["problem"] == "the remote's storage could not bring its disks"
 

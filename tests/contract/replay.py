@@ -17,8 +17,8 @@ from one2one.opennebula.records import Vm
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
 from one2one.opennebula.template import Template, to_xml
 from one2one.opennebula.xml import Element, parse
-from opennebula_sandbox.cloud.cloud import Cloud
-from opennebula_sandbox.cloud.objects import History
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
+from opennebula_sandbox.cloud.objects import HistoryRecord
 from opennebula_sandbox.cloud.objects import Vm as LocalVm
 from opennebula_sandbox.frontend.frontend import FrontEnd
 
@@ -112,7 +112,7 @@ def _scripts(action: str) -> tuple[str, ...]:
 class World:
     """The two clouds."""
 
-    cloud: Cloud
+    cloud: SimulatedCloud
     frontend: FrontEnd
     remotes: Path
 
@@ -145,7 +145,9 @@ class World:
 
     def _make_local(self, vm: Vm) -> None:
         (place,) = vm.history
-        stays = [History("burst1", place.host_id, vm.stime) for _ in range(place.sequence + 1)]
+        stays = [
+            HistoryRecord("burst1", place.host_id, vm.stime) for _ in range(place.sequence + 1)
+        ]
         with self.frontend.clock.lock:
             self.frontend.pools.vms[vm.id] = LocalVm(
                 id=vm.id,
@@ -182,7 +184,7 @@ def world(generation: str) -> Iterator[World]:
         remotes = Path(stack.enter_context(TemporaryDirectory(prefix="one2one-")))
         write(remotes)
         (remotes / "im").rename(remotes / "unused")  # nobody is to monitor here
-        cloud = stack.enter_context(Cloud(generation))
+        cloud = stack.enter_context(SimulatedCloud(generation))
         frontend = stack.enter_context(FrontEnd(generation, remotes=remotes))
         frontend.add_host(
             "burst1",

@@ -117,7 +117,7 @@ def created(clouds: World, info: str, vm_id: int) -> int:
     number = parse_deploy_id(info)
     assert info == format_deploy_id(number)
     assert clouds.cloud.wait_for(number, RUNNING)
-    remote = Vm.read(parse(clouds.cloud.vms.body(clouds.cloud.vms[number])))
+    remote = Vm.read(parse(clouds.cloud.vms.render_body(clouds.cloud.vms[number])))
     assert remote.name == f"remote-opennebula-{vm_id}"
     assert read_marked_vm_id(remote) == vm_id
     assert remote.template.vector("CONTEXT")["GREETING"] == "hello world"

@@ -12,7 +12,7 @@ from one2one.mad.scripts.layout import write
 from one2one.opennebula.states import RUNNING, State, VmState
 from one2one.opennebula.template import Value
 from opennebula_sandbox.cloud import faults
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.frontend.frontend import ARGUMENTS, IM_ARGUMENTS, FrontEnd
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
 from opennebula_sandbox.frontend.im.monitoring import Settings
@@ -40,7 +40,7 @@ def monitored(generation: str, **settings: float | bool) -> Settings:
 class Burst:
     """Both sides."""
 
-    cloud: Cloud
+    cloud: SimulatedCloud
     frontend: FrontEnd
     host: LocalHost
 
@@ -82,7 +82,7 @@ class Burst:
     @contextmanager
     def second_cloud(self, **attributes: Value) -> Iterator["Burst"]:
         """Give another cloud for the same front-end, by another host of it."""
-        with Cloud(self.cloud.oned.profile.name) as cloud:
+        with SimulatedCloud(self.cloud.oned.profile.name) as cloud:
             host = self.frontend.add_host("burst2", **of_the_host(cloud) | attributes)
             yield Burst(cloud, self.frontend, host)
 
@@ -114,7 +114,7 @@ def burst(
         if way == "scripts":
             write(remotes)
         with (
-            Cloud(profile or generation, delay=delay) as cloud,
+            SimulatedCloud(profile or generation, delay=delay) as cloud,
             FrontEnd(
                 generation,
                 driver=driver,
@@ -129,7 +129,7 @@ def burst(
             yield Burst(cloud, frontend, frontend.add_host("burst1", **settings))
 
 
-def of_the_host(cloud: Cloud) -> dict[str, Value]:
+def of_the_host(cloud: SimulatedCloud) -> dict[str, Value]:
     """Return the attributes of a host that stands for *cloud*."""
     return {
         "ONE_ENDPOINT": cloud.endpoint,

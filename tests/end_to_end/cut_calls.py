@@ -18,8 +18,8 @@ from one2one.driver.remotes import Remotes
 from one2one.hybrid.orphans import NO_GRACE
 from one2one.opennebula.states import VmState
 from opennebula_sandbox.cloud.clock import Clock
-from opennebula_sandbox.cloud.cloud import Cloud
-from opennebula_sandbox.cloud.wire.server import Request, Server, deliver
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
+from opennebula_sandbox.cloud.wire.server import ApiRequest, XmlRpcServer, deliver
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
 from opennebula_sandbox.frontend.mad import Mad
@@ -52,7 +52,7 @@ class Call:
     remote: bool
 
 
-Effect = Callable[["Lane", Request], Iterator[bytes]]
+Effect = Callable[["Lane", ApiRequest], Iterator[bytes]]
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Lane:
     """A host, its remote cloud, and the VM that an operation is done to."""
 
     frontend: FrontEnd
-    cloud: Cloud
+    cloud: SimulatedCloud
     host: LocalHost
     vm: LocalVm
     operation: Operation = field(init=False)
@@ -72,28 +72,28 @@ class Lane:
     cuts: dict[int, Effect] = field(default_factory=dict)
     """What happens to the calls of an operation, by their places in it."""
 
-    def deliver(self, request: Request, *, remote: bool) -> Iterator[bytes]:
+    def deliver(self, request: ApiRequest, *, remote: bool) -> Iterator[bytes]:
         """Answer a call of this lane, unless it is to be cut."""
         index = len(self.calls)
         self.calls.append(Call(request.method, remote))
         yield from self.cuts.get(index, Lane.answer)(self, request)
 
-    def answer(self, request: Request) -> Iterator[bytes]:
+    def answer(self, request: ApiRequest) -> Iterator[bytes]:
         """Answer a call as it should be."""
         return deliver(self.executing(request))
 
-    def owns(self, request: Request) -> bool:
+    def owns(self, request: ApiRequest) -> bool:
         """Tell whether a local call is about this lane's host or VM."""
         subject = request.arguments[1] if len(request.arguments) > 1 else None
         if request.method.startswith("one.host."):
             return subject == self.host.id
         return request.method.startswith("one.vm.") and subject == self.vm.id
 
-    def executing(self, request: Request) -> Request:
+    def executing(self, request: ApiRequest) -> ApiRequest:
         """Return *request*, which when it is done has its consequences as any other."""
         return replace(request, execute=lambda: self._execute(request))
 
-    def _execute(self, request: Request) -> bytes:
+    def _execute(self, request: ApiRequest) -> bytes:
         body = request.execute()
         if self.eager or request.method.startswith("one.vmpool."):
             self.cloud.clock.settle()
@@ -167,14 +167,14 @@ class Lanes:
         assert isinstance(self.frontend.driver, Mad)
         return self.frontend.driver
 
-    def deliver(self, request: Request) -> Iterator[bytes]:
+    def deliver(self, request: ApiRequest) -> Iterator[bytes]:
         """Answer a local call; those that name no host and no VM belong to no lane."""
         for lane in self.lanes:
             if lane.owns(request):
                 return lane.deliver(request, remote=False)
         return deliver(request)
 
-    def server(self, lane: Lane, call: Call) -> Server:
+    def server(self, lane: Lane, call: Call) -> XmlRpcServer:
         """Return what answers *call*."""
         return lane.cloud.server if call.remote else self.frontend.server
 
@@ -186,7 +186,7 @@ def lanes(generation: str) -> Iterator[Lanes]:
         frontend = stack.enter_context(FrontEnd(generation, driver=[DRIVER]))
         both = Lanes(frontend, [])
         for number in range(LANES):
-            cloud = stack.enter_context(Cloud(generation, clock=Clock(virtual=True)))
+            cloud = stack.enter_context(SimulatedCloud(generation, clock=Clock(virtual=True)))
             attributes = of_the_host(cloud) | {"ONE_HYBRID_ID": f"hybrid-{number}"}
             host = frontend.add_host(f"burst{number}", **attributes)
             lane = Lane(frontend, cloud, host, frontend.add_vm(TEMPLATE))
@@ -196,5 +196,5 @@ def lanes(generation: str) -> Iterator[Lanes]:
         yield both
 
 
-def _remote(lane: Lane) -> Callable[[Request], Iterator[bytes]]:
+def _remote(lane: Lane) -> Callable[[ApiRequest], Iterator[bytes]]:
     return lambda request: lane.deliver(request, remote=True)

@@ -18,7 +18,7 @@ from one2one.hybrid.mirror import Report, map_state
 from one2one.hybrid.naming import parse_deploy_id
 from one2one.hybrid.orphans import NO_GRACE
 from one2one.opennebula.states import VmState
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.objects import Vm as RemoteVm
 from opennebula_sandbox.cloud.refusal import Refusal
 from opennebula_sandbox.frontend.frontend import FrontEnd
@@ -51,7 +51,7 @@ class Sides:
     def __init__(self) -> None:
         super().__init__()
         stack = self.stack = ExitStack()
-        self.cloud = stack.enter_context(Cloud(self.generation, delay=0.01))
+        self.cloud = stack.enter_context(SimulatedCloud(self.generation, delay=0.01))
         self.frontend = stack.enter_context(
             FrontEnd(
                 self.generation,

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from opennebula_sandbox.cloud.cloud import Cloud
-from opennebula_sandbox.cloud.wire.server import Request
-from opennebula_sandbox.cloud.wire.xmlrpc import http_answer
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
+from opennebula_sandbox.cloud.wire.server import ApiRequest
+from opennebula_sandbox.cloud.wire.xmlrpc import format_http_answer
 
 MARKS = ("99999999999", "2147483648", "9" * 5000, "-1", "0x7", "٣", "")
 """REMOTE_OPENNEBULA_VM_ID of VMs whose other marks are right."""
@@ -23,7 +23,7 @@ _ROW = b"&lt;VM&gt;"
 _ID = re.compile(rb"&lt;ID&gt;(\d+)")
 
 
-def poison(cloud: Cloud, hybrid_id: str) -> list[int]:
+def poison(cloud: SimulatedCloud, hybrid_id: str) -> list[int]:
     """Give the account a VM for each oddity, and return their ids."""
     marked = [
         _new(cloud, ONE_HYBRID_ID=hybrid_id, ONE_HYBRID_STAY="1.0", **{_VM_ID: mark})
@@ -32,10 +32,10 @@ def poison(cloud: Cloud, hybrid_id: str) -> list[int]:
     emoji = [_new(cloud, NOTE=_SMILE), _new(cloud, _SMILE)]
     edits = {_new(cloud): (_escape(old), _escape(new)) for old, new in ROWS}
 
-    def deliver(request: Request) -> Iterator[bytes]:
+    def deliver(request: ApiRequest) -> Iterator[bytes]:
         head, *rows = request.execute().split(_ROW)
         rows = [_edit(row, edits) for row in rows]
-        yield http_answer(_ROW.join([head, *rows]), keep=request.keep)
+        yield format_http_answer(_ROW.join([head, *rows]), keep=request.keep)
 
     cloud.faults.on(deliver, "one.vm*.info*", times=None)
     return [*marked, *emoji, *edits]
@@ -45,7 +45,7 @@ _VM_ID = "REMOTE_OPENNEBULA_VM_ID"
 _SMILE = "\N{GRINNING FACE}"
 
 
-def _new(cloud: Cloud, name: str = "bystander", **attributes: str) -> int:
+def _new(cloud: SimulatedCloud, name: str = "bystander", **attributes: str) -> int:
     inner = "".join(f"<{key}>{value}</{key}>" for key, value in attributes.items())
     return cloud.instantiate(0, name, f"<T>{inner}</T>").id
 

@@ -25,9 +25,9 @@ EFFECTS: Mapping[str, Delivery] = {
     "duplicate": faults.duplicate,
     "truncate": faults.truncate,
     "cut XML": faults.cut_xml,
-    "garbage": faults.garbage(),
-    "HTTP 500": faults.http_error(),
-    "HTTP 503": faults.http_error("503 Service Unavailable"),
+    "garbage": faults.answer_garbage(),
+    "HTTP 500": faults.answer_http_error(),
+    "HTTP 503": faults.answer_http_error("503 Service Unavailable"),
     "delay": faults.delay(0.2),
     "delay beyond the time limit": faults.delay_answer(1.3),
 }
@@ -165,7 +165,7 @@ class Storm(Sides, RuleBasedStateMachine):
             case "connections reset":
                 self.cloud.faults.refused_connections = 3
             case "connections refused":
-                self.cloud.server.deafen()
+                self.cloud.server.refuse_connections()
                 self.until(lambda: False, 0.2)
                 self.cloud.restart()
             case "remote restart":

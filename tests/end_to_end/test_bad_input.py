@@ -50,13 +50,21 @@ TEMPLATE_CASES: list[tuple[dict[str, Value], str, str]] = [
     ),
 ]
 FAULTS: list[tuple[Delivery, str, str]] = [
-    (faults.garbage(), "not an XML-RPC answer", "Check that the endpoint is an OpenNebula's"),
+    (
+        faults.answer_garbage(),
+        "not an XML-RPC answer",
+        "Check that the endpoint is an OpenNebula's",
+    ),
     (faults.cut_xml, "not an XML-RPC answer", "Check that the endpoint is an OpenNebula's"),
     (faults.truncate, "broke off", "Check that the cloud runs"),
-    (faults.http_error("500 Internal Server Error"), "HTTP 500", "Check that the cloud runs"),
+    (
+        faults.answer_http_error("500 Internal Server Error"),
+        "HTTP 500",
+        "Check that the cloud runs",
+    ),
     (faults.drop_before, "closed without an answer", "Check that the cloud runs"),
     (faults.redirect("http://127.0.0.1:1/"), "redirects are not followed", "Set the endpoint"),
-    (faults.endless, "the answer is longer than 256 MB", "Check that the endpoint is"),
+    (faults.answer_endlessly, "the answer is longer than 256 MB", "Check that the endpoint is"),
 ]
 
 
@@ -107,7 +115,7 @@ def test_an_endpoint_where_a_database_listens(generation: str, way: str) -> None
 @pytest.mark.parametrize("way", WAYS)
 def test_a_reason_phrase_that_a_terminal_would_act_on(way: str) -> None:
     with burst(way=way) as both:
-        fault = faults.http_error("500 \x1b[31m\x07" + "x" * 5000)
+        fault = faults.answer_http_error("500 \x1b[31m\x07" + "x" * 5000)
         both.cloud.faults.on(fault, "one.template.info", times=None)
         refused(both, r"HTTP 500 \x1b[31m\x07xxx", "Check that the cloud runs")
         assert both.frontend.pools.vm(0).user_template.text("ERROR").isprintable()

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from opennebula_sandbox.cloud import faults
-from opennebula_sandbox.cloud.wire.server import Delivery, Drop, Request
+from opennebula_sandbox.cloud.wire.server import ApiRequest, Delivery, Drop
 from tests.end_to_end.burst import TEMPLATE
 from tests.end_to_end.cut_calls import STEADY, Call, Lane, Lanes, Operation, lanes
 
@@ -73,24 +73,24 @@ class Cut:
         self.arrived = threading.Semaphore(0)
         self.struck = threading.Event()
 
-    def held(self, lane: Lane, request: Request) -> Iterator[bytes]:
+    def held(self, lane: Lane, request: ApiRequest) -> Iterator[bytes]:
         """Hold a call until the cut is made, then end its connection."""
         self.hold(request)
         raise Drop
 
-    def held_after(self, lane: Lane, request: Request) -> Iterator[bytes]:
+    def held_after(self, lane: Lane, request: ApiRequest) -> Iterator[bytes]:
         """Do a call, hold its answer until the cut is made, then end its connection."""
         list(lane.answer(request))
         self.hold(request)
         raise Drop
 
-    def last(self, lane: Lane, request: Request) -> Iterator[bytes]:
+    def last(self, lane: Lane, request: ApiRequest) -> Iterator[bytes]:
         """Hold an answer until the cut is made, then send it as the last of its connection."""
         answer = list(lane.answer(replace(request, keep=False)))
         self.hold(request)
         yield from answer
 
-    def hold(self, request: Request) -> None:
+    def hold(self, request: ApiRequest) -> None:
         self.arrived.release()
         while not self.struck.is_set():
             request.wait(0.005)
@@ -125,7 +125,7 @@ def refused(cut: Cut, running: list[Lane], begin: Begin) -> None:
 
     def deafen() -> None:
         for server in servers:
-            server.deafen()
+            server.refuse_connections()
 
     if cut.index:
         for lane in running:
@@ -162,7 +162,7 @@ def overtaken(way: str) -> Kind:
     """Return the cut by an administrator who recovers the VM while the call is under way."""
 
     def kind(cut: Cut, running: list[Lane], begin: Begin) -> None:
-        def effect(lane: Lane, request: Request) -> Iterator[bytes]:
+        def effect(lane: Lane, request: ApiRequest) -> Iterator[bytes]:
             lane.vm.recover(way)
             lane.cuts = {}
             yield from lane.answer(request)

@@ -15,7 +15,7 @@ INSTANTIATE = "one.template.instantiate"
 @pytest.mark.parametrize("way", WAYS)
 def test_a_short_election_delays_a_deploy(way: str, words: str) -> None:
     with burst(way=way) as both:
-        both.cloud.faults.on(faults.no_leader(words), INSTANTIATE, times=2)
+        both.cloud.faults.on(faults.answer_without_leader(words), INSTANTIATE, times=2)
         vm = both.running()
         assert vm.error == ""
         assert both.alive() == [both.remote_id(vm)]
@@ -25,7 +25,7 @@ def test_a_short_election_delays_a_deploy(way: str, words: str) -> None:
 def test_a_vm_is_terminated_when_the_election_is_over(generation: str) -> None:
     with burst(generation) as both:
         vm = both.running()
-        election = both.cloud.faults.on(faults.no_leader(), times=None)
+        election = both.cloud.faults.on(faults.answer_without_leader(), times=None)
         vm.act("terminate-hard")
         vm.wait_for_log("before the next attempt")
         both.cloud.faults.rules.remove(election)
@@ -50,19 +50,19 @@ def test_an_accepted_action_is_waited_for_through_an_election(words: str) -> Non
 @pytest.mark.parametrize("way", WAYS)
 def test_what_a_follower_sent_on_in_vain_is_looked_for(generation: str, way: str) -> None:
     with burst(generation, way) as both:
-        both.cloud.faults.on(faults.lost_leader, INSTANTIATE)
+        both.cloud.faults.on(faults.lose_leader, INSTANTIATE)
         vm = both.running()
         assert both.cloud.calls.counts()[INSTANTIATE] == 1
         assert both.alive() == [both.remote_id(vm)]
 
 
 @pytest.mark.parametrize(
-    "lost", [faults.lost_leader, faults.cut_xml, faults.refuse("Error inserting VM in DB.")]
+    "lost", [faults.lose_leader, faults.cut_xml, faults.refuse("Error inserting VM in DB.")]
 )
 def test_what_may_have_been_made_is_not_made_again(lost: Delivery) -> None:
     with burst(arguments="-t 15 -r 3 one") as both:
         both.cloud.faults.on(lost, INSTANTIATE)
-        both.cloud.faults.on(faults.http_error(), "one.vmpool.info", nth=2)  # nor looked for
+        both.cloud.faults.on(faults.answer_http_error(), "one.vmpool.info", nth=2)  # nor looked for
         vm = both.vm()
         vm.deploy(both.host)
         vm.wait("BOOT_FAILURE")
@@ -75,7 +75,7 @@ def test_what_may_have_been_made_is_not_made_again(lost: Delivery) -> None:
 def test_a_reboot_that_a_follower_sent_on_in_vain_is_not_repeated() -> None:
     with burst("5.10") as both:
         vm = both.running()
-        both.cloud.faults.on(faults.lost_leader, "one.vm.action")
+        both.cloud.faults.on(faults.lose_leader, "one.vm.action")
         vm.act("reboot")
         both.frontend.wait_for_log(f"REBOOT FAILURE {vm.id} RPC call timed out and aborted")
         assert both.cloud.calls.counts()["one.vm.action"] == 1
@@ -85,7 +85,7 @@ def test_a_reboot_that_a_follower_sent_on_in_vain_is_not_repeated() -> None:
 def test_an_election_among_the_front_ends_delays_the_first_deploy(generation: str) -> None:
     """It writes the host's ONE_HYBRID_ID, which only a leader takes."""
     with burst(generation) as both:
-        both.frontend.faults.on(faults.no_leader(), "one.host.update", times=2)
+        both.frontend.faults.on(faults.answer_without_leader(), "one.host.update", times=2)
         vm = both.running()
         assert vm.error == ""
         assert both.alive() == [both.remote_id(vm)]

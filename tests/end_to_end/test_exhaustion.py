@@ -8,7 +8,7 @@ from pathlib import Path
 
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.clock import Clock
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.mad import Mad
 from tests.end_to_end.burst import Burst, burst, of_the_host
@@ -63,7 +63,7 @@ def pid(both: Burst) -> int:
 def test_operations_without_threads(tmp_path: Path) -> None:
     flag = tmp_path / "limit"
     with (
-        Cloud("6.10", clock=Clock(virtual=True)) as cloud,
+        SimulatedCloud("6.10", clock=Clock(virtual=True)) as cloud,
         FrontEnd("6.10", driver=program("vmm", flag)) as frontend,
     ):
         both = Burst(cloud, frontend, frontend.add_host("burst1", **of_the_host(cloud)))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from one2one.opennebula.template import Template
-from opennebula_sandbox.cloud.wire.server import Request, deliver
+from opennebula_sandbox.cloud.wire.server import ApiRequest, deliver
 from tests.end_to_end.burst import burst
 
 MANY = 40
@@ -15,7 +15,7 @@ MANY = 40
 def test_a_burst_reads_host_template_and_listing_a_few_times() -> None:
     arrived, asked = threading.Event(), Counter[str]()
 
-    def counted(request: Request) -> Iterator[bytes]:
+    def counted(request: ApiRequest) -> Iterator[bytes]:
         asked[request.method] += 1
         arrived.wait()
         return deliver(request)

@@ -23,7 +23,7 @@ def wait(both: Burst, told: object) -> None:
 def test_the_host_and_its_vms_are_told_of_in_full(generation: str, way: str) -> None:
     with burst(generation, way, monitoring=monitored(generation)) as both:
         first = both.cloud.instantiate(0, "somebody's").id + 1
-        both.cloud.usage.say(first, CPU="12.50", MEMORY="131072", NETRX="5", NETTX='6"]')
+        both.cloud.usage.override(first, CPU="12.50", MEMORY="131072", NETRX="5", NETTX='6"]')
         vm = both.running()
         remote = both.cloud.vms[first]
         both.cloud.owner.quotas.limit(CPU=2, MEMORY=1024)
@@ -108,7 +108,7 @@ def test_7_x_is_never_told_of_a_foreign_vm() -> None:
 def test_a_quota_that_is_none_leaves_the_capacity_as_it_was(generation: str) -> None:
     with burst(generation, monitoring=monitored(generation), ONE_OUTAGE_GRACE="1") as both:
         quotas = '<GROUP><NAME>g</NAME><VM_QUOTA><VM><CPU>"many"</CPU></VM></VM_QUOTA></GROUP>'
-        wrong = faults.garbage(write_answer([True, quotas, 0]))
+        wrong = faults.answer_garbage(write_answer([True, quotas, 0]))
         wait(both, lambda: both.host.capacity != (0, 0))
         both.cloud.faults.on(wrong, "one.group.info", times=None)
         vm = both.running()

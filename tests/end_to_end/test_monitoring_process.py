@@ -89,18 +89,18 @@ def test_what_a_vm_uses_is_told_once_a_remote_record() -> None:
     """monitord takes each message for a new measurement."""
     with Ear() as ear, driven(ear) as (both, _):
         remote = both.cloud.vms[both.remote_id(both.running())]
-        both.cloud.usage.say(remote.id, CPU="12", TIMESTAMP="1700000000")
+        both.cloud.usage.override(remote.id, CPU="12", TIMESTAMP="1700000000")
         ear.first("MONITOR_VM", when=lambda text: tells(text, "CPU", "12"))
         ear.forget()
         for _ in range(3):
             ear.next("SYSTEM_HOST")
         assert "MONITOR_VM" not in ear.kinds(0)
-        both.cloud.usage.say(remote.id, TIMESTAMP="1700000060")
+        both.cloud.usage.override(remote.id, TIMESTAMP="1700000060")
         newer = ear.first("MONITOR_VM").text
         assert tells(newer, "CPU", "12")
         assert tells(newer, "REMOTE_USAGE_TIME", "2023-11-14T22:14:20Z")
         remote.state = State(VmState.ACTIVE, LcmState.HOTPLUG)
-        both.cloud.vms.changed(remote)
+        both.cloud.vms.note_change(remote)
         ear.first("MONITOR_VM", when=lambda text: tells(text, "REMOTE_STATE", "HOTPLUG"))
 
 
@@ -194,7 +194,7 @@ def test_what_differs_is_told_until_it_does_not() -> None:
         ear.first("MONITOR_VM")
         both.cloud.act(both.remote_id(vm), "poweroff")
         ear.next("STATE_VM", when=lambda text: "POWEROFF" in text)
-        both.cloud.faults.on(faults.http_error(), "one.vmpool.infoset")
+        both.cloud.faults.on(faults.answer_http_error(), "one.vmpool.infoset")
         assert "HTTP 500" in ear.next("STATE_VM", status="FAILURE").text
         ear.next("STATE_VM", when=lambda text: "POWEROFF" in text)
         ear.forget()

@@ -14,7 +14,7 @@ from one2one.hybrid.mirror import Report
 from one2one.opennebula.errors import ConfigurationError, NotFound, ProtocolError, Unreachable
 from one2one.opennebula.states import LcmState, State, VmState
 from opennebula_sandbox.cloud import faults
-from opennebula_sandbox.cloud.wire.server import Server
+from opennebula_sandbox.cloud.wire.server import XmlRpcServer
 from opennebula_sandbox.frontend.handles import LocalVm
 from tests.end_to_end.burst import GENERATIONS, Burst, burst
 
@@ -42,7 +42,7 @@ def scene(generation: str = "6.10", stuck_after: float = 60.0) -> Iterator[Scene
             calls[method] += 1
             return both.frontend.api(method, arguments)
 
-        server = Server(call, delivery=both.frontend.faults.deliver)
+        server = XmlRpcServer(call, delivery=both.frontend.faults.deliver)
         server.start()
         local = LocalCloud(both.frontend.home.environment(server.endpoint))
         remotes = Remotes(local)
@@ -200,7 +200,7 @@ def test_a_vm_that_is_gone_is_off_only_when_the_remote_says_so(generation: str) 
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-@pytest.mark.parametrize("fault", [faults.cut_xml, faults.truncate, faults.garbage()])
+@pytest.mark.parametrize("fault", [faults.cut_xml, faults.truncate, faults.answer_garbage()])
 def test_half_a_pool_says_nothing_of_any_vm(generation: str, fault: object) -> None:
     with scene(generation) as on:
         vms = [on.both.running() for _ in range(3)]
@@ -277,7 +277,9 @@ def test_a_malformed_quota_is_one_clear_line_and_the_rest_goes_on() -> None:
         vm = on.both.running()
         on.monitor.refresh()
         force(on.both, vm, State(VmState.POWEROFF))
-        on.both.cloud.faults.on(faults.garbage(b"<methodResponse/>"), "one.user.info", times=None)
+        on.both.cloud.faults.on(
+            faults.answer_garbage(b"<methodResponse/>"), "one.user.info", times=None
+        )
         on.told()
         assert on.told() == {vm.id: Report.POWEROFF}
         with pytest.raises(ProtocolError, match=r"one\.user\.info"):
@@ -290,7 +292,7 @@ def test_a_malformed_quota_is_one_clear_line_and_the_rest_goes_on() -> None:
 def test_usage_is_plain_whatever_the_remote_says() -> None:
     with scene() as on:
         vms = [on.both.running() for _ in range(3)]
-        say = on.both.cloud.usage.say
+        say = on.both.cloud.usage.override
         say(on.both.remote_id(vms[0]), CPU='1"]\nSTATE="d', MEMORY="9" * 40, NETRX="-1", NETTX="7")
         say(on.both.remote_id(vms[1]), CPU="1e400", MEMORY="[A=1]", GUEST_IP="10.1.1.1")
         on.both.cloud.usage.lag = 10_000  # nothing yet

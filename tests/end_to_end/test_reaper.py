@@ -248,7 +248,7 @@ def test_a_remote_that_refuses_is_told_and_asked_again() -> None:
         vm = off(both, "poweroff-hard")
         both.end_long_ago(vm)
         with looking(both) as look:
-            both.cloud.faults.on(faults.http_error("404 Not Found"), "one.vm.action")
+            both.cloud.faults.on(faults.answer_http_error("404 Not Found"), "one.vm.action")
             look.reap()
             assert "could not be destroyed: one.vm.action" in look.lines[0]
             look.reap()

@@ -16,7 +16,7 @@ def fails(both: Burst, vm: LocalVm, state: str, *, persistent: bool = False) -> 
     remote.user_template = Template([*remote.user_template, ("SANDBOX_FAILS", state)])
     if persistent:
         remote.template.vectors("DISK")[0] |= {"PERSISTENT": "YES", "SAVE": "YES"}
-    both.cloud.vms.changed(remote)
+    both.cloud.vms.note_change(remote)
 
 
 @pytest.mark.parametrize("action", ["terminate", "terminate-hard"])

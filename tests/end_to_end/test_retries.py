@@ -36,7 +36,7 @@ def test_a_deploy_during_a_restart_of_the_remote_is_tried_again() -> None:
 def test_an_instantiate_without_an_answer_is_never_repeated(fault: Delivery) -> None:
     with burst(arguments=FOUR_ATTEMPTS) as both:
         both.cloud.faults.on(fault, "one.template.instantiate")
-        both.cloud.faults.on(faults.http_error(), "one.vmpool.info", nth=2)  # nor looked for
+        both.cloud.faults.on(faults.answer_http_error(), "one.vmpool.info", nth=2)  # nor looked for
         vm = both.vm()
         vm.deploy(both.host)
         vm.wait("BOOT_FAILURE")
@@ -54,7 +54,7 @@ def test_a_reboot_without_an_answer_is_not_repeated() -> None:
         vm.act("reboot")
         both.frontend.wait_for_log(f"REBOOT FAILURE {vm.id} closed without an answer")
         assert both.cloud.calls.counts()["one.vm.action"] == 1
-        both.cloud.faults.on(faults.http_error("503 Service Unavailable"), "one.vm.action")
+        both.cloud.faults.on(faults.answer_http_error("503 Service Unavailable"), "one.vm.action")
         vm.act("reboot")
         both.frontend.wait_for_log(f"REBOOT SUCCESS {vm.id}")
 

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 import pytest
 
 from opennebula_sandbox.cloud import faults
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.wire.xmlrpc import write_answer
 from tests.end_to_end.burst import Burst, burst, monitored
 from tests.secret_watch import Seen
@@ -37,14 +37,14 @@ def refused(both: Burst, words: str) -> None:
 def test_hostile_xml_is_one_failed_operation(kind: str) -> None:
     with burst() as both:
         body = write_answer([True, escape(HOSTILE[kind]).encode(), 0])
-        both.cloud.faults.on(faults.garbage(body), "one.template.info")
+        both.cloud.faults.on(faults.answer_garbage(body), "one.template.info")
         refused(both, "XML")
         both.running()
 
 
 def test_a_bomb_in_the_answer_itself_is_not_expanded() -> None:
     with burst() as both:
-        both.cloud.faults.on(faults.garbage(BOMB.encode()), "one.template.info")
+        both.cloud.faults.on(faults.answer_garbage(BOMB.encode()), "one.template.info")
         refused(both, "not an XML-RPC answer")
         both.running()
 
@@ -58,7 +58,7 @@ def test_a_megabyte_in_an_attribute_is_carried() -> None:
 
 
 def test_nobody_is_shown_the_password_by_a_redirect() -> None:
-    with Cloud() as elsewhere, burst() as both:
+    with SimulatedCloud() as elsewhere, burst() as both:
         redirect = faults.redirect(elsewhere.endpoint)
         both.cloud.faults.on(redirect, times=None)
         refused(both, "redirects are not followed")

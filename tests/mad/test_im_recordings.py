@@ -20,7 +20,7 @@ from one2one.mad.pull import answer_pull
 from one2one.opennebula.records import VmRow
 from one2one.opennebula.template import Template, parse_text
 from one2one.opennebula.xml import parse
-from opennebula_sandbox.cloud.wire.server import Server
+from opennebula_sandbox.cloud.wire.server import XmlRpcServer
 from opennebula_sandbox.cloud.wire.xmlrpc import Fault
 from opennebula_sandbox.frontend.im import monitor_line
 
@@ -78,7 +78,7 @@ class Recorded:
 def monitored(version: str, tmp: Path) -> Iterator[HostMonitor]:
     """Give the monitoring of the recorded front-end's host, by the recorded remote."""
     local, remote = Recorded(f"local-{version}"), Recorded(f"api-{version}")
-    servers = Server(local.call), Server(remote.call)
+    servers = XmlRpcServer(local.call), XmlRpcServer(remote.call)
     for server in servers:
         server.start()
     remote_id = "21" if version == "5.10" else str(remote.call("one.vmpool.infoset", ("",))[1])

@@ -8,7 +8,7 @@ from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import NotSendable, ProtocolError
 from opennebula_sandbox.cloud import faults
-from opennebula_sandbox.cloud.cloud import Cloud as Sandbox
+from opennebula_sandbox.cloud.cloud import SimulatedCloud as Sandbox
 from tests.end_to_end.poison import MARKS, ROWS, poison
 
 SMILE = "\N{GRINNING FACE}"
@@ -83,7 +83,7 @@ def test_an_id_that_is_none_is_a_protocol_error(
         "<methodResponse><params><param><value><array><data><value><boolean>1</boolean></value>"
         f"<value><i4>{answer}</i4></value></data></array></value></param></params></methodResponse>"
     )
-    sandbox.faults.on(faults.garbage(body.encode()), "one.template.instantiate")
+    sandbox.faults.on(faults.answer_garbage(body.encode()), "one.template.instantiate")
     with pytest.raises(ProtocolError) as caught:
         cloud.instantiate(0, "vm", "")
     assert caught.value.sent, "a VM may have been made"

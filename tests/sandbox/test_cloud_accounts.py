@@ -5,24 +5,24 @@ from lxml import etree
 
 from opennebula_sandbox.cloud.api.calls import call
 from opennebula_sandbox.cloud.clock import Clock
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.wire.xmlrpc import Fault, Value
 
 
 @pytest.fixture
-def cloud() -> Cloud:
-    return Cloud("7.2", clock=Clock(virtual=True))
+def cloud() -> SimulatedCloud:
+    return SimulatedCloud("7.2", clock=Clock(virtual=True))
 
 
-def answer(cloud: Cloud, session: str, method: str, *arguments: Value) -> list[Value]:
+def answer(cloud: SimulatedCloud, session: str, method: str, *arguments: Value) -> list[Value]:
     return list(call(cloud.oned, method, (session, *arguments)))
 
 
-def admin(cloud: Cloud, method: str, *arguments: Value) -> list[Value]:
+def admin(cloud: SimulatedCloud, method: str, *arguments: Value) -> list[Value]:
     return answer(cloud, f"oneadmin:{cloud.oneadmin.password}", method, *arguments)
 
 
-def test_passwords_may_change_at_any_time(cloud: Cloud) -> None:
+def test_passwords_may_change_at_any_time(cloud: SimulatedCloud) -> None:
     session = cloud.session
     assert answer(cloud, session, "one.system.version")[0]
     cloud.owner.password = "changed"
@@ -32,14 +32,14 @@ def test_passwords_may_change_at_any_time(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("session", ["", "burst", "burst:", ":burstpass", "nobody:burstpass"])
-def test_what_is_no_session(cloud: Cloud, session: str) -> None:
+def test_what_is_no_session(cloud: SimulatedCloud, session: str) -> None:
     assert answer(cloud, session, "one.user.info", -1)[1:3] == [
         "[one.user.info] User couldn't be authenticated, aborting call.",
         256,
     ]
 
 
-def test_tokens_expire(cloud: Cloud) -> None:
+def test_tokens_expire(cloud: SimulatedCloud) -> None:
     _, token, _ = answer(cloud, cloud.session, "one.user.login", "burst", "", 100)
     session = f"burst:{token!s}"
     assert answer(cloud, session, "one.system.version")[0]
@@ -55,7 +55,7 @@ def test_tokens_expire(cloud: Cloud) -> None:
     assert answer(cloud, cloud.session, "one.user.login", "oneadmin", "", 100)[2] == 512
 
 
-def test_quotas_are_set_by_calls_and_shown_with_what_is_used(cloud: Cloud) -> None:
+def test_quotas_are_set_by_calls_and_shown_with_what_is_used(cloud: SimulatedCloud) -> None:
     admin(cloud, "one.user.quota", 2, 'VM=[VMS="5",CPU="2.5"]')
     admin(cloud, "one.user.quota", 2, 'VM=[CLUSTER_IDS="0,100",VMS="3"]')
     admin(cloud, "one.group.quota", 1, 'VM=[RUNNING_VMS="-2"]')
@@ -91,12 +91,14 @@ def test_quotas_are_set_by_calls_and_shown_with_what_is_used(cloud: Cloud) -> No
         ("one.group.info", (0,)),
     ],
 )
-def test_ordinary_users_may_not(cloud: Cloud, method: str, arguments: tuple[Value, ...]) -> None:
+def test_ordinary_users_may_not(
+    cloud: SimulatedCloud, method: str, arguments: tuple[Value, ...]
+) -> None:
     assert answer(cloud, cloud.session, method, *arguments)[2] == 512
 
 
 @pytest.mark.parametrize("method", ["one.user.info", "one.group.info", "one.user.quota"])
-def test_nobody_there(cloud: Cloud, method: str) -> None:
+def test_nobody_there(cloud: SimulatedCloud, method: str) -> None:
     arguments: tuple[Value, ...] = (99, "VM=[]") if method.endswith("quota") else (99,)
     assert admin(cloud, method, *arguments)[2:4] == [1024, 99]
 
@@ -111,7 +113,7 @@ def test_nobody_there(cloud: Cloud, method: str) -> None:
     ],
 )
 def test_wrong_types_are_faults(
-    cloud: Cloud, method: str, arguments: tuple[Value, ...], words: str
+    cloud: SimulatedCloud, method: str, arguments: tuple[Value, ...], words: str
 ) -> None:
     with pytest.raises(Fault, match=words):
         answer(cloud, cloud.session, method, *arguments)

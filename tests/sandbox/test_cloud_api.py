@@ -6,7 +6,7 @@ from lxml import etree
 
 from opennebula_sandbox.cloud.api.calls import METHODS, call
 from opennebula_sandbox.cloud.clock import Clock
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.profile import PROFILES
 
 TEXTS = (
@@ -50,7 +50,7 @@ def calls(draw: st.DrawFn) -> tuple[str, str, tuple[object, ...]]:
 def test_every_call_is_answered(
     release: str, sequence: list[tuple[str, str, tuple[object, ...]]]
 ) -> None:
-    cloud = Cloud(release, clock=Clock(virtual=True), templates=2)
+    cloud = SimulatedCloud(release, clock=Clock(virtual=True), templates=2)
     cloud.oneadmin.password = "admin"
     cloud.instantiate()
     for session, method, arguments in sequence:

@@ -4,25 +4,25 @@ import pytest
 
 from one2one.opennebula.template import Vector
 from opennebula_sandbox.cloud.clock import Clock
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.objects import Vm
 from opennebula_sandbox.cloud.profile import PROFILES
-from opennebula_sandbox.cloud.refusal import Code, Refusal
+from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
 
 
 @pytest.fixture(params=list(PROFILES))
-def cloud(request: pytest.FixtureRequest) -> Cloud:
-    return Cloud(request.param, clock=Clock(virtual=True), delay=1)
+def cloud(request: pytest.FixtureRequest) -> SimulatedCloud:
+    return SimulatedCloud(request.param, clock=Clock(virtual=True), delay=1)
 
 
 @pytest.fixture
-def vm(cloud: Cloud) -> Vm:
+def vm(cloud: SimulatedCloud) -> Vm:
     vm = cloud.instantiate(0, "x", "CONTEXT=[A=1]")
     cloud.clock.settle()
     return vm
 
 
-def do(cloud: Cloud, method: str, *arguments: str | int) -> int:
+def do(cloud: SimulatedCloud, method: str, *arguments: str | int) -> int:
     """Make a call and let it take effect; return its result."""
     result = cloud.call(method, *arguments)
     assert isinstance(result, int)
@@ -31,7 +31,7 @@ def do(cloud: Cloud, method: str, *arguments: str | int) -> int:
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "POWEROFF"])
-def test_devices_come_and_go(cloud: Cloud, vm: Vm, state: str) -> None:
+def test_devices_come_and_go(cloud: SimulatedCloud, vm: Vm, state: str) -> None:
     if state == "POWEROFF":
         do(cloud, "one.vm.action", "poweroff", vm.id)
     used = dict(cloud.owner.quotas.used)
@@ -53,17 +53,17 @@ def test_devices_come_and_go(cloud: Cloud, vm: Vm, state: str) -> None:
         do(cloud, "one.vm.attachnic", vm.id, "NIC=[NETWORK=none]")
 
 
-def test_devices_need_a_vm_that_runs_or_is_switched_off(cloud: Cloud, vm: Vm) -> None:
+def test_devices_need_a_vm_that_runs_or_is_switched_off(cloud: SimulatedCloud, vm: Vm) -> None:
     do(cloud, "one.vm.action", "suspend", vm.id)
     with pytest.raises(
         Refusal, match="Could not attach a new disk to VM 0, wrong state SUSPENDED"
     ) as refusal:
         do(cloud, "one.vm.attach", vm.id, 'DISK=[TYPE="fs",SIZE="10"]')
-    assert refusal.value.code == Code.ACTION
+    assert refusal.value.code == ErrorCode.ACTION
     assert len(vm.template.vectors("DISK")) == 1
 
 
-def test_a_change_shows_its_own_state_while_it_lasts(cloud: Cloud, vm: Vm) -> None:
+def test_a_change_shows_its_own_state_while_it_lasts(cloud: SimulatedCloud, vm: Vm) -> None:
     for method, argument, state in [
         ("one.vm.attach", 'DISK=[TYPE="fs",SIZE="10"]', "HOTPLUG"),
         ("one.vm.attachnic", 'NIC=[NETWORK="public"]', "HOTPLUG_NIC"),
@@ -76,7 +76,7 @@ def test_a_change_shows_its_own_state_while_it_lasts(cloud: Cloud, vm: Vm) -> No
         assert str(vm.state) == "RUNNING"
 
 
-def test_snapshots(cloud: Cloud, vm: Vm) -> None:
+def test_snapshots(cloud: SimulatedCloud, vm: Vm) -> None:
     assert do(cloud, "one.vm.snapshotcreate", vm.id, "one") == 0
     assert do(cloud, "one.vm.snapshotcreate", vm.id, "") == 1
     assert [s["NAME"] for s in vm.template.vectors("SNAPSHOT")] == ["one", "snapshot-1"]
@@ -85,7 +85,7 @@ def test_snapshots(cloud: Cloud, vm: Vm) -> None:
     assert [s["SNAPSHOT_ID"] for s in vm.template.vectors("SNAPSHOT")] == ["1"]
 
 
-def test_size_changes_while_it_does_not_run(cloud: Cloud, vm: Vm) -> None:
+def test_size_changes_while_it_does_not_run(cloud: SimulatedCloud, vm: Vm) -> None:
     with pytest.raises(Refusal):
         cloud.call("one.vm.resize", vm.id, 'CPU="0.2"', False)
     do(cloud, "one.vm.action", "poweroff", vm.id)
@@ -102,7 +102,7 @@ def context(vm: Vm) -> Vector:
     return vm.template.vector("CONTEXT")
 
 
-def test_configuration_is_replaced_or_added_to(cloud: Cloud, vm: Vm) -> None:
+def test_configuration_is_replaced_or_added_to(cloud: SimulatedCloud, vm: Vm) -> None:
     generated = {"DISK_ID": "1", "TARGET": "hda"}
     do(cloud, "one.vm.updateconf", vm.id, "CONTEXT=[B=2]\nGRAPHICS=[TYPE=vnc]")
     assert context(vm) == {"B": "2", **generated}
@@ -117,23 +117,23 @@ def test_configuration_is_replaced_or_added_to(cloud: Cloud, vm: Vm) -> None:
         do(cloud, "one.vm.updateconf", vm.id, "CONTEXT=[B=2]")
 
 
-def test_configuration_refuses_what_belongs_to_the_nics(cloud: Cloud, vm: Vm) -> None:
+def test_configuration_refuses_what_belongs_to_the_nics(cloud: SimulatedCloud, vm: Vm) -> None:
     if cloud.oned.profile.network_context_kept:
         with pytest.raises(Refusal, match="Unable to add ETH0_IP, update NIC") as refusal:
             do(cloud, "one.vm.updateconf", vm.id, "CONTEXT=[ETH0_IP=1]")
-        assert refusal.value.code == Code.INTERNAL
+        assert refusal.value.code == ErrorCode.INTERNAL
     else:
         do(cloud, "one.vm.updateconf", vm.id, "CONTEXT=[ETH0_IP=1]")
 
 
-def test_a_vm_without_context_gets_none(cloud: Cloud) -> None:
+def test_a_vm_without_context_gets_none(cloud: SimulatedCloud) -> None:
     vm = cloud.instantiate(1)
     cloud.clock.settle()
     with pytest.raises(Refusal, match="does not have context, cannot add a new one"):
         do(cloud, "one.vm.updateconf", vm.id, "CONTEXT=[B=2]")
 
 
-def test_user_attributes_are_replaced_or_merged(cloud: Cloud, vm: Vm) -> None:
+def test_user_attributes_are_replaced_or_merged(cloud: SimulatedCloud, vm: Vm) -> None:
     do(cloud, "one.vm.update", vm.id, "A=1\nB=[C=2]", 1)
     do(cloud, "one.vm.update", vm.id, "<T><B>3</B></T>", 1)
     assert list(vm.user_template) == [("A", "1"), ("B", "3")]
@@ -146,11 +146,11 @@ def test_user_attributes_are_replaced_or_merged(cloud: Cloud, vm: Vm) -> None:
     ]:
         with pytest.raises(Refusal, match=words) as refusal:
             do(cloud, "one.vm.update", vm.id, text)
-        assert refusal.value.code == Code.INTERNAL
+        assert refusal.value.code == ErrorCode.INTERNAL
     assert list(vm.user_template) == [("D", "4")]
 
 
-def test_names(cloud: Cloud, vm: Vm) -> None:
+def test_names(cloud: SimulatedCloud, vm: Vm) -> None:
     do(cloud, "one.vm.rename", vm.id, "y" * 128)
     assert vm.name == "y" * 128
     for name in ("", "y" * 129):

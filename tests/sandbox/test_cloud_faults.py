@@ -12,20 +12,20 @@ from one2one.opennebula.client import Client
 from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Unreachable
 from opennebula_sandbox.cloud import faults
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.wire.server import Delivery
 
 INSTANTIATE = "one.template.instantiate"
 
 
 @pytest.fixture
-def cloud() -> Iterator[Cloud]:
-    with Cloud() as cloud:
+def cloud() -> Iterator[SimulatedCloud]:
+    with SimulatedCloud() as cloud:
         yield cloud
 
 
 @pytest.fixture
-def client(cloud: Cloud) -> Iterator[Client]:
+def client(cloud: SimulatedCloud) -> Iterator[Client]:
     server = Endpoint(cloud.endpoint, read_timeout=0.2, max_answer=1 << 20)
     client = Client(server, cloud.session)
     yield client
@@ -40,17 +40,17 @@ def client(cloud: Cloud) -> Iterator[Client]:
         (faults.reset, Unreachable, 1),
         (faults.truncate, Unreachable, 1),
         (faults.cut_xml, ProtocolError, 1),
-        (faults.endless, ProtocolError, 0),
-        (faults.garbage(), ProtocolError, 0),
-        (faults.garbage(b""), ProtocolError, 0),
-        (faults.http_error(), Unreachable, 0),
+        (faults.answer_endlessly, ProtocolError, 0),
+        (faults.answer_garbage(), ProtocolError, 0),
+        (faults.answer_garbage(b""), ProtocolError, 0),
+        (faults.answer_http_error(), Unreachable, 0),
         (faults.redirect("https://elsewhere.example/RPC2"), ConfigurationError, 0),
         (faults.delay(3600), Unreachable, 0),
         (faults.delay_answer(3600), Unreachable, 1),
     ],
 )
 def test_an_effect_and_what_is_left_of_the_call(
-    cloud: Cloud, client: Client, effect: Delivery, error: type[OneError], vms: int
+    cloud: SimulatedCloud, client: Client, effect: Delivery, error: type[OneError], vms: int
 ) -> None:
     rule = cloud.faults.on(effect, INSTANTIATE)
     with pytest.raises(error):
@@ -60,20 +60,20 @@ def test_an_effect_and_what_is_left_of_the_call(
     assert client.call(INSTANTIATE, 0, "y") == vms
 
 
-def test_a_duplicate_takes_effect_twice(cloud: Cloud, client: Client) -> None:
+def test_a_duplicate_takes_effect_twice(cloud: SimulatedCloud, client: Client) -> None:
     cloud.faults.on(faults.duplicate, INSTANTIATE)
     assert client.call(INSTANTIATE, 0, "x") == 1
     assert [vm.name for vm in cloud.vms] == ["x", "x"]
 
 
-def test_a_slow_drip_arrives_whole(cloud: Cloud, client: Client) -> None:
+def test_a_slow_drip_arrives_whole(cloud: SimulatedCloud, client: Client) -> None:
     cloud.faults.on(faults.drip(0.0001))
     assert client.call("one.system.version") == "6.10.0.1"
 
 
-def test_rules_choose_their_calls(cloud: Cloud, client: Client) -> None:
+def test_rules_choose_their_calls(cloud: SimulatedCloud, client: Client) -> None:
     rule = cloud.faults.on(
-        faults.http_error(),
+        faults.answer_http_error(),
         "one.template.*",
         when=lambda arguments: arguments[1] == "unlucky",
         nth=2,
@@ -95,8 +95,8 @@ def test_rules_choose_their_calls(cloud: Cloud, client: Client) -> None:
 
 
 def failures(seed: int) -> list[bool]:
-    with Cloud(seed=seed) as cloud:
-        cloud.faults.on(faults.http_error(), times=None, probability=0.5)
+    with SimulatedCloud(seed=seed) as cloud:
+        cloud.faults.on(faults.answer_http_error(), times=None, probability=0.5)
         client = Client(Endpoint(cloud.endpoint), cloud.session)
         failed = []
         for _ in range(20):
@@ -115,18 +115,18 @@ def test_chance_is_repeatable() -> None:
     assert 0 < sum(failures(1)) < 20
 
 
-def test_connections_may_be_refused(cloud: Cloud, client: Client) -> None:
+def test_connections_may_be_refused(cloud: SimulatedCloud, client: Client) -> None:
     cloud.faults.refused_connections = 1
     with pytest.raises(Unreachable):
         client.call(INSTANTIATE, 0, "x")
     assert client.call(INSTANTIATE, 0, "x") == 0
     cloud.faults.refused_connections = 1
-    cloud.faults.on(faults.garbage(), times=None)
+    cloud.faults.on(faults.answer_garbage(), times=None)
     cloud.faults.clear()
     assert client.call("one.system.version") == "6.10.0.1"
 
 
-def test_a_restart_keeps_the_vms_and_the_port(cloud: Cloud, client: Client) -> None:
+def test_a_restart_keeps_the_vms_and_the_port(cloud: SimulatedCloud, client: Client) -> None:
     client.call(INSTANTIATE, 0, "x")
     unreachable = []
 
@@ -140,7 +140,7 @@ def test_a_restart_keeps_the_vms_and_the_port(cloud: Cloud, client: Client) -> N
     assert "<NAME>x</NAME>" in str(client.call("one.vmpool.info", -3, -1, -1, -1))
 
 
-def test_a_cloud_may_restart_in_the_middle_of_a_call(cloud: Cloud, client: Client) -> None:
+def test_a_cloud_may_restart_in_the_middle_of_a_call(cloud: SimulatedCloud, client: Client) -> None:
     cloud.faults.on(faults.run(cloud.restart), INSTANTIATE)
     with pytest.raises(Unreachable):
         client.call(INSTANTIATE, 0, "x")
@@ -148,7 +148,7 @@ def test_a_cloud_may_restart_in_the_middle_of_a_call(cloud: Cloud, client: Clien
     assert client.call(INSTANTIATE, 0, "y") == 1
 
 
-def test_calls_are_counted_without_their_sessions(cloud: Cloud, client: Client) -> None:
+def test_calls_are_counted_without_their_sessions(cloud: SimulatedCloud, client: Client) -> None:
     for _ in range(3):
         client.call("one.system.version")
     client.call(INSTANTIATE, 0, "x")
@@ -172,7 +172,7 @@ def test_tls(tmp_path: Path) -> None:
         check=True,
         capture_output=True,
     )
-    with Cloud(certificate=(certificate, key)) as cloud:
+    with SimulatedCloud(certificate=(certificate, key)) as cloud:
         assert cloud.endpoint.startswith("https://")
         client = Client(Endpoint(cloud.endpoint, ca_file=str(certificate)), cloud.session)
         assert client.call("one.system.version") == "6.10.0.1"

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from one2one.opennebula.states import RUNNING
 from one2one.opennebula.template import Template, Vector, to_xml
 from opennebula_sandbox.cloud.clock import Clock
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.objects import OWN, Vm
 from opennebula_sandbox.cloud.profile import PROFILES
-from opennebula_sandbox.cloud.refusal import Code, Refusal
+from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
 
 
-def cloud(release: str = "6.10") -> Cloud:
-    return Cloud(release, clock=Clock(virtual=True))
+def cloud(release: str = "6.10") -> SimulatedCloud:
+    return SimulatedCloud(release, clock=Clock(virtual=True))
 
 
 def with_context(values: Vector, **attributes: str) -> str:
@@ -76,7 +76,7 @@ def test_context_values_that_are_no_variables_fail(sent: str, words: str) -> Non
     simulated = cloud()
     with pytest.raises(Refusal, match="Error parsing: ") as refusal:
         simulated.instantiate(0, "x", with_context({"Q": sent}))
-    assert refusal.value.code == Code.ALLOCATE
+    assert refusal.value.code == ErrorCode.ALLOCATE
     assert words in refusal.value.text
     assert not len(simulated.vms)
     assert simulated.owner.quotas.used["VMS"] == 0
@@ -96,11 +96,11 @@ def test_what_a_cdata_section_cannot_hold_is_not_stored(value: str) -> None:
     simulated = cloud()
     with pytest.raises(Refusal, match=r"Error transforming the VM to XML\.") as refusal:
         simulated.instantiate(0, "x", f"<T><CONTEXT><Q>{value}</Q></CONTEXT></T>")
-    assert refusal.value.code == Code.ALLOCATE
+    assert refusal.value.code == ErrorCode.ALLOCATE
 
 
 def test_a_character_beyond_the_basic_plane_is_stored_and_then_breaks_every_answer() -> None:
-    with Cloud() as simulated, xmlrpc.client.ServerProxy(simulated.endpoint) as proxy:
+    with SimulatedCloud() as simulated, xmlrpc.client.ServerProxy(simulated.endpoint) as proxy:
         for value in ("<A>é漢</A>", "<A>😀</A>"):
             answer = proxy.one.template.instantiate(
                 simulated.session, 0, "x", False, f"<T>{value}</T>"
@@ -159,20 +159,20 @@ def test_hold_and_default_name() -> None:
 @pytest.mark.parametrize(
     ("extra", "code", "words"),
     [
-        ("A=", Code.INTERNAL, "unexpected $end, expecting OBRACKET or CCDATA or STRING"),
-        ("<T", Code.INTERNAL, "Parse error: XML Template malformed."),
-        ("A", Code.INTERNAL, "Parse error: syntax error, unexpected $end, expecting EQUAL"),
-        ("RANK=1", Code.AUTHORIZATION, "User Template includes a restricted attribute RANK."),
-        ("NIC=[MAC=1]", Code.AUTHORIZATION, "restricted attribute NIC."),
-        ("MEMORY=no", Code.ALLOCATE, "MEMORY attribute must be a positive integer value."),
-        ("CPU=0", Code.ALLOCATE, "CPU attribute must be a positive float or integer value."),
-        ("NIC=[NETWORK=x]", Code.ALLOCATE, "User 2 does not own a network with name: x . "),
-        ("DISK=[IMAGE=x]", Code.ALLOCATE, "User 2 does not own a image with name: x . "),
-        ("CONTEXT=[TOKEN=YES]", Code.ALLOCATE, "onegate endpoint was not defined"),
-        ("CONTEXT=[FILES_DS=x]", Code.ALLOCATE, "Error parsing: x."),
+        ("A=", ErrorCode.INTERNAL, "unexpected $end, expecting OBRACKET or CCDATA or STRING"),
+        ("<T", ErrorCode.INTERNAL, "Parse error: XML Template malformed."),
+        ("A", ErrorCode.INTERNAL, "Parse error: syntax error, unexpected $end, expecting EQUAL"),
+        ("RANK=1", ErrorCode.AUTHORIZATION, "User Template includes a restricted attribute RANK."),
+        ("NIC=[MAC=1]", ErrorCode.AUTHORIZATION, "restricted attribute NIC."),
+        ("MEMORY=no", ErrorCode.ALLOCATE, "MEMORY attribute must be a positive integer value."),
+        ("CPU=0", ErrorCode.ALLOCATE, "CPU attribute must be a positive float or integer value."),
+        ("NIC=[NETWORK=x]", ErrorCode.ALLOCATE, "User 2 does not own a network with name: x . "),
+        ("DISK=[IMAGE=x]", ErrorCode.ALLOCATE, "User 2 does not own a image with name: x . "),
+        ("CONTEXT=[TOKEN=YES]", ErrorCode.ALLOCATE, "onegate endpoint was not defined"),
+        ("CONTEXT=[FILES_DS=x]", ErrorCode.ALLOCATE, "Error parsing: x."),
     ],
 )
-def test_refusals(extra: str, code: Code, words: str) -> None:
+def test_refusals(extra: str, code: ErrorCode, words: str) -> None:
     simulated = cloud()
     with pytest.raises(Refusal) as refusal:
         simulated.instantiate(0, "x", extra)
@@ -228,7 +228,7 @@ def test_quotas_of_every_kind(kind: str, limits: dict[str, float], metric: str, 
     with pytest.raises(Refusal) as refusal:
         simulated.instantiate()
     words = f"User [2] : {whose} limit of {limit} reached for {metric} quota in VM."
-    assert refusal.value.code == Code.AUTHORIZATION
+    assert refusal.value.code == ErrorCode.AUTHORIZATION
     assert refusal.value.text == f"[one.template.instantiate] {words}"
 
 
@@ -242,7 +242,7 @@ def test_running_quotas_are_checked_when_a_vm_resumes() -> None:
     other = simulated.instantiate()
     with pytest.raises(Refusal, match="limit of 1 reached for RUNNING_VMS quota") as refusal:
         simulated.act(vm.id, "resume")
-    assert refusal.value.code == Code.ACTION
+    assert refusal.value.code == ErrorCode.ACTION
     simulated.act(other.id, "terminate")
     simulated.clock.settle()
     simulated.act(vm.id, "resume")

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
 from opennebula_sandbox.cloud.clock import Clock
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.profile import PROFILES
-from opennebula_sandbox.cloud.refusal import Code, Refusal
+from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
 
 DAY = 86_400
 
@@ -85,8 +85,8 @@ def accepted(action: str, state: str, release: str) -> bool:
     return state in ACCEPTED[action] and not (hard_override and release == "5.10")
 
 
-def cloud(release: str = "6.10", **options: float) -> Cloud:
-    cloud = Cloud(release, clock=Clock(virtual=True), **options)  # type: ignore[arg-type]
+def cloud(release: str = "6.10", **options: float) -> SimulatedCloud:
+    cloud = SimulatedCloud(release, clock=Clock(virtual=True), **options)  # type: ignore[arg-type]
     cloud.machine.scheduling_delay = 1
     return cloud
 
@@ -127,7 +127,7 @@ class Observer:
         try:
             self.cloud.act(self.vm.id, action)
         except Refusal as refusal:
-            assert refusal.code == Code.ACTION
+            assert refusal.code == ErrorCode.ACTION
             assert not accepted(action, state, self.release), (action, state)
         else:
             assert accepted(action, state, self.release), (action, state)
@@ -290,7 +290,7 @@ def test_wrong_states_are_refused_in_oneds_words() -> None:
 
 
 def test_a_real_clock_tells_when_a_state_is_reached() -> None:
-    with Cloud() as simulated:
+    with SimulatedCloud() as simulated:
         reached = threading.Event()
 
         def wait() -> None:

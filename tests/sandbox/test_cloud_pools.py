@@ -6,14 +6,14 @@ from lxml import etree
 from one2one.opennebula.states import RUNNING
 from opennebula_sandbox.cloud.api.calls import call
 from opennebula_sandbox.cloud.clock import Clock
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.profile import PROFILES
 from opennebula_sandbox.cloud.refusal import Refusal
 from opennebula_sandbox.cloud.wire.xmlrpc import Fault, Value
 
 
-def cloud(release: str = "6.10", vms: int = 0) -> Cloud:
-    simulated = Cloud(release, clock=Clock(virtual=True))
+def cloud(release: str = "6.10", vms: int = 0) -> SimulatedCloud:
+    simulated = SimulatedCloud(release, clock=Clock(virtual=True))
     for _ in range(vms):
         simulated.instantiate()
     simulated.clock.settle()
@@ -144,7 +144,7 @@ def test_old_monitoring_comes_by_vm() -> None:
 @pytest.mark.parametrize("release", list(PROFILES))
 def test_monitoring_may_say_anything(release: str) -> None:
     simulated = cloud(release, vms=1)
-    simulated.usage.say(0, CPU='1"\n<b>&', NETRX="-1", NETTX="9" * 40, DISK_SIZE={"ID": "0"})
+    simulated.usage.override(0, CPU='1"\n<b>&', NETRX="-1", NETTX="9" * 40, DISK_SIZE={"ID": "0"})
     body = document(simulated.call("one.vm.info", 0))
     assert body.findtext("MONITORING/CPU") == '1"\n<b>&'
     assert body.findtext("MONITORING/NETTX") == "9" * 40

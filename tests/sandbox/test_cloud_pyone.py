@@ -6,17 +6,17 @@ import pyone
 import pytest
 
 from one2one.opennebula.states import RUNNING, State, VmState
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.profile import PROFILES
 
 
 @pytest.fixture(params=list(PROFILES))
-def cloud(request: pytest.FixtureRequest) -> Iterator[Cloud]:
-    with Cloud(request.param) as cloud:
+def cloud(request: pytest.FixtureRequest) -> Iterator[SimulatedCloud]:
+    with SimulatedCloud(request.param) as cloud:
         yield cloud
 
 
-def test_pyone_sees_a_vm_through_its_life(cloud: Cloud) -> None:
+def test_pyone_sees_a_vm_through_its_life(cloud: SimulatedCloud) -> None:
     one = pyone.OneServer(cloud.endpoint, session=cloud.session)
     template = one.template.info(0)
     assert template.TEMPLATE["CONTEXT"]["NETWORK"] == "YES"
@@ -41,7 +41,7 @@ def test_pyone_sees_a_vm_through_its_life(cloud: Cloud) -> None:
     assert one.vm.info(vm_id).STATE == VmState.DONE
 
 
-def test_pyone_meets_the_errors_that_it_knows(cloud: Cloud) -> None:
+def test_pyone_meets_the_errors_that_it_knows(cloud: SimulatedCloud) -> None:
     one = pyone.OneServer(cloud.endpoint, session=cloud.session)
     with pytest.raises(pyone.OneNoExistsException, match=r"Error getting virtual machine \[7\]"):
         one.vm.info(7)

@@ -18,8 +18,8 @@ from lxml import etree
 
 from one2one.opennebula.template import Template, from_xml, to_xml
 from opennebula_sandbox.cloud.clock import Clock
-from opennebula_sandbox.cloud.cloud import Cloud
-from opennebula_sandbox.cloud.merging import without
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
+from opennebula_sandbox.cloud.merging import remove
 
 DATA = Path(__file__).parent.parent / "data"
 VOLATILE = frozenset(
@@ -55,8 +55,10 @@ class Replay:
         lines = gzip.decompress((DATA / f"api-{version}.jsonl.gz").read_bytes()).splitlines()
         self.calls: list[dict[str, Any]] = [json.loads(line) for line in lines]
         self.clock = Clock(virtual=True)
-        self.cloud = Cloud(version, templates=1, clock=self.clock, addresses=version != "5.10")
-        self.cloud.oned.storehouse.network_id = int(version == "5.10")
+        self.cloud = SimulatedCloud(
+            version, templates=1, clock=self.clock, addresses=version != "5.10"
+        )
+        self.cloud.oned.resources.network_id = int(version == "5.10")
         self.cloud.owner.quotas.limit(VMS=1000, CPU=50, MEMORY=65536)
         self.cloud.usage.enabled = version != "5.10"
         self.cloud.usage.lag = 20 if version == "7.2" else 0
@@ -96,8 +98,8 @@ class Replay:
         if recorded.find("OS") is None:
             # whoever updated the configuration of this VM lost it
             vm = cloud.vms[vm_id]
-            vm.template = without(vm.template, "OS")
-            cloud.vms.changed(vm)
+            vm.template = remove(vm.template, "OS")
+            cloud.vms.note_change(vm)
 
     def prepare(self, call: dict[str, Any]) -> None:
         """Bring the cloud to where the recorded one was when *call* was made."""

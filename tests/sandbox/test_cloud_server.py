@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from opennebula_sandbox.cloud.wire.server import Drop, Request, Server, deliver
-from opennebula_sandbox.cloud.wire.xmlrpc import Fault, Value, http_answer
+from opennebula_sandbox.cloud.wire.server import ApiRequest, Drop, XmlRpcServer, deliver
+from opennebula_sandbox.cloud.wire.xmlrpc import Fault, Value, format_http_answer
 
 
 def echo(method: str, arguments: tuple[object, ...]) -> Sequence[Value]:
@@ -23,14 +23,14 @@ def echo(method: str, arguments: tuple[object, ...]) -> Sequence[Value]:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server(echo, max_calls=3, idle_seconds=60)
+def server() -> Iterator[XmlRpcServer]:
+    server = XmlRpcServer(echo, max_calls=3, idle_seconds=60)
     server.start()
     yield server
     server.stop()
 
 
-def connect(server: Server) -> http.client.HTTPConnection:
+def connect(server: XmlRpcServer) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(*server.address, timeout=30)
 
 
@@ -41,7 +41,7 @@ def post(connection: http.client.HTTPConnection, method: str = "echo") -> http.c
     return response
 
 
-def test_answers_any_client_of_xml_rpc(server: Server) -> None:
+def test_answers_any_client_of_xml_rpc(server: XmlRpcServer) -> None:
     with xmlrpc.client.ServerProxy(server.endpoint) as proxy:
         assert proxy.echo("é<&]]>") == [True, "é<&]]>", 0]
         assert proxy.refused() == [False, "no", 512, -1, -1]
@@ -49,7 +49,7 @@ def test_answers_any_client_of_xml_rpc(server: Server) -> None:
             proxy.x()
 
 
-def test_connection_is_kept_for_max_calls_and_then_ended(server: Server) -> None:
+def test_connection_is_kept_for_max_calls_and_then_ended(server: XmlRpcServer) -> None:
     connection = connect(server)
     kept = [post(connection).getheader("Connection") for _ in range(3)]
     assert kept == ["Keep-Alive", "Keep-Alive", "close"]
@@ -59,7 +59,7 @@ def test_connection_is_kept_for_max_calls_and_then_ended(server: Server) -> None
 
 
 def test_idle_connection_is_ended_without_a_word() -> None:
-    server = Server(echo, idle_seconds=0.01)
+    server = XmlRpcServer(echo, idle_seconds=0.01)
     server.start()
     with socket.create_connection(server.address) as idle:
         assert idle.recv(1) == b""
@@ -67,7 +67,7 @@ def test_idle_connection_is_ended_without_a_word() -> None:
 
 
 def test_only_so_many_connections_are_served_at_once() -> None:
-    server = Server(echo, max_connections=1)
+    server = XmlRpcServer(echo, max_connections=1)
     server.start()
     first, second = connect(server), connect(server)
     post(first)
@@ -83,7 +83,7 @@ def test_only_so_many_connections_are_served_at_once() -> None:
     ("verb", "path", "status"), [("GET", "/RPC2", 405), ("POST", "/elsewhere", 404)]
 )
 def test_anything_but_a_call_is_an_http_error(
-    server: Server, verb: str, path: str, status: int
+    server: XmlRpcServer, verb: str, path: str, status: int
 ) -> None:
     connection = connect(server)
     connection.request(verb, path, b"")
@@ -92,7 +92,7 @@ def test_anything_but_a_call_is_an_http_error(
 
 
 @pytest.mark.parametrize("body", [b"", b"<", b"<a/>", b"<methodResponse></methodResponse>"])
-def test_a_body_that_is_no_call_is_a_fault(server: Server, body: bytes) -> None:
+def test_a_body_that_is_no_call_is_a_fault(server: XmlRpcServer, body: bytes) -> None:
     connection = connect(server)
     connection.request("POST", "/RPC2", body)
     with pytest.raises(xmlrpc.client.Fault, match="-503"):
@@ -103,7 +103,7 @@ def test_a_body_that_is_no_call_is_a_fault(server: Server, body: bytes) -> None:
 @pytest.mark.parametrize(
     "garbage", [b"\r\n\r\n", b"POST /RPC2\r\n", b"POST /RPC2 HTTP/1.1\r\nContent-Length: x\r\n\r\n"]
 )
-def test_garbage_ends_its_connection_only(server: Server, garbage: bytes) -> None:
+def test_garbage_ends_its_connection_only(server: XmlRpcServer, garbage: bytes) -> None:
     with socket.create_connection(server.address) as connection:
         connection.sendall(garbage)
         connection.shutdown(socket.SHUT_WR)
@@ -113,7 +113,7 @@ def test_garbage_ends_its_connection_only(server: Server, garbage: bytes) -> Non
     healthy.close()
 
 
-def test_restart_ends_connections_and_keeps_the_port(server: Server) -> None:
+def test_restart_ends_connections_and_keeps_the_port(server: XmlRpcServer) -> None:
     connection = connect(server)
     post(connection)
     endpoint = server.endpoint
@@ -127,10 +127,10 @@ def test_restart_ends_connections_and_keeps_the_port(server: Server) -> None:
     connection.close()
 
 
-def test_deaf_server_refuses_connections_and_serves_those_that_are(server: Server) -> None:
+def test_deaf_server_refuses_connections_and_serves_those_that_are(server: XmlRpcServer) -> None:
     connection = connect(server)
     post(connection)
-    server.deafen()
+    server.refuse_connections()
     with pytest.raises(ConnectionRefusedError):
         connect(server).connect()
     assert post(connection).status == 200
@@ -145,12 +145,12 @@ def test_deaf_server_refuses_connections_and_serves_those_that_are(server: Serve
 def test_stop_interrupts_a_delivery_that_waits() -> None:
     waiting = threading.Event()
 
-    def slow(request: Request) -> Iterator[bytes]:
+    def slow(request: ApiRequest) -> Iterator[bytes]:
         waiting.set()
         request.wait(3600)
         yield from deliver(request)
 
-    server = Server(echo, delivery=slow)
+    server = XmlRpcServer(echo, delivery=slow)
     server.start()
     connection = connect(server)
     connection.request("POST", "/RPC2", xmlrpc.client.dumps((), "echo"))
@@ -162,11 +162,11 @@ def test_stop_interrupts_a_delivery_that_waits() -> None:
 
 
 def test_delivery_may_cut_an_answer_short() -> None:
-    def half(request: Request) -> Iterator[bytes]:
-        yield http_answer(request.execute())[:-10]
+    def half(request: ApiRequest) -> Iterator[bytes]:
+        yield format_http_answer(request.execute())[:-10]
         raise Drop
 
-    server = Server(echo, delivery=half)
+    server = XmlRpcServer(echo, delivery=half)
     server.start()
     connection = connect(server)
     with pytest.raises(http.client.IncompleteRead):
@@ -176,7 +176,7 @@ def test_delivery_may_cut_an_answer_short() -> None:
 
 
 def test_connection_may_be_reset_when_it_is_accepted() -> None:
-    server = Server(echo, accept=lambda: False)
+    server = XmlRpcServer(echo, accept=lambda: False)
     server.start()
     connection = connect(server)
     with pytest.raises(ConnectionError):

@@ -3,17 +3,17 @@
 import pytest
 
 from one2one.opennebula.template import Value
-from opennebula_sandbox.cloud.api.template import template_name
+from opennebula_sandbox.cloud.api.template import check_template_name
 from opennebula_sandbox.cloud.clock import Clock
-from opennebula_sandbox.cloud.cloud import Cloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.refusal import Refusal
 from opennebula_sandbox.cloud.wire.grammar import parse
 
 
 def named(name: str) -> str:
-    cloud = Cloud("6.10", clock=Clock(virtual=True), templates=1)
+    cloud = SimulatedCloud("6.10", clock=Clock(virtual=True), templates=1)
     wanted = parse(f"<T><NAME><![CDATA[{name}]]></NAME></T>")
-    return template_name(wanted, cloud.oneadmin, cloud.oned.templates.values())
+    return check_template_name(wanted, cloud.oneadmin, cloud.oned.templates.values())
 
 
 @pytest.mark.parametrize(

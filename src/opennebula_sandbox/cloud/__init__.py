@@ -1,1 +1,1 @@
-"""The simulated cloud: an OpenNebula that answers like the recorded ones."""
+"""The simulated cloud: it answers as recorded OpenNebula clouds do."""

@@ -1,9 +1,9 @@
-"""Time in the sandbox: what to do later, and waiting until something has happened.
+"""Time in the sandbox: actions at a later time, and waits for a condition.
 
-Everything that happens by itself in a simulated cloud is an action of its clock. A real clock
-runs them in a thread of its own; a virtual one stands still until a test moves it. The clock's
-``lock`` guards the whole cloud: actions run under it, and so must everything that reads or
-changes the cloud. What changes it says so with ``lock.notify_all()``.
+All that a simulated cloud does without a call is an action of its clock. A real clock runs the
+actions in its own thread; a virtual clock stands still until a test moves it. The clock's
+``lock`` guards the whole cloud: actions hold it, and all code that reads or changes the cloud
+must hold it. Code that changes the cloud must call ``lock.notify_all()``.
 """
 
 import heapq
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 @dataclass(order=True)
 class Timer:
-    """An action that is due at some time."""
+    """An action that is due at a certain time."""
 
     due: float
     number: int
@@ -25,7 +25,7 @@ class Timer:
 
 
 class Clock:
-    """A clock, real unless it is *virtual*."""
+    """A real clock, or a *virtual* one."""
 
     def __init__(self, *, virtual: bool = False) -> None:
         self.lock = threading.Condition()
@@ -38,13 +38,13 @@ class Clock:
         self._thread = threading.Thread(target=self._run, name="sandbox-clock", daemon=True)
 
     def start(self) -> None:
-        """Begin to run actions; a virtual clock needs no start."""
+        """Start to run actions; a virtual clock needs no start."""
         if not self._virtual:
             self._running = True
             self._thread.start()
 
     def stop(self) -> None:
-        """Run no more actions."""
+        """Stop: run no more actions."""
         with self.lock:
             self._running = False
             self._timers.clear()
@@ -53,11 +53,11 @@ class Clock:
             self._thread.join()
 
     def now(self) -> float:
-        """Return the time in seconds since 1970, as the cloud sees it."""
+        """Return the cloud's time in seconds since 1970."""
         return self._now() + self._ahead
 
     def jump(self, seconds: float) -> None:
-        """Set what ``now`` tells *seconds* ahead, or back; nothing becomes due by it."""
+        """Move ``now`` *seconds* ahead, or back if negative; no action becomes due by this."""
         self._ahead += seconds
 
     def after(self, seconds: float, action: Callable[[], object]) -> Timer:
@@ -69,7 +69,7 @@ class Clock:
             return timer
 
     def advance(self, seconds: float) -> None:
-        """Let *seconds* pass on a virtual clock."""
+        """Move a virtual clock by *seconds*, and run the actions that become due."""
         with self.lock:
             end = self._elapsed + seconds
             while self._step(end):
@@ -77,17 +77,17 @@ class Clock:
             self._elapsed = end
 
     def settle(self, timeout: float = 30.0) -> None:
-        """Wait until nothing is left to happen; on a virtual clock, let it happen now.
+        """Wait until no action is left; a virtual clock runs them all now.
 
-        Raises TimeoutError when something still is after *timeout* seconds of real time.
+        Raises TimeoutError if actions are left after *timeout* seconds of real time.
         """
-        if not self.wait_for(lambda: not self._pending(), timeout):
+        if not self.wait_for(lambda: not self._has_pending(), timeout):
             raise TimeoutError(f"the cloud did not settle within {timeout:g} s")
 
     def wait_for(self, condition: Callable[[], bool], timeout: float = 30.0) -> bool:
-        """Wait until *condition* holds; tell whether it does after *timeout* real seconds.
+        """Wait at most *timeout* real seconds until *condition* is true; return its last result.
 
-        It is asked under the lock, so it must not wait for the cloud's answer to a call.
+        The clock calls it under the lock, so it must not wait for an answer of the cloud.
         """
         with self.lock:
             while self._virtual and not condition() and self._step(None):
@@ -97,14 +97,14 @@ class Clock:
     def _now(self) -> float:
         return self._elapsed if self._virtual else time.monotonic()
 
-    def _pending(self) -> bool:
+    def _has_pending(self) -> bool:
         while self._timers and self._timers[0].cancelled:
             heapq.heappop(self._timers)
         return bool(self._timers)
 
     def _step(self, end: float | None) -> bool:
-        """Run the next action of a virtual clock that is due by *end*; tell whether any was."""
-        if not self._pending() or (end is not None and self._timers[0].due > end):
+        """Run the next action of a virtual clock that is due by *end*; return False without one."""
+        if not self._has_pending() or (end is not None and self._timers[0].due > end):
             return False
         timer = heapq.heappop(self._timers)
         self._elapsed = max(self._elapsed, timer.due)
@@ -115,7 +115,7 @@ class Clock:
     def _run(self) -> None:
         with self.lock:
             while self._running:
-                if not self._pending():
+                if not self._has_pending():
                     self.lock.wait()
                     continue
                 left = self._timers[0].due - time.monotonic()

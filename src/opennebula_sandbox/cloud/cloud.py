@@ -1,4 +1,4 @@
-"""A simulated cloud that listens: oned, its server, its faults, and a log of its calls."""
+"""A simulated cloud with its parts: oned, server, faults, and a log of the calls."""
 
 import ssl
 from collections import Counter
@@ -14,11 +14,11 @@ from opennebula_sandbox.cloud.api import calls
 from opennebula_sandbox.cloud.clock import Clock
 from opennebula_sandbox.cloud.faults import Faults
 from opennebula_sandbox.cloud.objects import Vm
-from opennebula_sandbox.cloud.oned import Oned
+from opennebula_sandbox.cloud.oned import RemoteOned
 from opennebula_sandbox.cloud.profile import PROFILES
-from opennebula_sandbox.cloud.refusal import Code, Refusal
-from opennebula_sandbox.cloud.vm.devices import IMAGE, NETWORK, Storehouse
-from opennebula_sandbox.cloud.wire.server import Request, Server
+from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
+from opennebula_sandbox.cloud.vm.devices import IMAGE, NETWORK, Resources
+from opennebula_sandbox.cloud.wire.server import ApiRequest, XmlRpcServer
 from opennebula_sandbox.cloud.wire.xmlrpc import Value
 
 _DEVICES: tuple[tuple[str, TemplateValue], ...] = (
@@ -36,19 +36,19 @@ _CONTEXT: tuple[str, TemplateValue] = (
 
 @dataclass(frozen=True)
 class CallRecord:
-    """A call that arrived. Sessions are not recorded."""
+    """A call that arrived. The record does not keep the session."""
 
     method: str
     arguments: tuple[object, ...] = field(repr=False)
-    """Those after the session."""
+    """The arguments after the session."""
     connection: int
-    """Connections are numbered from 1."""
+    """The number of the connection; the first is 1."""
     at: float
     """Seconds since 1970, by the cloud's clock."""
 
 
 class CallLog:
-    """The calls that arrived, in order; thread-safe."""
+    """The calls in the order of their arrival; thread-safe."""
 
     def __init__(self) -> None:
         self._records: list[CallRecord] = []
@@ -60,7 +60,7 @@ class CallLog:
         return len(self._records)
 
     def add(self, record: CallRecord) -> None:
-        """Add a call."""
+        """Append a call."""
         self._records.append(record)
 
     def clear(self) -> None:
@@ -72,11 +72,11 @@ class CallLog:
         return Counter(record.method for record in self)
 
 
-class Cloud:
+class SimulatedCloud:
     """A cloud on a loopback port, with an administrator, a user, and VM templates.
 
-    All its VMs, users and clocks may be read and changed while it runs; whoever changes more
-    than one value holds ``clock.lock``.
+    A test may read and change its VMs, its users and its clock while it runs. To change more
+    than one value, hold ``clock.lock``.
     """
 
     def __init__(
@@ -97,24 +97,24 @@ class Cloud:
         idle_seconds: float = 15.0,
         seed: int = 0,
     ) -> None:
-        """Set up a cloud; it listens once it is started or entered.
+        """Create a cloud; it listens after ``start``, or in its context.
 
-        *profile* names a release, *delay* is how long each intermediate state of a VM lasts,
-        *certificate* is a PEM certificate and its key, for TLS.
+        *profile* is a release such as 6.10. *delay* is the length in seconds of each
+        intermediate state of a VM. *certificate* is a PEM certificate and its key, for TLS.
         """
         self.clock = clock or Clock()
-        self.oned = Oned(PROFILES[profile], self.clock, Storehouse(addresses))
+        self.oned = RemoteOned(PROFILES[profile], self.clock, Resources(addresses))
         self.oned.machine.delay = delay
         self.accounts, self.usage = self.oned.accounts, self.oned.usage
         self.vms, self.machine = self.oned.vms, self.oned.machine
         self.faults, self.calls = Faults(seed), CallLog()
         self.oneadmin = self.accounts.add("oneadmin", f"oneadmin of {user}", "oneadmin")
         self.owner = self.accounts.add(user, password)
-        self.server = Server(
+        self.server = XmlRpcServer(
             self._call,
             host=host,
             port=port,
-            tls=_tls(certificate) if certificate else None,
+            tls=_load_certificate(certificate) if certificate else None,
             max_connections=max_connections,
             max_calls=max_calls,
             idle_seconds=idle_seconds,
@@ -138,7 +138,7 @@ class Cloud:
 
     @property
     def user(self) -> str:
-        """Name of the ordinary user that the cloud was made for."""
+        """Name of the ordinary user."""
         return self.owner.name
 
     @property
@@ -152,17 +152,17 @@ class Cloud:
         return f"{self.user}:{self.password}"
 
     def start(self) -> None:
-        """Listen, and let time pass."""
+        """Start the server and the clock."""
         self.server.start()
         self.clock.start()
 
     def stop(self) -> None:
-        """Close all sockets, and let nothing more happen."""
+        """Stop the server and the clock."""
         self.server.stop()
         self.clock.stop()
 
     def restart(self, pause: Callable[[], object] = lambda: None) -> None:
-        """Close all sockets and listen again on the same port; *pause* runs in between."""
+        """Close all sockets, run *pause*, and listen again on the same port."""
         self.server.stop()
         pause()
         self.server.start()
@@ -177,41 +177,41 @@ class Cloud:
         return self.oned.add_template(self.oneadmin, name, template).id
 
     def instantiate(self, template_id: int = 0, name: str = "", extra: str = "") -> Vm:
-        """Create a VM by the user's own hand, without the network; raises Refusal."""
+        """Create a VM as the user, without the network; raises Refusal."""
         answer = self.call("one.template.instantiate", template_id, name, False, extra)
         return self.vms[int(answer)]
 
     def act(self, vm_id: int, action: str) -> None:
-        """Do one.vm.action by the user's own hand, without the network."""
+        """Do one.vm.action as the user, without the network."""
         self.call("one.vm.action", action, vm_id)
 
     def call(self, method: str, *arguments: Value) -> Value:
-        """Make a call by the user's own hand, without the network; raises Refusal."""
+        """Do a call as the user, without the network; raises Refusal."""
         ok, result, *rest = calls.call(self.oned, method, (self.session, *arguments))
         if not ok:
-            raise Refusal(Code(int(rest[0])), str(result))
+            raise Refusal(ErrorCode(int(rest[0])), str(result))
         return result
 
     def wait_for(self, vm_id: int, state: State, timeout: float = 30.0) -> bool:
-        """Wait until a VM is in *state*; tell whether it is after *timeout* real seconds."""
+        """Wait at most *timeout* real seconds until a VM is in *state*; return whether it is."""
 
-        def reached() -> bool:
+        def is_reached() -> bool:
             vm = self.vms.get(vm_id)
             return vm is not None and vm.state == state
 
-        return self.clock.wait_for(reached, timeout)
+        return self.clock.wait_for(is_reached, timeout)
 
     def _call(self, method: str, arguments: tuple[object, ...]) -> Sequence[Value]:
         return calls.call(self.oned, method, arguments)
 
-    def _deliver(self, request: Request) -> Iterator[bytes]:
+    def _deliver(self, request: ApiRequest) -> Iterator[bytes]:
         self.calls.add(
             CallRecord(request.method, request.arguments[1:], request.connection, self.clock.now())
         )
         return self.faults.deliver(request)
 
 
-def _tls(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+def _load_certificate(certificate: tuple[Path, Path]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     return context

@@ -1,4 +1,4 @@
-"""What becomes of a template and the extra template that comes with an instantiate.
+"""Merges a template and the extra template of an instantiate.
 
 Source: ``Template::merge``, ``Template::check_restricted``.
 """
@@ -9,22 +9,22 @@ from one2one.opennebula.template import Template
 
 
 def merge(base: Template, extra: Template) -> Template:
-    """Return *base* with every attribute whose name *extra* has replaced by *extra*'s.
+    """Return *base*, in which the attributes of *extra* replace those with the same name.
 
-    An empty vector in *extra* takes the attribute away.
+    An empty vector in *extra* removes the attribute.
     """
     replaced = {name for name, _ in extra}
     kept = [(name, value) for name, value in base if name not in replaced]
     return Template([*kept, *((name, value) for name, value in extra if value != {})])
 
 
-def without(template: Template, *names: str) -> Template:
-    """Return *template* without the attributes called *names*."""
+def remove(template: Template, *names: str) -> Template:
+    """Return *template* without the attributes *names*."""
     return Template((name, value) for name, value in template if name not in names)
 
 
-def restricted_attribute(extra: Template, base: Template, names: Iterable[str]) -> str | None:
-    """Return the first of the restricted *names* that *extra* sets otherwise than *base*."""
+def find_restricted(extra: Template, base: Template, names: Iterable[str]) -> str | None:
+    """Return the first of the restricted *names* whose value in *extra* differs from *base*."""
     for path in sorted(names):
         name, _, member = path.partition("/")
         if member:

@@ -1,4 +1,4 @@
-"""The objects of an OpenNebula, as far as a sandbox needs them. No behaviour lives here."""
+"""The objects of an OpenNebula that a sandbox needs, as data."""
 
 from dataclasses import dataclass, field
 
@@ -6,14 +6,14 @@ from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import Template
 
 OWN = 0o600
-"""Permissions as in chmod, with USE, MANAGE and ADMIN for read, write and execute."""
+"""Permissions as in chmod; USE, MANAGE and ADMIN are read, write and execute."""
 SHARED = 0o664
 PENDING = State(VmState.PENDING)
 
 
 @dataclass
-class History:
-    """A stay of a VM on a host: a record of HISTORY_RECORDS. Times are in seconds, 0 is none."""
+class HistoryRecord:
+    """A record of HISTORY_RECORDS: one stay of a VM on a host. Times in seconds, 0 means none."""
 
     host_name: str
     host_id: int
@@ -30,7 +30,7 @@ class History:
     estime: int = 0
     eetime: int = 0
     action: int = 0
-    """What ended it (``VMActions`` of OpenNebula)."""
+    """The action that ended the stay (``VMActions`` of OpenNebula)."""
     uid: int = -1
     gid: int = -1
     request_id: int = -1
@@ -56,7 +56,7 @@ class Vm:
     last_poll: int = 0
     resched: int = 0
     monitoring: Template = field(default_factory=Template)
-    history: list[History] = field(default_factory=list)
+    history: list[HistoryRecord] = field(default_factory=list)
 
 
 @dataclass
@@ -76,7 +76,7 @@ class VmTemplate:
 
 @dataclass
 class HostShare:
-    """What a host has and what its VMs took: CPU in percent, memory in KB."""
+    """The capacity of a host and what its VMs take: CPU in percent, memory in KB."""
 
     total_cpu: int = 0
     total_memory: int = 0
@@ -95,7 +95,7 @@ class Host:
     im_mad: str = "dummy"
     vm_mad: str = "dummy"
     state: int = 2
-    """2 is MONITORED."""
+    """2 means MONITORED."""
     previous_state: int = 2
     cluster: str = "default"
     cluster_id: int = 0
@@ -103,7 +103,7 @@ class Host:
     vms: set[int] = field(default_factory=set)
     template: Template = field(default_factory=Template)
     monitoring: Template = field(default_factory=Template)
-    """CAPACITY and SYSTEM of the last record; empty before the first."""
+    """CAPACITY and SYSTEM of the newest monitoring record; empty without one."""
     reported_at: int = 0
-    """When the newest record was taken that is kept."""
+    """The time of the newest monitoring record."""
     monitored_at: int = 0

@@ -1,4 +1,4 @@
-"""The parts of a simulated oned, put together; its calls are in the ``api_…`` modules."""
+"""The oned of a simulated cloud with its parts; ``cloud.api`` has its calls."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -8,8 +8,8 @@ from opennebula_sandbox.cloud.accounts import Accounts, Right, User
 from opennebula_sandbox.cloud.clock import Clock
 from opennebula_sandbox.cloud.objects import SHARED, Host, Vm, VmTemplate
 from opennebula_sandbox.cloud.profile import Profile
-from opennebula_sandbox.cloud.refusal import no_such, not_authorized
-from opennebula_sandbox.cloud.vm.devices import Storehouse
+from opennebula_sandbox.cloud.refusal import no_such_error, not_authorized_error
+from opennebula_sandbox.cloud.vm.devices import Resources
 from opennebula_sandbox.cloud.vm.machine import Machine
 from opennebula_sandbox.cloud.vm.usage import Usage
 from opennebula_sandbox.cloud.vm.vms import Vms
@@ -17,13 +17,13 @@ from opennebula_sandbox.cloud.vm.vms import Vms
 Listed = TypeVar("Listed", Vm, VmTemplate)
 
 
-class Oned:
-    """A cloud without a network. Whoever uses it holds ``clock.lock``."""
+class RemoteOned:
+    """A cloud without its server. Callers hold ``clock.lock``."""
 
-    def __init__(self, profile: Profile, clock: Clock, storehouse: Storehouse) -> None:
+    def __init__(self, profile: Profile, clock: Clock, resources: Resources) -> None:
         self.profile = profile
         self.clock = clock
-        self.storehouse = storehouse
+        self.resources = resources
         self.accounts = Accounts()
         self.hosts = [Host(number, f"hv{number + 1}") for number in range(3)]
         self.templates: dict[int, VmTemplate] = {}
@@ -31,7 +31,7 @@ class Oned:
         self.vms = Vms(clock, profile, self.usage)
         self.machine = Machine(clock, profile, self.accounts, self.vms, self.hosts)
         self.newest_first = True
-        """Order of pools, API_LIST_ORDER in oned.conf."""
+        """The order of pools: API_LIST_ORDER in oned.conf."""
 
     def add_template(
         self, owner: User, name: str, template: Template, permissions: int = SHARED
@@ -51,29 +51,29 @@ class Oned:
         self.templates[added.id] = added
         return added
 
-    def vm(self, user: User, vm_id: int, right: Right) -> Vm:
+    def find_vm(self, user: User, vm_id: int, right: Right) -> Vm:
         """Return a VM on which *user* has *right*; raises Refusal."""
         vm = self.vms.get(vm_id)
         if vm is None:
-            raise no_such("virtual machine", vm_id)
+            raise no_such_error("virtual machine", vm_id)
         if not user.may(right, vm):
-            raise _missing(user, right, f"VM [{vm_id}]")
+            raise _missing_right_error(user, right, f"VM [{vm_id}]")
         return vm
 
-    def template(self, user: User, template_id: int, right: Right) -> VmTemplate:
+    def find_template(self, user: User, template_id: int, right: Right) -> VmTemplate:
         """Return a VM template on which *user* has *right*; raises Refusal."""
         template = self.templates.get(template_id)
         if template is None:
-            raise no_such("virtual machine template", template_id)
+            raise no_such_error("virtual machine template", template_id)
         if not user.may(right, template):
-            raise _missing(user, right, f"TEMPLATE [{template_id}]")
+            raise _missing_right_error(user, right, f"TEMPLATE [{template_id}]")
         return template
 
-    def in_order(self, newest_first: Iterable[Listed]) -> list[Listed]:
-        """Return what is sorted newest first in the order of this cloud's pools."""
+    def order_pool(self, newest_first: Iterable[Listed]) -> list[Listed]:
+        """Return objects, given newest first, in the order of this cloud's pools."""
         found = list(newest_first)
         return found if self.newest_first else found[::-1]
 
 
-def _missing(user: User, right: Right, subject: str) -> Exception:
-    return not_authorized(user.id, f"Not authorized to perform {right.name} {subject}")
+def _missing_right_error(user: User, right: Right, subject: str) -> Exception:
+    return not_authorized_error(user.id, f"Not authorized to perform {right.name} {subject}")

@@ -1,6 +1,6 @@
-"""What differs between the OpenNebula releases that the sandbox plays, as recorded.
+"""The recorded differences between the OpenNebula releases that the sandbox simulates.
 
-Release numbers in comments say since when, or until when, the difference holds.
+A release number in a comment is the first, or the last, release with this behaviour.
 """
 
 from dataclasses import dataclass
@@ -36,42 +36,42 @@ class Profile:
     """One release."""
 
     name: str
-    """As an administrator says it: ``6.10``."""
+    """The release as administrators write it: ``6.10``."""
     version: str
-    """As one.system.version answers."""
+    """The answer of one.system.version."""
     restricted: tuple[str, ...]
     """Attributes that only oneadmin may set, ``NAME`` or ``VECTOR/MEMBER``."""
     search_refused: str
-    """What a pool says to a search text when its database is sqlite."""
+    """The error of a pool call with a search text when the database is sqlite."""
     resize_refused: str
-    """What one.vm.resize says of a VM that is RUNNING."""
+    """The error of one.vm.resize for a VM that is RUNNING."""
     network_context: tuple[str, ...] = _ROUTED_CONTEXT
-    """What NETWORK=YES adds to the context, after ``ETHn_``."""
+    """The names that NETWORK=YES adds to the context, after ``ETHn_``."""
     has_infoset: bool = True
     """one.vmpool.infoset exists (5.12)."""
     monitoring_apart: bool = True
-    """Monitoring is kept apart from the VM (5.12): its own records, none in the pools."""
+    """Monitoring is not a part of the VM (5.12): it has records, and pools do not show it."""
     newer_body: bool = True
     """VMs have SCHED_ACTIONS and BACKUPS, rows have VCPU and drivers, snapshots have a size."""
     plans: bool = False
     """History records have PLAN_ID and ACTION_ID (7.0)."""
     public_clouds: bool = True
-    """Public clouds are known: requirements keep VMs off them, rows show the attribute (6.10)."""
+    """oned knows public clouds: requirements exclude them, rows show the attribute (6.10)."""
     quota_metrics: tuple[str, ...] = (*_METRICS, "SYSTEM_DISK_SIZE")
-    """In the order in which they are checked."""
+    """The quota metrics in the order of oned's checks."""
     cluster_quotas: bool = False
-    """There may be several VM quotas, told apart by CLUSTER_IDS (7.0)."""
+    """An account may have several VM quotas, each with its CLUSTER_IDS (7.0)."""
     device_prefix: str = "sd"
     disk_extra: tuple[tuple[str, str], ...] = ()
-    """Members that every disk has besides those of all releases."""
+    """Members of every disk, in addition to those of all releases."""
     snapshot_result: int | None = None
-    """What snapshotrevert and snapshotdelete return; None means the VM's id."""
+    """The result of snapshotrevert and snapshotdelete; None means the VM's id."""
     updateconf_append: bool = True
     """one.vm.updateconf has an argument to add instead of replace (6.2)."""
     network_context_kept: bool = True
     """one.vm.updateconf refuses ETHn_… members (6.10)."""
     hard_overrides: bool = True
-    """A -hard action may follow its graceful one while that is under way (6.0)."""
+    """A -hard action may replace the graceful one that still runs (6.0)."""
 
 
 PROFILES = {
@@ -123,4 +123,4 @@ PROFILES = {
         ),
     )
 }
-"""By name."""
+"""The releases by name."""

@@ -1,9 +1,9 @@
-"""How oned says no: an error code, and its own words."""
+"""The errors that oned answers: a code and a text."""
 
 from enum import IntEnum
 
 
-class Code(IntEnum):
+class ErrorCode(IntEnum):
     """OpenNebula's ErrorCode."""
 
     AUTHENTICATION = 0x0100
@@ -16,25 +16,25 @@ class Code(IntEnum):
 
 
 class Refusal(Exception):
-    """An answer that begins with false; the server puts the call's name before *text*."""
+    """An error that oned answers; the server writes the call's name before *text*."""
 
-    def __init__(self, code: Code, text: str, object_id: int = -1) -> None:
+    def __init__(self, code: ErrorCode, text: str, object_id: int = -1) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
         self.object_id = object_id
 
 
-def not_authorized(user_id: int, reason: str) -> Refusal:
-    """Return the refusal of what *reason* names: a right, a restricted attribute, a quota."""
-    return Refusal(Code.AUTHORIZATION, f"User [{user_id}] : {reason}.")
+def not_authorized_error(user_id: int, reason: str) -> Refusal:
+    """Return the refusal because of *reason*: a right, a restricted attribute or a quota."""
+    return Refusal(ErrorCode.AUTHORIZATION, f"User [{user_id}] : {reason}.")
 
 
-def no_such(kind: str, object_id: int) -> Refusal:
-    """Return the refusal for an id that no object of this kind has."""
-    return Refusal(Code.NO_EXISTS, f"Error getting {kind} [{object_id}].", object_id)
+def no_such_error(kind: str, object_id: int) -> Refusal:
+    """Return the refusal of an id that does not exist."""
+    return Refusal(ErrorCode.NO_EXISTS, f"Error getting {kind} [{object_id}].", object_id)
 
 
-def not_allocated(reason: str) -> Refusal:
+def not_allocated_error(reason: str) -> Refusal:
     """Return the refusal to create a VM from a template."""
-    return Refusal(Code.ALLOCATE, f"Error allocating a new virtual machine template. {reason}")
+    return Refusal(ErrorCode.ALLOCATE, f"Error allocating a new virtual machine template. {reason}")

@@ -20,8 +20,8 @@ from one2one.opennebula.states import RaftState
 from one2one.opennebula.template import Template, Value, to_xml
 from opennebula_sandbox.cloud.clock import Clock
 from opennebula_sandbox.cloud.faults import Faults
-from opennebula_sandbox.cloud.refusal import Code, Refusal
-from opennebula_sandbox.cloud.wire.server import Server
+from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
+from opennebula_sandbox.cloud.wire.server import XmlRpcServer
 from opennebula_sandbox.frontend.generation import GENERATIONS
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
 from opennebula_sandbox.frontend.home import Home
@@ -80,7 +80,9 @@ class FrontEnd:
                 self.home.remotes.symlink_to(self._remotes)
             self.oned = Oned(self.generation, self.home, self.clock, one_key)
             self.oned.add_user("oneadmin", self._password, "oneadmin")
-            self.server = Server(self.api, delivery=self.faults.deliver, accept=self.faults.accept)
+            self.server = XmlRpcServer(
+                self.api, delivery=self.faults.deliver, accept=self.faults.accept
+            )
             self.clock.start()
             stack.callback(self.clock.stop)
             self.server.start()
@@ -170,7 +172,7 @@ class FrontEnd:
         """Do a call of the local API as oneadmin; raises Refusal."""
         success, value, code, *more = self.api(method, (self.session, *arguments))
         if not success:
-            raise Refusal(Code(int(code)), str(value), int(more[0]))
+            raise Refusal(ErrorCode(int(code)), str(value), int(more[0]))
         return value if isinstance(value, int) else str(value)
 
     def add_user(self, name: str, password: str) -> None:

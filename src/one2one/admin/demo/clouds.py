@@ -15,7 +15,7 @@ from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.states import State, VmState
-from opennebula_sandbox.cloud.cloud import Cloud as SandboxCloud
+from opennebula_sandbox.cloud.cloud import SimulatedCloud as SandboxCloud
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
 from opennebula_sandbox.frontend.im.monitoring import Settings

@@ -1,1 +1,1 @@
-"""What a simulated oned answers: its XML-RPC calls."""
+"""The XML-RPC calls of a simulated cloud."""

@@ -1,10 +1,10 @@
-"""All calls of a simulated oned: who calls, with what, and what is answered."""
+"""Answers the XML-RPC calls of a simulated cloud."""
 
 from collections.abc import Sequence
 
 from opennebula_sandbox.cloud.api import account, devices, pool, template, vm
 from opennebula_sandbox.cloud.api.method import Method
-from opennebula_sandbox.cloud.oned import Oned
+from opennebula_sandbox.cloud.oned import RemoteOned
 from opennebula_sandbox.cloud.refusal import Refusal
 from opennebula_sandbox.cloud.wire.xmlrpc import Fault, Value
 
@@ -15,24 +15,24 @@ METHODS: dict[str, Method] = {
     **template.METHODS,
     **vm.METHODS,
 }
-"""By name. 5.10 does not have all of them."""
+"""All calls by name; 5.10 does not have all of them."""
 
 _NO_SUCH_METHOD = -506
 
 
-def call(oned: Oned, method: str, arguments: tuple[object, ...]) -> Sequence[Value]:
-    """Return the array that answers a call; its first argument is the session.
+def call(oned: RemoteOned, method: str, arguments: tuple[object, ...]) -> Sequence[Value]:
+    """Return the array of the answer to a call; its first argument is the session.
 
-    Raises Fault as xmlrpc-c does, for calls and arguments that OpenNebula never sees.
+    Raises Fault, as xmlrpc-c does, for unknown calls and for arguments of wrong types.
     """
     called = METHODS.get(method)
     if called is None or (method == "one.vmpool.infoset" and not oned.profile.has_infoset):
         raise Fault(_NO_SUCH_METHOD, f"Method '{method}' not defined")
-    session = Method(str, (str,)).checked(arguments)[0]
+    session = Method(str, (str,)).check_arguments(arguments)[0]
     with oned.clock.lock:
         try:
             user = oned.accounts.authenticate(session, oned.clock.now())
-            result = called.run(oned, user, *called.checked(arguments[1:]))
+            result = called.run(oned, user, *called.check_arguments(arguments[1:]))
         except Refusal as refusal:
             text = f"[{method}] {refusal.text}"
             return [False, text, int(refusal.code), refusal.object_id, -1]

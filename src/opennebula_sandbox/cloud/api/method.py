@@ -1,4 +1,4 @@
-"""What a call takes, and xmlrpc-c's complaints when it gets something else."""
+"""The arguments of a call, and the errors of xmlrpc-c about them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ _NAMES = {int: "integer", str: "a string", bool: "boolean"}
 
 @dataclass(frozen=True)
 class Method:
-    """A call: its function takes an Oned, the User, and the arguments after the session."""
+    """A call: its function gets the oned, the User, and the arguments after the session."""
 
     run: Callable[..., Value]
     required: tuple[type[int | str | bool], ...] = ()
     optional: tuple[type[int | str | bool], ...] = ()
 
-    def checked(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Return *arguments* if they are of the right types, without superfluous ones.
+    def check_arguments(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Check the types of *arguments* and return them, without the ones that are too many.
 
-        Raises Fault, with xmlrpc-c's words.
+        Raises Fault with the text of xmlrpc-c.
         """
         if len(arguments) < len(self.required):
             raise Fault(_TYPE, "Not enough parameters")

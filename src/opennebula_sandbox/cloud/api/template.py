@@ -5,24 +5,24 @@ from collections.abc import Iterable
 from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.accounts import Right, User
 from opennebula_sandbox.cloud.api.method import Method
-from opennebula_sandbox.cloud.merging import merge, restricted_attribute, without
+from opennebula_sandbox.cloud.merging import find_restricted, merge, remove
 from opennebula_sandbox.cloud.objects import OWN, VmTemplate
-from opennebula_sandbox.cloud.oned import Oned
-from opennebula_sandbox.cloud.quotas import Usage
-from opennebula_sandbox.cloud.refusal import Code, Refusal, not_authorized
-from opennebula_sandbox.cloud.vm.birth import Order, create, storable
+from opennebula_sandbox.cloud.oned import RemoteOned
+from opennebula_sandbox.cloud.quotas import Amounts
+from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal, not_authorized_error
+from opennebula_sandbox.cloud.vm.creation import VmRequest, create_vm, is_storable
 from opennebula_sandbox.cloud.wire.grammar import parse
-from opennebula_sandbox.cloud.wire.render import vm_template
+from opennebula_sandbox.cloud.wire.render import render_template
 
 
-def info(oned: Oned, user: User, template_id: int, *_flags: bool) -> str:
+def info(oned: RemoteOned, user: User, template_id: int, *_flags: bool) -> str:
     """Answer one.template.info."""
-    return vm_template(oned.template(user, template_id, Right.USE))
+    return render_template(oned.find_template(user, template_id, Right.USE))
 
 
-def pool_info(oned: Oned, user: User, whose: int, start: int, end: int) -> str:
+def pool_info(oned: RemoteOned, user: User, whose: int, start: int, end: int) -> str:
     """Answer one.templatepool.info."""
-    found = [
+    visible = [
         template
         for template in reversed(oned.templates.values())
         if user.may(Right.USE, template)
@@ -31,36 +31,36 @@ def pool_info(oned: Oned, user: User, whose: int, start: int, end: int) -> str:
         and (whose < 0 or template.uid == whose)
         and (start < 0 or (start <= template.id and (end < 0 or template.id <= end)))
     ]
-    listed = "".join(vm_template(template) for template in oned.in_order(found))
+    listed = "".join(render_template(template) for template in oned.order_pool(visible))
     return f"<VMTEMPLATE_POOL>{listed}</VMTEMPLATE_POOL>"
 
 
-def allocate(oned: Oned, user: User, template: str) -> int:
+def allocate(oned: RemoteOned, user: User, template: str) -> int:
     """Answer one.template.allocate."""
     wanted = parse(template)
     _check_may_create(user)
-    name = template_name(wanted, user, oned.templates.values())
-    return oned.add_template(user, name, without(wanted, "NAME"), permissions=OWN).id
+    name = check_template_name(wanted, user, oned.templates.values())
+    return oned.add_template(user, name, remove(wanted, "NAME"), permissions=OWN).id
 
 
-def template_name(wanted: Template, user: User, known: Iterable[VmTemplate]) -> str:
-    """Return the name of a new template of *user*; raises Refusal, as for what cannot be kept.
+def check_template_name(wanted: Template, user: User, known: Iterable[VmTemplate]) -> str:
+    """Return the name of a new template; raises Refusal for a wrong name or wrong text.
 
     Source: ``PoolObjectSQL::name_is_valid``, ``VMTemplatePool::allocate``.
     """
     name = wanted.text("NAME").rstrip()
-    if problem := _name_problem(name):
-        raise Refusal(Code.INTERNAL, f"Invalid NAME, {problem}")
+    if problem := _find_name_problem(name):
+        raise Refusal(ErrorCode.INTERNAL, f"Invalid NAME, {problem}")
     for template in known:
         if (template.name, template.uid) == (name, user.id):
-            raise Refusal(Code.INTERNAL, f"NAME is already taken by TEMPLATE {template.id}.")
-    if not storable(name, wanted):
-        raise Refusal(Code.INTERNAL, "Error transforming the Template to XML.")
+            raise Refusal(ErrorCode.INTERNAL, f"NAME is already taken by TEMPLATE {template.id}.")
+    if not is_storable(name, wanted):
+        raise Refusal(ErrorCode.INTERNAL, "Error transforming the Template to XML.")
     return name
 
 
 def instantiate(
-    oned: Oned,
+    oned: RemoteOned,
     user: User,
     template_id: int,
     name: str,
@@ -68,29 +68,29 @@ def instantiate(
     extra: str = "",
     _persistent: bool = False,
 ) -> int:
-    """Answer one.template.instantiate, with oned's checks in oned's order."""
-    template = oned.template(oned.accounts.users["oneadmin"], template_id, Right.USE)
+    """Answer one.template.instantiate; the checks have oned's order."""
+    template = oned.find_template(oned.accounts.users["oneadmin"], template_id, Right.USE)
     added = parse(extra)
     if not user.is_admin and (
-        attribute := restricted_attribute(added, template.template, oned.profile.restricted)
+        attribute := find_restricted(added, template.template, oned.profile.restricted)
     ):
         reason = f"User Template includes a restricted attribute {attribute}"
-        raise not_authorized(user.id, reason)
-    oned.template(user, template_id, Right.USE)
+        raise not_authorized_error(user.id, reason)
+    oned.find_template(user, template_id, Right.USE)
     if extra:
         _check_may_create(user)
-    wanted = without(merge(template.template, added), "NAME", "TEMPLATE_NAME", "TEMPLATE_ID")
-    request = _request(wanted, oned.storehouse.image_size)
-    if exceeded := oned.accounts.exceeded(user, request, oned.profile.quota_metrics):
-        raise not_authorized(user.id, exceeded)
-    order = Order(user, name, wanted, template_id, template.name, hold)
+    wanted = remove(merge(template.template, added), "NAME", "TEMPLATE_NAME", "TEMPLATE_ID")
+    request = _sum_request(wanted, oned.resources.image_size)
+    if problem := oned.accounts.find_exceeded_quota(user, request, oned.profile.quota_metrics):
+        raise not_authorized_error(user.id, problem)
+    order = VmRequest(user, name, wanted, template_id, template.name, hold)
     now = int(oned.clock.now())
-    vm = create(order, oned.vms.next_id, now, oned.storehouse, oned.profile)
+    vm = create_vm(order, oned.vms.next_id, now, oned.resources, oned.profile)
     oned.machine.add(vm)
     return vm.id
 
 
-def _name_problem(name: str) -> str:
+def _find_name_problem(name: str) -> str:
     if not name:
         return "it cannot be empty"
     if found := next((c for c in name if c in "&|:\\\";/'#{}$<>"), ""):
@@ -100,10 +100,10 @@ def _name_problem(name: str) -> str:
 
 def _check_may_create(user: User) -> None:
     if not (user.is_admin or user.group.creates_templates):
-        raise not_authorized(user.id, "Not authorized to perform CREATE TEMPLATE")
+        raise not_authorized_error(user.id, "Not authorized to perform CREATE TEMPLATE")
 
 
-def _request(wanted: Template, image_size: int) -> Usage:
+def _sum_request(wanted: Template, image_size: int) -> Amounts:
     request: dict[str, float] = {"VMS": 1, "RUNNING_VMS": 1}
     for name in ("CPU", "MEMORY"):
         try:
@@ -112,10 +112,10 @@ def _request(wanted: Template, image_size: int) -> Usage:
             continue
         request |= {name: amount, f"RUNNING_{name}": amount}
     disks = wanted.vectors("DISK")
-    return request | {"SYSTEM_DISK_SIZE": sum(_size(disk, image_size) for disk in disks)}
+    return request | {"SYSTEM_DISK_SIZE": sum(_read_size(disk, image_size) for disk in disks)}
 
 
-def _size(disk: dict[str, str], image_size: int) -> int:
+def _read_size(disk: dict[str, str], image_size: int) -> int:
     size = disk.get("SIZE", "")
     return int(size) if size.isdecimal() else image_size
 

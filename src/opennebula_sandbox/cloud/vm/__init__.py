@@ -1,1 +1,1 @@
-"""The VMs of a simulated cloud: how they are made, live, and use what they have."""
+"""The VMs of a simulated cloud: how they are created, live, and use resources."""

@@ -1,4 +1,4 @@
-"""Disks and NICs: what a cloud makes of the sections that ask for them."""
+"""Builds disks and NICs from the DISK and NIC sections of a template."""
 
 import ipaddress
 import itertools
@@ -8,7 +8,7 @@ from one2one.opennebula.template import Vector
 from opennebula_sandbox.cloud.profile import Profile
 
 NETWORK, IMAGE = "public", "ttylinux"
-"""The network and the image that a sandbox has."""
+"""The only network and the only image of a sandbox."""
 RULES: tuple[Vector, ...] = tuple(
     {
         "PROTOCOL": "ALL",
@@ -18,7 +18,7 @@ RULES: tuple[Vector, ...] = tuple(
     }
     for direction in ("OUTBOUND", "INBOUND")
 )
-"""What the security group of every NIC allows."""
+"""The rules of the security group that every NIC has."""
 
 
 class NotOwned(Exception):
@@ -26,17 +26,17 @@ class NotOwned(Exception):
 
 
 @dataclass
-class Storehouse:
-    """The images and addresses of a cloud."""
+class Resources:
+    """The image and the network of a cloud, from which VMs get disks and NICs."""
 
     addresses: bool = True
-    """Whether the network gives IP addresses; an Ethernet-only one gives MAC addresses."""
+    """Whether the network gives IP addresses; an Ethernet network gives MAC addresses only."""
     network_id: int = 0
     image_size: int = 1024
-    """MB."""
+    """In MB."""
     _leases: "itertools.count[int]" = field(default_factory=itertools.count)
 
-    def nic(self, wanted: Vector, vm_id: int, nic_id: int) -> Vector:
+    def build_nic(self, wanted: Vector, vm_id: int, nic_id: int) -> Vector:
         """Return the NIC for the section *wanted*; raises NotOwned."""
         if wanted.get("NETWORK", NETWORK) != NETWORK:
             raise NotOwned("network", wanted["NETWORK"], "NIC")
@@ -59,8 +59,8 @@ class Storehouse:
             "VN_MAD": "dummy",
         }
 
-    def disk(self, wanted: Vector, disk_id: int, letter: int, profile: Profile) -> Vector:
-        """Return the disk for the section *wanted*, a volatile one unless it names an image."""
+    def build_disk(self, wanted: Vector, disk_id: int, letter: int, profile: Profile) -> Vector:
+        """Return the disk for the section *wanted*; without an image it is volatile."""
         disk = {
             "ALLOW_ORPHANS": "NO",
             "CLUSTER_ID": "0",
@@ -100,5 +100,5 @@ class Storehouse:
 
 
 def next_id(devices: list[Vector], key: str) -> int:
-    """Return the number that the next device gets."""
+    """Return the id of the next device; *key* is DISK_ID or NIC_ID."""
     return max((int(device[key]) for device in devices if device.get(key)), default=-1) + 1

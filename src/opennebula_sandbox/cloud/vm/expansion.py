@@ -1,8 +1,8 @@
-"""The variables in context values, expanded as oned does it, which knows no escape.
+"""Expands the variables in context values as oned does; no character escapes a ``$``.
 
-The whole CONTEXT is one string while it is parsed, its members joined by ``@^_^@``. A variable
-is ``$NAME``, ``$NAME[MEMBER]`` or ``$NAME[MEMBER, KEY="value"]``; the character after it is eaten
-by the lexer and given back. Values are not expanded again, and unknown ones vanish. Source:
+oned joins all members of CONTEXT with ``@^_^@`` and parses this one string. A variable is
+``$NAME``, ``$NAME[MEMBER]`` or ``$NAME[MEMBER, KEY="value"]``; the lexer reads the character
+after it and puts it back. oned does not expand values again, and removes unknown variables. Source:
 ``vm_var_parser.l``, ``vm_var_syntax.y``, ``VirtualMachineContext.cc`` (the same from 5.4 to 7.4).
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator
 from typing import Protocol
 
 from one2one.opennebula.template import Vector
-from opennebula_sandbox.cloud.refusal import Refusal, not_allocated
+from opennebula_sandbox.cloud.refusal import Refusal, not_allocated_error
 
 _SEPARATOR = "@^_^@"
 _PLAIN = re.compile(r"(?:[^$\\]|\\\$|\\[^$])+")
@@ -29,33 +29,33 @@ _END = ("$end", "")
 Token = tuple[str, str]
 
 
-class Names(Protocol):
-    """What variables stand for."""
+class Variables(Protocol):
+    """The values of variables."""
 
-    def single(self, name: str) -> str:
+    def read_attribute(self, name: str) -> str:
         """Return the value of ``$NAME``."""
 
-    def member(self, name: str, member: str, key: str, value: str) -> str:
+    def read_member(self, name: str, member: str, key: str, value: str) -> str:
         """Return the value of ``$NAME[MEMBER, KEY=value]``; *key* may be empty."""
 
 
-def expand_context(context: Vector, names: Names) -> Vector:
-    """Return *context* with its variables expanded; raises Refusal for what is no variable."""
+def expand_context(context: Vector, names: Variables) -> Vector:
+    """Return *context* with its variables expanded; raises Refusal for wrong syntax."""
     joined = _SEPARATOR.join(f"{key}={context[key]}" for key in sorted(context))
     pairs = (pair.partition("=") for pair in expand(joined, names).split(_SEPARATOR))
     return {key: value for key, equal, value in pairs if key and equal}
 
 
-def expand(text: str, names: Names) -> str:
+def expand(text: str, names: Variables) -> str:
     """Return *text* with its variables expanded."""
     parts: list[str] = []
-    tokens = _tokens(text)
+    tokens = _read_tokens(text)
 
     def take(*expected: str) -> Token:
         token = next(tokens, _END)
         if token[0] not in expected:
             wanted = f", expecting {' or '.join(expected)}" if len(expected) < 3 else ""
-            raise _error(text, f"syntax error, unexpected {token[0]}{wanted}")
+            raise _syntax_error(text, f"syntax error, unexpected {token[0]}{wanted}")
         return token
 
     while (token := take("RSTRING", "VARIABLE", "$end")) != _END:
@@ -65,7 +65,7 @@ def expand(text: str, names: Names) -> str:
         name = token[1].upper()
         follower = take("OBRACKET", "EOA")
         if follower[0] == "EOA":
-            parts += [names.single(name), follower[1]]
+            parts += [names.read_attribute(name), follower[1]]
             continue
         member = take("VARIABLE")[1].upper()
         key = value = ""
@@ -74,29 +74,29 @@ def expand(text: str, names: Names) -> str:
             take("EQUAL")
             value = take("STRING")[1]
             take("CBRACKET")
-        parts += [names.member(name, member, key, value), take("EOA")[1]]
+        parts += [names.read_member(name, member, key, value), take("EOA")[1]]
     return "".join(parts)
 
 
-def _tokens(text: str) -> Iterator[Token]:
+def _read_tokens(text: str) -> Iterator[Token]:
     at = 0
     while at < len(text):
         if text[at] == "$":
-            at = yield from _variable(text, at + 1)
+            at = yield from _read_variable(text, at + 1)
         elif plain := _PLAIN.match(text, at):
             yield "RSTRING", plain[0]
             at = plain.end()
         else:
-            # a lone backslash at the very end: no rule takes it
+            # No lexer rule matches a single backslash at the end.
             return
 
 
-def _variable(text: str, at: int) -> Generator[Token, None, int]:
-    """Yield the tokens from after a ``$`` to the end of the variable; return where that is."""
+def _read_variable(text: str, at: int) -> Generator[Token, None, int]:
+    """Yield the tokens of a variable after its ``$``; return the position of its end."""
     while at < len(text):
         matches = [(kind, match) for kind, rule in _VARIABLE if (match := rule.match(text, at))]
         if not matches:
-            # a newline: no rule takes it
+            # No lexer rule matches a newline.
             at += 1
             continue
         kind, match = max(matches, key=lambda item: item[1].end())
@@ -114,5 +114,5 @@ def _variable(text: str, at: int) -> Generator[Token, None, int]:
     return at
 
 
-def _error(text: str, words: str) -> Refusal:
-    return not_allocated(f"Error parsing: {text}. {words} at line 1, columns 1:1")
+def _syntax_error(text: str, words: str) -> Refusal:
+    return not_allocated_error(f"Error parsing: {text}. {words} at line 1, columns 1:1")

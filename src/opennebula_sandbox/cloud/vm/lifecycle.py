@@ -1,8 +1,8 @@
-"""The life of a VM as tables: which action is legal in which state, and where it leads.
+"""The life of a VM as tables: the legal actions of each state, and the next states.
 
-oned does some actions at once (``AT_ONCE``). The others it only accepts; its life-cycle manager
-takes them up a moment later, checks the state once more, and leads the VM through states that
-each last as long as a driver works (``PATHS``). A driver that fails sends it elsewhere
+oned does some actions at once (``AT_ONCE``). It only accepts the others. Its life-cycle manager
+starts them a moment later, checks the state again, and moves the VM through states that each
+last while a driver works (``PATHS``). When a driver fails, the VM enters another state
 (``FAILURES``). Source: ``DispatchManagerActions.cc``, ``LifeCycleActions.cc`` and
 ``LifeCycleStates.cc`` of 6.10.
 """
@@ -13,7 +13,7 @@ from one2one.opennebula.states import FAILURES as FAILED
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
 
 Path = tuple[State, ...]
-"""States one after another; the VM stays in the last."""
+"""A sequence of states; the VM stays in the last one."""
 
 
 def active(*states: LcmState) -> Path:
@@ -42,7 +42,7 @@ AT_ONCE: Mapping[str, Mapping[State, State]] = {
     "resume": {STOPPED: PENDING, UNDEPLOYED: PENDING},
     "terminate": dict.fromkeys((PENDING, HOLD, CLONING, CLONING_FAILURE, DONE), DONE),
 }
-"""Actions that are done when their call returns."""
+"""Actions that oned has done when it answers the call."""
 
 PATHS: Mapping[str, Mapping[State, Path]] = {
     "suspend": {RUNNING: (*active(LcmState.SAVE_SUSPEND), SUSPENDED)},
@@ -60,7 +60,7 @@ PATHS: Mapping[str, Mapping[State, Path]] = {
     },
     "reboot": {RUNNING: ()},
 }
-"""Actions that are accepted first and carried out later."""
+"""Actions that oned accepts first and does later."""
 
 HARD_OVERRIDES: Mapping[str, Mapping[State, Path]] = {
     action: {path[0]: path}
@@ -70,7 +70,7 @@ HARD_OVERRIDES: Mapping[str, Mapping[State, Path]] = {
         ("undeploy", _UNDEPLOY),
     )
 }
-"""States in which the -hard variant may follow the graceful one, since 6.0."""
+"""States in which the -hard action may replace the graceful one, since 6.0."""
 
 HARD_VARIANTS = frozenset({"terminate", "poweroff", "undeploy", "reboot"})
 
@@ -79,7 +79,7 @@ DEPLOYMENTS: Mapping[State, Path] = {
     STOPPED: active(LcmState.PROLOG_RESUME, LcmState.BOOT_STOPPED, LcmState.RUNNING),
     UNDEPLOYED: active(LcmState.PROLOG_UNDEPLOY, LcmState.BOOT_UNDEPLOY, LcmState.RUNNING),
 }
-"""What the scheduler's choice of a host leads to, by what the VM was before it was PENDING."""
+"""The path of a VM when the scheduler deploys it, by its state before PENDING."""
 
 HOTPLUGS: Mapping[str, Mapping[State, Path]] = {
     "disk-attach": {
@@ -101,7 +101,7 @@ HOTPLUGS: Mapping[str, Mapping[State, Path]] = {
     "snapshot": {RUNNING: active(LcmState.HOTPLUG_SNAPSHOT, LcmState.RUNNING)},
     "updateconf": {RUNNING: active(LcmState.HOTPLUG, LcmState.RUNNING)},
 }
-"""Changes to a VM that runs, or is switched off."""
+"""Changes to a VM that runs, or is in POWEROFF."""
 
 FAILURES: Mapping[State, State] = {
     **dict.fromkeys(
@@ -123,16 +123,16 @@ FAILURES: Mapping[State, State] = {
         for lcm, failed in ((failure, State(VmState.ACTIVE, failure)) for failure in FAILED)
     },
 }
-"""Where a VM goes from a state whose work fails."""
+"""The next state of a VM when the work of a state fails."""
 
 _TRANSFER = "Error executing image transfer script: no space left... see more details in VM log"
 ERRORS = {"PROLOG": _TRANSFER, "EPILOG": _TRANSFER, "BOOT": "DEPLOY: no such machine type"}
-"""What oned writes into ERROR, behind the time, by the first word of the state that failed."""
+"""The text of ERROR after the time, by the first word of the state that failed."""
 
 GRACEFUL = frozenset(
     active(LcmState.SHUTDOWN, LcmState.SHUTDOWN_POWEROFF, LcmState.SHUTDOWN_UNDEPLOY)
 )
-"""States in which a guest is asked to shut down, and may not care."""
+"""States in which a guest must shut down, and may ignore that."""
 
 
 _SWITCHED_OFF = frozenset(
@@ -140,7 +140,7 @@ _SWITCHED_OFF = frozenset(
 )
 
 
-def running_quota(state: State) -> bool:
+def counts_as_running(state: State) -> bool:
     """Tell whether a VM in *state* counts for the RUNNING_… quotas."""
     if state.state == VmState.ACTIVE:
         return state not in _SWITCHED_OFF

@@ -1,7 +1,7 @@
-"""The life-cycle manager: leads VMs through their states, by the tables and the clock.
+"""The state machine of VMs: moves them from state to state by the tables and the clock.
 
-What happens to a VM's guest and drivers is decided by attributes of the VM, which a template, an
-extra template or one.vm.update may set:
+Attributes of a VM say how its guest and its drivers behave. A template, an extra template or
+one.vm.update may set them:
 
 - ``SANDBOX_IGNORES_ACPI = "YES"``: a graceful shutdown ends in RUNNING again;
 - ``SANDBOX_FAILS = "BOOT SAVE_SUSPEND"``: the work of these LCM states fails.
@@ -13,15 +13,15 @@ from functools import partial
 
 from one2one.opennebula.states import LcmState, State
 from one2one.opennebula.template import Template
-from opennebula_sandbox.cloud.accounts import Accounts, User, quota_holders
+from opennebula_sandbox.cloud.accounts import Accounts, User, find_quotas
 from opennebula_sandbox.cloud.clock import Clock, Timer
-from opennebula_sandbox.cloud.merging import without
+from opennebula_sandbox.cloud.merging import remove
 from opennebula_sandbox.cloud.objects import Host, Vm
 from opennebula_sandbox.cloud.profile import Profile
-from opennebula_sandbox.cloud.quotas import Quotas, amounts, running_amounts
-from opennebula_sandbox.cloud.refusal import Code, Refusal
-from opennebula_sandbox.cloud.vm import lifecycle, stays
-from opennebula_sandbox.cloud.vm.birth import with_requirements
+from opennebula_sandbox.cloud.quotas import Quotas, sum_amounts, sum_running_amounts
+from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
+from opennebula_sandbox.cloud.vm import history, lifecycle
+from opennebula_sandbox.cloud.vm.creation import add_requirements
 from opennebula_sandbox.cloud.vm.lifecycle import DONE, PENDING, Path
 from opennebula_sandbox.cloud.vm.vms import Vms
 
@@ -29,7 +29,7 @@ FAILS, IGNORES_ACPI = "SANDBOX_FAILS", "SANDBOX_IGNORES_ACPI"
 
 
 class Machine:
-    """All VMs' lives."""
+    """oned's life-cycle manager."""
 
     def __init__(
         self, clock: Clock, profile: Profile, accounts: Accounts, vms: Vms, hosts: list[Host]
@@ -51,7 +51,7 @@ class Machine:
         self.scheduling_delay = 0.0
         """Seconds that a VM stays PENDING."""
         self.shutdown_timeout = 1.0
-        """Seconds that a guest is waited for that ignores ACPI."""
+        """Seconds that oned waits for a guest that ignores ACPI."""
 
     @property
     def scheduling(self) -> bool:
@@ -67,12 +67,12 @@ class Machine:
                     self._schedule(vm)
 
     def add(self, vm: Vm) -> None:
-        """Take in a new VM."""
+        """Add a new VM."""
         self._vms.add(vm)
-        for quotas in self._holders(vm):
+        for quotas in self._find_quotas(vm):
             quotas.count_devices(vm.template, 1)
-            quotas.count(amounts(vm.template))
-            quotas.count(running_amounts(vm.template))
+            quotas.count(sum_amounts(vm.template))
+            quotas.count(sum_running_amounts(vm.template))
         self._schedule(vm)
 
     def act(self, vm: Vm, action: str, user: User) -> None:
@@ -82,43 +82,45 @@ class Machine:
             if at_once != vm.state:
                 self.enter(vm, at_once)
             return
-        if self._path(vm, base, hard) is None:
+        if self._find_path(vm, base, hard) is None:
             state = vm.state
             reason = f"This action is not available for state {state}"
             if base == "terminate":
                 reason = f"Could not terminate VM {vm.id}, wrong state {state}."
-            raise Refusal(Code.ACTION, f'Error performing action "{action}": {reason}')
-        self._clock.after(self.acceptance, partial(self._take_up, vm, base, hard, user))
+            raise Refusal(ErrorCode.ACTION, f'Error performing action "{action}": {reason}')
+        self._clock.after(self.acceptance, partial(self._carry_out, vm, base, hard, user))
 
     def hotplug(self, vm: Vm, kind: str, user: User, change: Callable[[], None]) -> bool:
-        """Begin a change to *vm* that *change* completes; tell whether its state allows it."""
+        """Begin a change to *vm*, which *change* completes; return False in wrong states."""
         path = lifecycle.HOTPLUGS[kind].get(vm.state)
         if path is None:
             return False
-        if kind in stays.ACTIONS:
-            stays.close(vm, kind, user.id, user.group.id, self._request())
-            stays.split(vm, int(self._clock.now()))
+        if kind in history.ACTIONS:
+            history.sign_record(vm, kind, user.id, user.group.id, self._next_request_id())
+            history.split_record(vm, int(self._clock.now()))
         change()
         self._run(vm, path)
         return True
 
     def enter(self, vm: Vm, state: State) -> None:
-        """Put *vm* into *state*, whatever it did before; nothing leads out of DONE."""
+        """Put *vm* into *state* and end what it did before; a VM in DONE stays there."""
         with self._clock.lock:
             if timer := self._timers.pop(vm.id, None):
                 timer.cancelled = True
             if vm.state != DONE:
                 self._enter(vm, state)
 
-    def _take_up(self, vm: Vm, base: str, hard: bool, user: User) -> None:
-        path = self._path(vm, base, hard)
+    def _carry_out(self, vm: Vm, base: str, hard: bool, user: User) -> None:
+        path = self._find_path(vm, base, hard)
         if not path:
-            # oned writes into its log that the state was wrong, and leaves it at that
+            # oned only writes into its log that the state is wrong.
             return
-        stays.close(vm, f"{base}-hard" if hard else base, user.id, user.group.id, self._request())
+        history.sign_record(
+            vm, f"{base}-hard" if hard else base, user.id, user.group.id, self._next_request_id()
+        )
         self._run(vm, path, graceful=not hard)
 
-    def _path(self, vm: Vm, base: str, hard: bool) -> Path | None:
+    def _find_path(self, vm: Vm, base: str, hard: bool) -> Path | None:
         path = lifecycle.PATHS.get(base, {}).get(vm.state)
         if path is None and hard and self._profile.hard_overrides:
             path = lifecycle.HARD_OVERRIDES.get(base, {}).get(vm.state)
@@ -140,27 +142,27 @@ class Machine:
     def _fail(self, vm: Vm, at: State) -> None:
         if words := lifecycle.ERRORS.get(str(at).partition("_")[0]):
             error = f"{time.ctime(self._clock.now())}: {words}"
-            vm.user_template = Template([*without(vm.user_template, "ERROR"), ("ERROR", error)])
+            vm.user_template = Template([*remove(vm.user_template, "ERROR"), ("ERROR", error)])
         self.enter(vm, lifecycle.FAILURES[at])
 
     def _enter(self, vm: Vm, state: State) -> None:
         before, now = vm.state, int(self._clock.now())
         if state == PENDING:
-            vm.template = with_requirements(vm.template, self._profile)
+            vm.template = add_requirements(vm.template, self._profile)
         vm.state = state
-        stays.enter(vm, state, now, self._hosts[vm.id % len(self._hosts)], self._profile)
+        history.record_state(vm, state, now, self._hosts[vm.id % len(self._hosts)], self._profile)
         self._count(vm, before)
-        self._vms.changed(vm)
+        self._vms.note_change(vm)
         self._schedule(vm)
 
     def _count(self, vm: Vm, before: State) -> None:
-        was, now = (lifecycle.running_quota(state) for state in (before, vm.state))
-        for quotas in self._holders(vm):
+        was, now = (lifecycle.counts_as_running(state) for state in (before, vm.state))
+        for quotas in self._find_quotas(vm):
             if vm.state == DONE:
-                quotas.count(amounts(vm.template), -1)
+                quotas.count(sum_amounts(vm.template), -1)
                 quotas.count_devices(vm.template, -1)
             if was != now:
-                quotas.count(running_amounts(vm.template), now - was)
+                quotas.count(sum_running_amounts(vm.template), now - was)
 
     def _schedule(self, vm: Vm) -> None:
         if vm.state == PENDING and self._scheduling:
@@ -170,13 +172,13 @@ class Machine:
         if vm.state == PENDING and self._scheduling:
             if not vm.template.text("TM_MAD_SYSTEM"):
                 vm.template.add("TM_MAD_SYSTEM", "dummy")
-            self._run(vm, lifecycle.DEPLOYMENTS[State(stays.was(vm))])
+            self._run(vm, lifecycle.DEPLOYMENTS[State(history.read_previous_state(vm))])
 
-    def _holders(self, vm: Vm) -> list[Quotas]:
-        owner = self._accounts.by_id(vm.uid)
-        return quota_holders(owner) if owner else []
+    def _find_quotas(self, vm: Vm) -> list[Quotas]:
+        owner = self._accounts.find_user(vm.uid)
+        return find_quotas(owner) if owner else []
 
-    def _request(self) -> int:
+    def _next_request_id(self) -> int:
         self._requests = (self._requests + 16) % 10_000
         return self._requests
 

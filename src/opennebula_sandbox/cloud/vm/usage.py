@@ -1,8 +1,8 @@
-"""What VMs use: monitoring records that grow with time, or what a test says.
+"""The monitoring records of VMs: amounts that grow with time, or values that a test sets.
 
-Records are not made by anything that runs. They follow from a VM's history: one every
-``period`` seconds that it ran, newest at most ``period`` ago. So a cloud of 10,000 VMs costs
-nothing while nobody asks, and any record can be told again.
+No thread makes records. The code computes them from a VM's history: one record for every
+``period`` seconds that the VM ran, the newest at most ``period`` old. A cloud of 10,000 VMs
+needs no CPU for this until a client asks, and the same record is always equal.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from one2one.opennebula.template import Template, Value
 from opennebula_sandbox.cloud.clock import Clock
 from opennebula_sandbox.cloud.objects import Vm
 from opennebula_sandbox.cloud.profile import Profile
-from opennebula_sandbox.cloud.vm.stays import HOTPLUG_ACTIONS
-from opennebula_sandbox.cloud.wire.render import attributes
+from opennebula_sandbox.cloud.vm.history import HOTPLUG_ACTIONS
+from opennebula_sandbox.cloud.wire.render import render_attributes
 
 _KEPT = 480
-"""Records that oned keeps: four hours of them."""
+"""How many records oned keeps: those of four hours."""
 
 
 class Usage:
@@ -26,22 +26,22 @@ class Usage:
     def __init__(self, clock: Clock, profile: Profile) -> None:
         self._clock = clock
         self._profile = profile
-        self._said: dict[int, dict[str, Value]] = {}
+        self._overrides: dict[int, dict[str, Value]] = {}
         self.period = 30
         """Seconds between two records of a VM."""
         self.lag = 0
         """Seconds from a VM's boot to its first record."""
         self.enabled = True
-        """Whether the hypervisors report anything, as dummy ones of 5.10 do not."""
+        """Whether the hypervisors report anything; the dummy ones of 5.10 do not."""
 
-    def say(self, vm_id: int, **values: Value) -> None:
-        """Replace what the records of a VM tell: ``say(7, CPU="250.5", NETRX="-1")``."""
+    def override(self, vm_id: int, **values: Value) -> None:
+        """Set values in all records of a VM: ``override(7, CPU="250.5", NETRX="-1")``."""
         with self._clock.lock:
-            self._said.setdefault(vm_id, {}).update(values)
+            self._overrides.setdefault(vm_id, {}).update(values)
 
     def refresh(self, vm: Vm) -> None:
         """Set the VM's monitoring to its newest record."""
-        newest = next(self._timestamps(vm), 0)
+        newest = next(self._list_timestamps(vm), 0)
         if not self._profile.monitoring_apart and not (newest and vm.state == RUNNING):
             newest = 0 if vm.state == RUNNING else max((h.retime for h in vm.history), default=0)
             stopped = any(stay.retime and stay.action not in HOTPLUG_ACTIONS for stay in vm.history)
@@ -49,11 +49,11 @@ class Usage:
             vm.monitoring, vm.last_poll = Template(rest), newest
             return
         vm.last_poll = newest
-        vm.monitoring = Template(self._record(vm, newest) if newest else ())
+        vm.monitoring = Template(self._make_record(vm, newest) if newest else ())
 
-    def records(self, vm: Vm, seconds: int = -1) -> str:
-        """Return the VM's records, oldest first: all (−1), the newest (0), or the last ones."""
-        timestamps = self._timestamps(vm)
+    def render_records(self, vm: Vm, seconds: int = -1) -> str:
+        """Return the records oldest first: all (−1), the newest (0), or the last *seconds*."""
+        timestamps = self._list_timestamps(vm)
         if seconds == 0:
             kept = list(islice(timestamps, 1))
         else:
@@ -61,8 +61,8 @@ class Usage:
             kept = [at for at in islice(timestamps, _KEPT) if at > since]
         return "".join(self._render(vm, at) for at in reversed(kept))
 
-    def _timestamps(self, vm: Vm) -> Iterator[int]:
-        """Yield when *vm* was monitored, newest first."""
+    def _list_timestamps(self, vm: Vm) -> Iterator[int]:
+        """Yield the times of the records of *vm*, newest first."""
         if not self.enabled:
             return
         now = int(self._clock.now())
@@ -71,7 +71,7 @@ class Usage:
                 first, end = stay.rstime + self.lag, stay.retime or now
                 yield from range(end - (end - first) % self.period, first - 1, -self.period)
 
-    def _record(self, vm: Vm, at: int) -> list[tuple[str, Value]]:
+    def _make_record(self, vm: Vm, at: int) -> list[tuple[str, Value]]:
         first = next((stay.rstime for stay in vm.history if stay.rstime), at)
         ran = at - first
         wave = 20 + (at // self.period * 7 + vm.id * 13) % 60
@@ -91,10 +91,10 @@ class Usage:
         if not self._profile.monitoring_apart:
             del values["ID"], values["TIMESTAMP"]
             values["STATE"] = "a"
-        return list((values | self._said.get(vm.id, {})).items())
+        return list((values | self._overrides.get(vm.id, {})).items())
 
     def _render(self, vm: Vm, at: int) -> str:
-        values = attributes(self._record(vm, at))
+        values = render_attributes(self._make_record(vm, at))
         if self._profile.monitoring_apart:
             return f"<MONITORING>{values}</MONITORING>"
         return (

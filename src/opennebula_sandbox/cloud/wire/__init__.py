@@ -1,1 +1,1 @@
-"""What goes over the wire: HTTP and XML-RPC, template text, and the objects as XML."""
+"""The formats on the network: HTTP, XML-RPC, template text, and objects as XML."""

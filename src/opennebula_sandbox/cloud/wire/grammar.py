@@ -1,8 +1,9 @@
-"""Template text and XML, read as oned reads them, mistakes included.
+"""Reads template text and XML as oned does, with its mistakes.
 
-This is a reader of its own, not the product's, so that each checks the other. The lexer follows
-``template_parser.l`` (longest match; what no rule matches is skipped), the parser and its error
-texts ``template_syntax.y``, and the XML rules ``Template::from_xml`` (the same from 5.4 to 7.4).
+The product has another reader; the two check each other. The lexer follows
+``template_parser.l`` (longest match; it skips text that no rule matches), the parser and its
+errors follow ``template_syntax.y``, the XML rules ``Template::from_xml`` (all three are the same
+from 5.4 to 7.4).
 """
 
 import re
@@ -13,7 +14,7 @@ from lxml import etree
 
 from one2one.opennebula.template import Template, Value, Vector
 from one2one.opennebula.xml import Element
-from opennebula_sandbox.cloud.refusal import Code, Refusal
+from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
 
 Rule = tuple[str | None, re.Pattern[str]]
 
@@ -36,7 +37,7 @@ _END = "$end"
 
 
 class Token(NamedTuple):
-    """A token, its text, and where it stands as oned's errors say it."""
+    """A token, its text, and its position as in oned's errors."""
 
     kind: str
     text: str
@@ -44,53 +45,55 @@ class Token(NamedTuple):
 
 
 def parse(source: str) -> Template:
-    """Return the template in *source*, which is XML if it begins with ``<``, else text.
+    """Return the template in *source*: XML if it begins with ``<``, else text.
 
-    Raises Refusal where oned does.
+    Raises Refusal where oned refuses the source.
     """
     if source.startswith("<"):
         return parse_xml(source)
-    return Template((_top_name(name), value) for name, value in _Parser(source).attributes())
+    return Template(
+        (_correct_name(name), value) for name, value in _Parser(source).read_attributes()
+    )
 
 
 def parse_xml(source: str) -> Template:
     """Return the template in *source*.
 
-    Only first text nodes count, and elements without one do not; an empty CDATA section is one.
-    A value with anything but text in it is lost.
+    oned reads only the first text node of an element, and skips an element without one. An
+    empty CDATA section is a text node. oned loses a value that holds more than text.
     """
     try:
         root = etree.fromstring(source.encode(), etree.XMLParser(resolve_entities=False))
     except etree.XMLSyntaxError:
-        raise Refusal(Code.INTERNAL, "Parse error: XML Template malformed.") from None
+        raise Refusal(ErrorCode.INTERNAL, "Parse error: XML Template malformed.") from None
     template = Template()
     for child in root.iterchildren(tag=etree.Element):
-        name = _top_name(_local(child))
+        name = _correct_name(_local_name(child))
         if not len(child) and child.text is not None:
             template.add(name, child.text)
         elif members := list(child.iterchildren(etree.Element)):
-            vector = {_local(one): one.text for one in members if one.text is not None}
+            vector = {_local_name(one): one.text for one in members if one.text is not None}
             template.add(name, vector)
     return template
 
 
-def _local(element: Element) -> str:
+def _local_name(element: Element) -> str:
     return etree.QName(element).localname
 
 
-def _top_name(name: str) -> str:
+def _correct_name(name: str) -> str:
     name = name.upper()
     return name if re.match(r"(?!XML)[A-Z_]", name) else f"ONE_{name}"
 
 
 class _Parser:
-    """A recursive-descent parser that expects what yacc's would."""
+    """A recursive-descent parser whose errors are those of yacc's parser."""
 
     def __init__(self, source: str) -> None:
-        self._tokens = _tokens(source)
+        self._tokens = _read_tokens(source)
         self._token = next(self._tokens)
 
-    def attributes(self) -> Iterator[tuple[str, Value]]:
+    def read_attributes(self) -> Iterator[tuple[str, Value]]:
         while self._token.kind != _END:
             name = self._take(_END, "VARIABLE").text
             if self._take("EQUAL", "EQUAL_EMPTY").kind == "EQUAL_EMPTY":
@@ -98,10 +101,10 @@ class _Parser:
                 continue
             value = self._take("OBRACKET", "CCDATA", "STRING")
             if value.kind == "CCDATA":
-                raise Refusal(Code.INTERNAL, "Parse error.")
-            yield name, self._vector() if value.kind == "OBRACKET" else _unescape(value)
+                raise Refusal(ErrorCode.INTERNAL, "Parse error.")
+            yield name, self._read_vector() if value.kind == "OBRACKET" else _unescape(value)
 
-    def _vector(self) -> Vector:
+    def _read_vector(self) -> Vector:
         members: Vector = {}
         token = self._take("CBRACKET", "VARIABLE")
         while token.kind != "CBRACKET":
@@ -116,7 +119,7 @@ class _Parser:
         token = self._token
         if token.kind not in expected:
             raise Refusal(
-                Code.INTERNAL,
+                ErrorCode.INTERNAL,
                 f"Parse error: syntax error, unexpected {token.kind}, "
                 f"expecting {' or '.join(expected)} at {token.place}",
             )
@@ -125,8 +128,8 @@ class _Parser:
         return token
 
 
-def _tokens(source: str) -> Iterator[Token]:
-    """Yield the tokens of *source*, the last one again and again."""
+def _read_tokens(source: str) -> Iterator[Token]:
+    """Yield the tokens of *source*; repeat the last one for ever."""
     at, line, column, rules, place = 0, 0, 1, _OUTSIDE, ""
     while at < len(source):
         matches = [(kind, match) for kind, rule in rules if (match := rule.match(source, at))]

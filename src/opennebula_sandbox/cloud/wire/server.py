@@ -1,11 +1,11 @@
-"""A server of XML-RPC that behaves as oned's does, for whatever ``call`` it is given.
+"""An XML-RPC server that behaves as oned's server does.
 
-It knows no cloud: ``call(method, arguments)`` returns the array that is the answer, or raises
-Fault. Like oned's Abyss server it has one thread a connection, at most ``max_connections`` of
-them (others wait in the backlog), and ends one after ``max_calls`` calls or ``idle_seconds`` of
-silence (MAX_CONN, KEEPALIVE_MAX_CONN and KEEPALIVE_TIMEOUT in oned.conf).
+It does not know the cloud: ``call(method, arguments)`` returns the array of the answer, or raises
+Fault. Like oned's Abyss server it has one thread for each connection, at most ``max_connections``
+(other clients wait in the backlog). It closes a connection after ``max_calls`` calls or after
+``idle_seconds`` without a call (MAX_CONN, KEEPALIVE_MAX_CONN, KEEPALIVE_TIMEOUT in oned.conf).
 
-How an answer leaves is decided by a ``Delivery``, which the sandbox's faults replace.
+A ``Delivery`` sends the answers; the sandbox's faults replace it.
 """
 
 import socket
@@ -19,7 +19,7 @@ from opennebula_sandbox.cloud.wire.xmlrpc import (
     Fault,
     HttpRequest,
     Value,
-    http_answer,
+    format_http_answer,
     read_call,
     read_http,
     write_answer,
@@ -32,42 +32,42 @@ _BACKLOG = 128
 
 
 class Drop(Exception):
-    """Raised by a delivery to end the connection, whatever was sent of the answer."""
+    """Raised by a delivery to close the connection, even in the middle of an answer."""
 
     def __init__(self, *, reset: bool = False) -> None:
         super().__init__()
         self.reset = reset
-        """Whether the client sees a reset rather than a regular end."""
+        """Whether the client sees a TCP reset instead of a normal end."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """A call that arrived, and the means to do it."""
+class ApiRequest:
+    """A call that a client sent, with the function that does it."""
 
     method: str
     arguments: tuple[object, ...] = field(repr=False)
-    """The session is the first one."""
+    """The first argument is the session."""
     connection: int
-    """Connections are numbered from 1 in the order of their acceptance."""
+    """The number of the connection: 1 is the first that the server accepted."""
     keep: bool
-    """Whether the connection is to serve another call."""
+    """Whether the connection stays open for another call."""
     execute: Callable[[], bytes]
-    """Do the call; returns the body of the answer. Each execution has its effect."""
+    """Do the call and return the body of the answer. Each execution has its effect."""
     wait: Callable[[float], None]
-    """Sleep so many seconds; raises Drop when the server stops meanwhile."""
+    """Sleep the given seconds; raises Drop when the server stops meanwhile."""
 
 
-Delivery = Callable[[Request], Iterator[bytes]]
-"""Yields what is written for a request: an HTTP answer, or what a fault makes of it."""
+Delivery = Callable[[ApiRequest], Iterator[bytes]]
+"""Yields the bytes that answer a request: an HTTP answer, or what a fault sends instead."""
 
 
-def deliver(request: Request) -> Iterator[bytes]:
-    """Do the call and answer it, as a healthy server does."""
-    yield http_answer(request.execute(), keep=request.keep)
+def deliver(request: ApiRequest) -> Iterator[bytes]:
+    """Do the call and answer it, as a server without faults does."""
+    yield format_http_answer(request.execute(), keep=request.keep)
 
 
-class Server:
-    """Listens once it was started, until it is stopped; may be started again, on its port."""
+class XmlRpcServer:
+    """Listens from ``start`` to ``stop``; a second start uses the same port."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Server:
         delivery: Delivery = deliver,
         accept: Callable[[], bool] = lambda: True,
     ) -> None:
-        """*accept* tells whether the next connection is to be served, or reset at once."""
+        """*accept* returns whether to serve the next connection, or to reset it at once."""
         self._call = call
         self._address = (host, port)
         self._tls = tls
@@ -93,11 +93,11 @@ class Server:
         self._accept = accept
         self._run: _Run | None = None
         self.accepted = 0
-        """Connections accepted so far, refused ones included."""
+        """How many connections were accepted, with those that were reset at once."""
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port; the port is the kernel's choice, at the first start, if it was 0."""
+        """Host and port; instead of port 0 the kernel chooses one at the first start."""
         return self._address
 
     @property
@@ -107,18 +107,18 @@ class Server:
         return f"{'https' if self._tls else 'http'}://{host}:{port}/RPC2"
 
     def start(self) -> None:
-        """Listen. Raises OSError where the address is taken."""
+        """Listen. Raises OSError if the address is in use."""
         self._run = _Run(self._address, self._max_connections)
         self._address = self._run.address
         self._run.start(self._listen)
 
-    def deafen(self) -> None:
-        """Refuse new connections, until it is stopped and started again; open ones go on."""
+    def refuse_connections(self) -> None:
+        """Refuse new connections until the next start; open connections remain."""
         if self._run:
-            self._run.deafen()
+            self._run.close_listener()
 
     def stop(self) -> None:
-        """Close every socket and wait for the threads; calls under way end unanswered."""
+        """Close every socket and wait for the threads; running calls get no answer."""
         run, self._run = self._run, None
         if run:
             run.stop()
@@ -153,13 +153,13 @@ class Server:
 
     def _answer(self, run: "_Run", http: HttpRequest, number: int, keep: bool) -> Iterator[bytes]:
         if http.method != "POST":
-            return iter([http_answer(b"", "405 Method Not Allowed", keep=keep)])
+            return iter([format_http_answer(b"", "405 Method Not Allowed", keep=keep)])
         if http.path != "/RPC2":
-            return iter([http_answer(b"", "404 Not Found", keep=keep)])
+            return iter([format_http_answer(b"", "404 Not Found", keep=keep)])
         try:
             method, arguments = read_call(http.body)
         except Fault as fault:
-            return iter([http_answer(write_fault(fault), keep=keep)])
+            return iter([format_http_answer(write_fault(fault), keep=keep)])
 
         def execute() -> bytes:
             try:
@@ -167,11 +167,11 @@ class Server:
             except Fault as fault:
                 return write_fault(fault)
 
-        return self._delivery(Request(method, arguments, number, keep, execute, run.wait))
+        return self._delivery(ApiRequest(method, arguments, number, keep, execute, run.wait))
 
 
 class _Run:
-    """What lives from a start to its stop: sockets and threads."""
+    """The sockets and threads of a server from its start to its stop."""
 
     def __init__(self, address: tuple[str, int], max_connections: int) -> None:
         self._listener = socket.create_server(address, backlog=_BACKLOG)
@@ -183,14 +183,14 @@ class _Run:
         self._acceptor = threading.Thread(name="sandbox-accept")
 
     def start(self, listen: Callable[["_Run"], None]) -> None:
-        """Run *listen* in a thread of its own."""
+        """Run *listen* in a new thread."""
         self._acceptor = threading.Thread(
             target=listen, args=[self], name="sandbox-accept", daemon=True
         )
         self._acceptor.start()
 
     def accept(self) -> socket.socket | None:
-        """Return the next connection, as soon as one more is allowed; None at the end."""
+        """Wait until one more connection is allowed and return the next; None after the stop."""
         self._slots.acquire()
         try:
             return None if self._stopping.is_set() else self._listener.accept()[0]
@@ -203,7 +203,7 @@ class _Run:
         serve: Callable[["_Run", socket.socket, int], None],
         number: int,
     ) -> None:
-        """Run *serve* on *connection* in a thread, until it ends or the server does."""
+        """Run *serve* on *connection* in a new thread, until it ends or the server stops."""
 
         def run() -> None:
             try:
@@ -228,26 +228,26 @@ class _Run:
             thread.start()
 
     def discard(self, connection: socket.socket) -> None:
-        """Close a connection whose client has gone already."""
+        """Close a connection that has no thread."""
         connection.close()
         self._slots.release()
 
     def wait(self, seconds: float) -> None:
-        """Sleep, unless the server stops: then raise Drop."""
+        """Sleep; raise Drop when the server stops."""
         if self._stopping.wait(seconds):
             raise Drop
 
-    def deafen(self) -> None:
-        """Listen no more."""
+    def close_listener(self) -> None:
+        """Close the listening socket."""
         _shutdown(self._listener)
         self._listener.close()
 
     def stop(self) -> None:
-        """Close all sockets and wait for all threads but the present one."""
+        """Close all sockets and wait for all threads except the current one."""
         with self._lock:
             self._stopping.set()
             connections = dict(self._connections)
-        self.deafen()
+        self.close_listener()
         self._slots.release()
         for connection in connections.values():
             _shutdown(connection)
@@ -261,7 +261,7 @@ def _reset_on_close(connection: socket.socket) -> None:
 
 
 def _shutdown(connection: socket.socket) -> None:
-    """Wake the thread that is busy with *connection*; TLS would want to say goodbye first."""
+    """Wake the thread that uses *connection*; shut down TCP below TLS, which would wait."""
     try:
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
     except OSError:

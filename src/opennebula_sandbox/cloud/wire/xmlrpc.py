@@ -1,4 +1,4 @@
-"""XML-RPC and HTTP as bytes, the way oned writes and reads them. Pure."""
+"""Reads and writes XML-RPC and HTTP as oned does. Does no I/O of its own."""
 
 import re
 import xmlrpc.client
@@ -8,7 +8,7 @@ from xml.parsers.expat import ExpatError
 from xml.sax.saxutils import escape
 
 Value = bool | int | str | bytes
-"""What an answer consists of; bytes are UTF-8 text that is XML-escaped already."""
+"""A value of an answer; bytes are UTF-8 text with XML escapes."""
 
 _HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\r\n<methodResponse>\r\n'
 _LINE_LIMIT = 16 << 10
@@ -21,7 +21,7 @@ _NOT_UTF8 = (
 
 
 class Fault(Exception):
-    """What xmlrpc-c refuses before OpenNebula sees it: unknown methods, wrong types."""
+    """xmlrpc-c refuses a call before OpenNebula reads it: unknown method, wrong type."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)
@@ -30,17 +30,17 @@ class Fault(Exception):
 
 
 class HttpRequest(NamedTuple):
-    """An HTTP request as far as a server of XML-RPC looks at it."""
+    """The parts of an HTTP request that an XML-RPC server reads."""
 
     method: str
     path: str
     keep: bool
-    """Whether the client wants the connection kept."""
+    """Whether the client wants to keep the connection open."""
     body: bytes
 
 
 def read_call(body: bytes) -> tuple[str, tuple[object, ...]]:
-    """Return the method and the arguments of a call; raises Fault for what is no call."""
+    """Return the method and the arguments of a call; raises Fault for a body that is no call."""
     try:
         arguments, method = xmlrpc.client.loads(body)
     except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError) as error:
@@ -53,7 +53,7 @@ def read_call(body: bytes) -> tuple[str, tuple[object, ...]]:
 def write_answer(values: Sequence[Value]) -> bytes:
     """Return the body that answers a call with the array *values*.
 
-    Raises Fault for characters beyond U+FFFF, which xmlrpc-c cannot send.
+    Raises Fault for characters above U+FFFF, which xmlrpc-c cannot send.
     """
     parts = [_HEAD, b"<params>\r\n<param><value><array><data>\r\n"]
     for index, value in enumerate(values):
@@ -75,10 +75,10 @@ def write_fault(fault: Fault) -> bytes:
     )
 
 
-def http_answer(
+def format_http_answer(
     body: bytes, status: str = "200 OK", *, keep: bool = True, header: str = ""
 ) -> bytes:
-    """Return an HTTP answer; *header* is one more line, with its end."""
+    """Return an HTTP answer; *header* is one more header line with its line end."""
     connection = "Keep-Alive" if keep else "close"
     head = (
         f"HTTP/1.1 {status}\r\nConnection: {connection}\r\nServer: Xmlrpc-c_Abyss\r\n{header}"
@@ -88,8 +88,8 @@ def http_answer(
 
 
 def read_http(read_line: Callable[[int], bytes], read: Callable[[int], bytes]) -> HttpRequest:
-    """Return the next request of a connection; raises EOFError at its end or where it is none."""
-    method, path, version = _three(read_line(_LINE_LIMIT))
+    """Return the next request of a connection; raises EOFError at its end or for other bytes."""
+    method, path, version = _split_first_line(read_line(_LINE_LIMIT))
     length, keep = 0, version == b"HTTP/1.1"
     while (line := read_line(_LINE_LIMIT)) != b"\r\n":
         name, separator, value = line.partition(b":")
@@ -97,7 +97,7 @@ def read_http(read_line: Callable[[int], bytes], read: Callable[[int], bytes]) -
             raise EOFError
         match name.lower():
             case b"content-length":
-                length = _number(value)
+                length = _read_number(value)
             case b"connection":
                 keep = value.strip().lower() != b"close"
     body = read(length)
@@ -106,13 +106,13 @@ def read_http(read_line: Callable[[int], bytes], read: Callable[[int], bytes]) -
     return HttpRequest(method.decode(errors="replace"), path.decode(errors="replace"), keep, body)
 
 
-def _number(value: bytes) -> int:
+def _read_number(value: bytes) -> int:
     if not value.strip().isdigit():
         raise EOFError
     return int(value)
 
 
-def _three(line: bytes) -> list[bytes]:
+def _split_first_line(line: bytes) -> list[bytes]:
     words = line.split()
     if len(words) != 3:
         raise EOFError

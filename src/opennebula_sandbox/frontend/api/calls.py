@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from opennebula_sandbox.cloud.api.method import Method
-from opennebula_sandbox.cloud.refusal import Refusal, not_authorized
+from opennebula_sandbox.cloud.refusal import Refusal, not_authorized_error
 from opennebula_sandbox.cloud.wire.xmlrpc import Fault, Value
 from opennebula_sandbox.frontend.oned.pools import Pools
 
@@ -23,13 +23,13 @@ class Api:
         if method not in self._methods:
             raise Fault(_NO_SUCH_METHOD, f"Method '{method}' not defined")
         called = self._methods[method]
-        session = Method(str, (str,)).checked(arguments)[0]
-        rest = called.checked(arguments[1:])
+        session = Method(str, (str,)).check_arguments(arguments)[0]
+        rest = called.check_arguments(arguments[1:])
         with self._pools.clock.lock:
             try:
                 user = self._pools.accounts.authenticate(session, self._pools.clock.now())
                 if method.startswith(_FOR_ADMINS) and not user.is_admin:
-                    raise not_authorized(user.id, f"Not authorized to perform {method}")
+                    raise not_authorized_error(user.id, f"Not authorized to perform {method}")
                 return [True, called.run(user, *rest), 0]
             except Refusal as refusal:
                 text = f"[{method}] {refusal.text}"

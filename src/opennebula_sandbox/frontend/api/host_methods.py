@@ -12,9 +12,9 @@ from opennebula_sandbox.cloud.api.method import Method
 from opennebula_sandbox.cloud.merging import merge
 from opennebula_sandbox.cloud.objects import Host, HostShare
 from opennebula_sandbox.cloud.profile import Profile
-from opennebula_sandbox.cloud.refusal import no_such
+from opennebula_sandbox.cloud.refusal import no_such_error
 from opennebula_sandbox.cloud.wire.grammar import parse
-from opennebula_sandbox.cloud.wire.render import attribute, attributes
+from opennebula_sandbox.cloud.wire.render import render_attribute, render_attributes
 from opennebula_sandbox.cloud.wire.render_host import render_host
 from opennebula_sandbox.frontend.oned.contents import ONEGATE_ENDPOINT
 from opennebula_sandbox.frontend.oned.pools import Pools
@@ -147,17 +147,17 @@ class HostMethods:
             ("ONE_KEY", self._one_key),
             *(("VM_RESTRICTED_ATTR", name) for name in self._pools.restricted),
         ]
-        inner = "".join(attribute(name, value) for name, value in shown)
+        inner = "".join(render_attribute(name, value) for name, value in shown)
         return f"<OPENNEBULA_CONFIGURATION>{inner}</OPENNEBULA_CONFIGURATION>"
 
     def _user(self, user: User, user_id: int, _opened: bool = False) -> str:
-        found = user if user_id == -1 else self._pools.accounts.by_id(user_id)
+        found = user if user_id == -1 else self._pools.accounts.find_user(user_id)
         if found is None or not (user.is_admin or found is user):
-            raise no_such("user", user_id)
+            raise no_such_error("user", user_id)
         return (
             f"<USER><ID>{found.id}</ID><GID>{found.group.id}</GID>"
             f"<GROUPS><ID>{found.group.id}</ID></GROUPS><GNAME>{found.group.name}</GNAME>"
-            f"<NAME>{found.name}</NAME><TEMPLATE>{attributes(found.template)}</TEMPLATE></USER>"
+            f"<NAME>{found.name}</NAME><TEMPLATE>{render_attributes(found.template)}</TEMPLATE></USER>"
         )
 
     def _raft(self, _user: User) -> str:
@@ -170,9 +170,9 @@ class HostMethods:
 
     def _zone(self, _user: User, zone_id: int, _opened: bool = False) -> str:
         if zone_id != 0:
-            raise no_such("zone", zone_id)
+            raise no_such_error("zone", zone_id)
         state = "<STATE>0</STATE>" if self._profile.newer_body else ""
-        endpoint = attribute("ENDPOINT", "http://localhost:2633/RPC2")
+        endpoint = render_attribute("ENDPOINT", "http://localhost:2633/RPC2")
         return (
             f"<ZONE><ID>0</ID><NAME>OpenNebula</NAME>{state}<TEMPLATE>{endpoint}</TEMPLATE>"
             "<SERVER_POOL></SERVER_POOL></ZONE>"

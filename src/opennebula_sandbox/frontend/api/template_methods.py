@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.accounts import User
 from opennebula_sandbox.cloud.api.method import Method
-from opennebula_sandbox.cloud.api.template import template_name
-from opennebula_sandbox.cloud.merging import merge, without
+from opennebula_sandbox.cloud.api.template import check_template_name
+from opennebula_sandbox.cloud.merging import merge, remove
 from opennebula_sandbox.cloud.objects import OWN, VmTemplate
 from opennebula_sandbox.cloud.wire.grammar import parse
-from opennebula_sandbox.cloud.wire.render import vm_template
+from opennebula_sandbox.cloud.wire.render import render_template
 from opennebula_sandbox.frontend.oned.dispatch import Dispatch
 from opennebula_sandbox.frontend.oned.pools import Pools
 
@@ -34,7 +34,7 @@ class TemplateMethods:
 
     def _allocate(self, user: User, template: str) -> int:
         wanted = parse(template)
-        name = template_name(wanted, user, self._pools.templates.values())
+        name = check_template_name(wanted, user, self._pools.templates.values())
         number = max(self._pools.templates, default=-1) + 1
         self._pools.templates[number] = VmTemplate(
             id=number,
@@ -43,7 +43,7 @@ class TemplateMethods:
             uname=user.name,
             gname=user.group.name,
             name=name,
-            template=without(wanted, "NAME"),
+            template=remove(wanted, "NAME"),
             permissions=OWN,
             regtime=self._pools.now(),
         )
@@ -54,7 +54,7 @@ class TemplateMethods:
         return template_id
 
     def _info(self, _user: User, template_id: int, *_options: bool) -> str:
-        return vm_template(self._pools.template(template_id))
+        return render_template(self._pools.template(template_id))
 
     def _update(self, _user: User, template_id: int, template: str, append: int) -> int:
         old = self._pools.template(template_id)
@@ -63,7 +63,7 @@ class TemplateMethods:
 
     def _pool(self, _user: User, _who: int, first: int, last: int) -> str:
         chosen = (
-            vm_template(template)
+            render_template(template)
             for number, template in self._pools.templates.items()
             if first <= number and (last < 0 or number <= last)
         )

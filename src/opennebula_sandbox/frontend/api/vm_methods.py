@@ -9,9 +9,9 @@ from opennebula_sandbox.cloud.accounts import User
 from opennebula_sandbox.cloud.api.method import Method
 from opennebula_sandbox.cloud.merging import merge
 from opennebula_sandbox.cloud.objects import Vm
-from opennebula_sandbox.cloud.refusal import Code, Refusal
+from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
 from opennebula_sandbox.cloud.wire.grammar import parse
-from opennebula_sandbox.cloud.wire.render_vm import vm_body, vm_row
+from opennebula_sandbox.cloud.wire.render_vm import render_vm_body, render_vm_row
 from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.oned.contents import Contents
 from opennebula_sandbox.frontend.oned.dispatch import Dispatch
@@ -71,7 +71,7 @@ class VmMethods:
         if decrypt and user.is_admin:
             vm.template = self._contents.opened(vm)
         try:
-            return vm_body(vm, self._profile, history=enumerate(vm.history), monitoring=True)
+            return render_vm_body(vm, self._profile, history=enumerate(vm.history), monitoring=True)
         finally:
             vm.template = closed
 
@@ -89,10 +89,10 @@ class VmMethods:
     def _pool(self, vms: Iterable[Vm], *, extended: bool) -> str:
         def body(vm: Vm) -> str:
             last = list(enumerate(vm.history))[-1:]
-            return vm_body(vm, self._profile, history=last, monitoring=False)
+            return render_vm_body(vm, self._profile, history=last, monitoring=False)
 
         def row(vm: Vm) -> str:
-            return vm_row(vm, self._profile)
+            return render_vm_row(vm, self._profile)
 
         return f"<VM_POOL>{''.join(map(body if extended else row, vms))}</VM_POOL>"
 
@@ -100,7 +100,7 @@ class VmMethods:
         self, user: User, who: int, first: int, last: int, state: int, search: str = ""
     ) -> list[Vm]:
         if search:
-            raise Refusal(Code.INTERNAL, self._profile.search_refused)
+            raise Refusal(ErrorCode.INTERNAL, self._profile.search_refused)
         found = [
             vm
             for vm in self._visible(user, who)
@@ -122,7 +122,7 @@ class VmMethods:
         vm = self._pools.vm(vm_id)
         if not user.is_admin and vm.uid != user.id:
             text = f"User [{user.id}] : Not authorized to perform USE VM [{vm_id}]."
-            raise Refusal(Code.AUTHORIZATION, text)
+            raise Refusal(ErrorCode.AUTHORIZATION, text)
         return vm
 
     def _action(self, user: User, action: str, vm_id: int) -> int:
@@ -135,7 +135,7 @@ class VmMethods:
 
     def _migrate(self, user: User, vm_id: int, host_id: int, live: bool, *_more: object) -> int:
         if not live:
-            raise Refusal(Code.ACTION, "The sandbox migrates live only")
+            raise Refusal(ErrorCode.ACTION, "The sandbox migrates live only")
         self._hotplug.migrate(self._vm(user, vm_id), self._pools.host(host_id))
         return vm_id
 

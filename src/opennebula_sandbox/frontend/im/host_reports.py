@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from one2one.opennebula.states import HostState
 from one2one.opennebula.template import Template, Vector
-from opennebula_sandbox.cloud.merging import merge, without
+from opennebula_sandbox.cloud.merging import merge, remove
 from opennebula_sandbox.cloud.objects import Host
 from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.im.reports import Reports
@@ -30,7 +30,7 @@ class HostReports:
 
     def system(self, host: Host, told: Template) -> None:
         """Take what a good monitoring tells of the host itself; it leaves ERROR by this."""
-        host.template = merge(without(host.template, "ERROR", "VM", "VM_POLL"), told)
+        host.template = merge(remove(host.template, "ERROR", "VM", "VM_POLL"), told)
         if HostState(host.state) not in _UNTOUCHED:
             self._pools.set_state(host, HostState.MONITORED)
         self._pools.update(host.id)
@@ -38,7 +38,7 @@ class HostReports:
         share.total_cpu = share.max_cpu = _whole(told.text("TOTALCPU"))
         share.total_memory = share.max_memory = _whole(told.text("TOTALMEMORY"))
         if self._generation.version < (7, 0):
-            host.template = without(host.template, "TOTALCPU", "TOTALMEMORY")
+            host.template = remove(host.template, "TOTALCPU", "TOTALMEMORY")
         self._set_wilds(host)
 
     def usage(self, host: Host, told: Template) -> None:
@@ -97,7 +97,7 @@ class HostReports:
 
 def _with_list(template: Template, name: str, items: Iterable[str]) -> Template:
     found = list(items)
-    template = without(template, name, f"TOTAL_{name}")
+    template = remove(template, name, f"TOTAL_{name}")
     if found:
         template.add(f"TOTAL_{name}", str(len(found)))
         template.add(name, ", ".join(found))

@@ -5,7 +5,7 @@ Source: ``MonitorDriver.h``, ``HostBase.cc`` and ``monitord.conf`` of 6.10 and 7
 
 from one2one.opennebula.template import Template, Vector
 from opennebula_sandbox.cloud.objects import Host
-from opennebula_sandbox.cloud.wire.render import attribute, attributes
+from opennebula_sandbox.cloud.wire.render import render_attribute, render_attributes
 from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.im.monitoring import Settings
 
@@ -17,7 +17,7 @@ def driver_action(host: Host, configuration: str) -> str:
     return (
         f"<MONITOR_DRIVER_ACTION><HOST><ID>{host.id}</ID><NAME>{host.name}</NAME>"
         f"<STATE>{host.state:d}</STATE><PREV_STATE>{host.state:d}</PREV_STATE>"
-        f"{attribute('IM_MAD', host.im_mad)}{attribute('VM_MAD', host.vm_mad)}"
+        f"{render_attribute('IM_MAD', host.im_mad)}{render_attribute('VM_MAD', host.vm_mad)}"
         f"<CLUSTER_ID>{host.cluster_id}</CLUSTER_ID><CLUSTER>{host.cluster}</CLUSTER></HOST>"
         f"{configuration}</MONITOR_DRIVER_ACTION>"
     )
@@ -28,7 +28,7 @@ def configuration(
 ) -> str:
     """Return MONITOR_CONFIGURATION; *public_key* is in PEM, or empty."""
     template = values(generation, settings, datastores=datastores, port=port, public_key=public_key)
-    return f"<MONITOR_CONFIGURATION>{attributes(template)}</MONITOR_CONFIGURATION>"
+    return f"<MONITOR_CONFIGURATION>{render_attributes(template)}</MONITOR_CONFIGURATION>"
 
 
 def values(

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from one2one.opennebula.states import HostState
-from opennebula_sandbox.cloud.merging import without
+from opennebula_sandbox.cloud.merging import remove
 from opennebula_sandbox.cloud.objects import Host
 from opennebula_sandbox.cloud.refusal import Refusal
 from opennebula_sandbox.cloud.wire.grammar import parse
@@ -139,7 +139,7 @@ class Polling:
             return
         self._hosts.system(host, told)
         self._hosts.usage(host, told)
-        host.template = without(host.template, *_USAGE)
+        host.template = remove(host.template, *_USAGE)
         if told.text("VM_POLL"):
             zombies = self._polls.take(host, told.vectors("VM"), self._hosts.imported)
             self._hosts.set_zombies(host, zombies)

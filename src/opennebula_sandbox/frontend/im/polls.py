@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from one2one.opennebula.states import RUNNING, VmState
 from one2one.opennebula.template import Vector
-from opennebula_sandbox.cloud.merging import merge, without
+from opennebula_sandbox.cloud.merging import merge, remove
 from opennebula_sandbox.cloud.objects import Host, Vm
 from opennebula_sandbox.cloud.refusal import Refusal
 from opennebula_sandbox.cloud.wire.grammar import parse
@@ -80,7 +80,7 @@ class Polls:
             self._pools.write_log("VMM", "E", f"{words}. Monitor information was: {text}")
             return
         if vm.state.state == VmState.ACTIVE:
-            vm.monitoring = merge(vm.monitoring, without(told, "STATE"))
+            vm.monitoring = merge(vm.monitoring, remove(told, "STATE"))
             vm.last_poll = self._pools.now()
         self._reports.report(vm, _STATES.get(told.text("STATE")[:1], ""))
 

@@ -7,10 +7,10 @@ reaches the driver, which is what hybrid VMs are tried with.
 import uuid
 
 from one2one.opennebula.template import Template, Vector
-from opennebula_sandbox.cloud.merging import without
+from opennebula_sandbox.cloud.merging import remove
 from opennebula_sandbox.cloud.objects import Vm
 from opennebula_sandbox.cloud.vm.context import replace_context
-from opennebula_sandbox.cloud.vm.devices import RULES, Storehouse, next_id
+from opennebula_sandbox.cloud.vm.devices import RULES, Resources, next_id
 from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.secret import decrypt, encrypt
 
@@ -45,13 +45,13 @@ class Contents:
         """Encrypt what is a secret with *one_key*."""
         self._generation = generation
         self._one_key = one_key
-        self._storehouse = Storehouse()
+        self._storehouse = Resources()
 
     def split(
         self, source: Template, vm_id: int, template_id: int, uid: int
     ) -> tuple[Template, Template]:
         """Return VM/TEMPLATE and VM/USER_TEMPLATE of a new VM."""
-        rest = without(source, "NAME", *_PARSED)
+        rest = remove(source, "NAME", *_PARSED)
         template = Template((name, value) for name, value in source if name in _PARSED)
         template.add("VMID", str(vm_id))
         template.add("TEMPLATE_ID", str(template_id))
@@ -84,7 +84,7 @@ class Contents:
         """Give *vm* the disk that is *asked* for in ``one.vm.attach``, still being attached."""
         disks = vm.template.vectors("DISK")
         number = next_id([*disks, vm.template.vector("CONTEXT")], "DISK_ID")
-        disk = self._storehouse.disk(asked, number, len(disks), self._generation.profile)
+        disk = self._storehouse.build_disk(asked, number, len(disks), self._generation.profile)
         if self._generation.public_cloud:
             disk = asked | {name: disk[name] for name in _PLAIN_DISK}
         vm.template.add("DISK", disk | {"ATTACH": "YES"})
@@ -92,7 +92,7 @@ class Contents:
     def add_nic(self, vm: Vm, asked: Vector) -> None:
         """Give *vm* the NIC that is *asked* for in ``one.vm.attachnic``, still being attached."""
         number = next_id(vm.template.vectors("NIC"), "NIC_ID")
-        nic = self._storehouse.nic(asked, vm.id, number)
+        nic = self._storehouse.build_nic(asked, vm.id, number)
         vm.template.add("NIC", nic | asked | {"ATTACH": "YES"})
         for rule in RULES:
             vm.template.add("SECURITY_GROUP_RULE", rule)
@@ -130,7 +130,7 @@ class Contents:
 
 def forget_network(vm: Vm) -> None:
     """Take from *vm* what described the NIC that it no longer has."""
-    vm.template = without(vm.template, "SECURITY_GROUP_RULE")
+    vm.template = remove(vm.template, "SECURITY_GROUP_RULE")
     context = vm.template.vector("CONTEXT")
     kept = {name: value for name, value in context.items() if not name.startswith("ETH")}
     vm.template = replace_context(vm.template, kept)

@@ -6,9 +6,9 @@ Callers hold ``pools.clock.lock``. Every method raises Refusal where oned refuse
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
 from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.accounts import User
-from opennebula_sandbox.cloud.merging import without
-from opennebula_sandbox.cloud.objects import History, Host, Vm
-from opennebula_sandbox.cloud.refusal import Code, Refusal
+from opennebula_sandbox.cloud.merging import remove
+from opennebula_sandbox.cloud.objects import HistoryRecord, Host, Vm
+from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
 from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.oned.contents import Contents
 from opennebula_sandbox.frontend.oned.lifecycle import LifeCycle
@@ -69,11 +69,11 @@ class Dispatch:
         store = PUBLIC_CLOUD_DATASTORE if public else DATASTORE
         last = vm.history[-1].action if vm.history else 0
         now = self._pools.now()
-        record = History(host.name, host.id, now, store, vm_mad=host.vm_mad, tm_mad=tm_mad)
+        record = HistoryRecord(host.name, host.id, now, store, vm_mad=host.vm_mad, tm_mad=tm_mad)
         record.pstime = record.petime = record.rstime = now
         vm.history.append(record)
         if tm_mad:
-            vm.template = without(vm.template, "TM_MAD_SYSTEM")
+            vm.template = remove(vm.template, "TM_MAD_SYSTEM")
         vm.template.add("TM_MAD_SYSTEM", tm_mad)
         if public and vm.template.text("IMPORTED") == "YES":
             off = vm.user_template.text("IMPORT_STATE") == "POWEROFF"
@@ -88,7 +88,7 @@ class Dispatch:
             vm.resched = int(action == "resched")
             return
         if action not in OPERATIONS:
-            raise Refusal(Code.ACTION, f'Action "{action}" is not supported')
+            raise Refusal(ErrorCode.ACTION, f'Action "{action}" is not supported')
         step = OPERATIONS[action].get(vm.state)
         if step is None and action.startswith("terminate") and vm.state in RETRY:
             self._lifecycle.clean_up(vm, recreate=False)
@@ -104,7 +104,7 @@ class Dispatch:
             return
         if vm.state.state != VmState.ACTIVE:
             raise Refusal(
-                Code.ACTION,
+                ErrorCode.ACTION,
                 f"Could not perform a recover operation on VM {vm.id}, wrong state {vm.state}.",
             )
         if operation == 2:
@@ -122,9 +122,9 @@ class Dispatch:
         for other in self._pools.vms.values():
             if other.template.text("IMPORTED") == "YES" and other.deploy_id == deploy_id:
                 text = f"Virtual Machine {deploy_id} already imported."
-                raise Refusal(Code.ALLOCATE, text)
+                raise Refusal(ErrorCode.ALLOCATE, text)
         vm.deploy_id = deploy_id
-        vm.user_template = without(vm.user_template, name)
+        vm.user_template = remove(vm.user_template, name)
         vm.template.add("IMPORTED", "YES")
         vm.state = State(VmState.HOLD)
 
@@ -145,6 +145,6 @@ class Dispatch:
 def wrong_state(action: str, vm: Vm) -> Refusal:
     """Return the refusal of what *vm*'s state does not allow."""
     return Refusal(
-        Code.ACTION,
+        ErrorCode.ACTION,
         f'Error performing action "{action}": This action is not available for state {vm.state}',
     )

@@ -5,9 +5,9 @@ Callers hold ``pools.clock.lock``. Every method raises Refusal where oned refuse
 
 from one2one.opennebula.states import RUNNING
 from one2one.opennebula.template import Template, Vector
-from opennebula_sandbox.cloud.merging import merge, without
+from opennebula_sandbox.cloud.merging import merge, remove
 from opennebula_sandbox.cloud.objects import Host, Vm
-from opennebula_sandbox.cloud.refusal import Code, Refusal
+from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
 from opennebula_sandbox.cloud.vm.devices import next_id
 from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.oned.contents import Contents
@@ -73,13 +73,13 @@ class Hotplug:
         if context := changes.vector("CONTEXT"):
             context = self._contents.updated_context(vm, context)
             changes = merge(changes, Template([("CONTEXT", context)]))
-        vm.template = merge(without(vm.template, "OS"), changes)
+        vm.template = merge(remove(vm.template, "OS"), changes)
         self._lifecycle.do(vm, HOTPLUG["UPDATECONF"])
 
     def resize(self, vm: Vm, changes: Template) -> None:
         """Do ``one.vm.resize`` on a running VM."""
         if self._generation.version < (6, 0) or vm.state != RUNNING:
-            raise Refusal(Code.ACTION, f"Cannot resize a VM in state {vm.state}")
+            raise Refusal(ErrorCode.ACTION, f"Cannot resize a VM in state {vm.state}")
         before: Vector = {name: vm.template.text(name) for name, _ in changes}
         vm.template = merge(vm.template, changes)
         vm.template.add("RESIZE", before)
@@ -88,7 +88,7 @@ class Hotplug:
     def migrate(self, vm: Vm, host: Host) -> None:
         """Migrate a running VM live to *host*."""
         if vm.history and vm.history[-1].datastore_id == PUBLIC_CLOUD_DATASTORE:
-            raise Refusal(Code.ACTION, "Cannot migrate to or from a Public Cloud Host")
+            raise Refusal(ErrorCode.ACTION, "Cannot migrate to or from a Public Cloud Host")
         self._require_running(vm, "migrate")
         record = successor(vm.history[-1], self._pools.now())
         record.host_id, record.host_name = host.id, host.name

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
 from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.accounts import ONEADMIN
-from opennebula_sandbox.cloud.objects import History, Vm
+from opennebula_sandbox.cloud.objects import HistoryRecord, Vm
 from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.oned.contents import forget_network
 from opennebula_sandbox.frontend.oned.operations import NOWHERE, RESTING, RESUMED, Step, active
@@ -120,7 +120,7 @@ class LifeCycle:
             self._sign(new if action == RESUMED else old, action)
         vm.history.append(new)
 
-    def _sign(self, record: History, action: int) -> None:
+    def _sign(self, record: HistoryRecord, action: int) -> None:
         self._requests += 1
         record.action, record.request_id = action, self._requests
         record.uid = record.gid = ONEADMIN
@@ -159,9 +159,9 @@ class LifeCycle:
         self._pools.write_log(module, severity, text, vm)
 
 
-def successor(record: History, now: int) -> History:
+def successor(record: HistoryRecord, now: int) -> HistoryRecord:
     """Return the record of a new stay at the same place."""
-    return History(
+    return HistoryRecord(
         record.host_name,
         record.host_id,
         now,

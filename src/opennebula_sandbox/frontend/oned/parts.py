@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from one2one.opennebula.template import Template, Value, Vector
-from opennebula_sandbox.cloud.merging import merge, without
+from opennebula_sandbox.cloud.merging import merge, remove
 from opennebula_sandbox.cloud.objects import Vm
-from opennebula_sandbox.cloud.refusal import Code, Refusal
+from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
 
 
 class Pending(NamedTuple):
@@ -38,7 +38,7 @@ def marked(vm: Vm, name: str, number: int, marks: Vector) -> Template:
     """Return the VM's template with *marks* in the part *number*; raises Refusal without one."""
     key = f"{name}_ID"
     if not any(part.get(key) == str(number) for part in vm.template.vectors(name)):
-        raise Refusal(Code.ACTION, f"{name} {number} does not exist in VM {vm.id}")
+        raise Refusal(ErrorCode.ACTION, f"{name} {number} does not exist in VM {vm.id}")
 
     def mark(attribute: str, value: Value) -> Value:
         chosen = attribute == name and isinstance(value, dict) and value.get(key) == str(number)
@@ -51,7 +51,7 @@ def settled(template: Template, action: str, *, success: bool) -> Template:
     """Return *template* after the answer to *action*, without marks of what was pending."""
     if action == "RESIZE":
         before = Template(template.vector("RESIZE").items())
-        template = without(template, "RESIZE")
+        template = remove(template, "RESIZE")
         return template if success else merge(template, before)
     pending = _PENDING.get(action)
     if pending is None:

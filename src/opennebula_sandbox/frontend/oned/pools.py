@@ -10,7 +10,7 @@ from one2one.opennebula.states import HostState, RaftState, State, VmState
 from opennebula_sandbox.cloud.accounts import Accounts
 from opennebula_sandbox.cloud.clock import Clock
 from opennebula_sandbox.cloud.objects import Host, Vm, VmTemplate
-from opennebula_sandbox.cloud.refusal import no_such
+from opennebula_sandbox.cloud.refusal import no_such_error
 
 _ON_HOST = (VmState.ACTIVE, VmState.POWEROFF, VmState.SUSPENDED)
 
@@ -99,5 +99,5 @@ def is_public_cloud(host: Host) -> bool:
 
 def _find(pool: dict[int, Item], kind: str, object_id: int) -> Item:
     if object_id not in pool:
-        raise no_such(kind, object_id)
+        raise no_such_error(kind, object_id)
     return pool[object_id]

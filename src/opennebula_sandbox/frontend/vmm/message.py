@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from opennebula_sandbox.cloud.objects import Vm
-from opennebula_sandbox.cloud.wire.render import attribute
+from opennebula_sandbox.cloud.wire.render import render_attribute
 from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.home import Home
 
@@ -124,4 +124,4 @@ def _element(name: str, text: str) -> str:
 
 
 def _command(name: str, text: str) -> str:
-    return attribute(name, text) if text else f"<{name}/>"
+    return render_attribute(name, text) if text else f"<{name}/>"

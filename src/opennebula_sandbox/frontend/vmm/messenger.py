@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from opennebula_sandbox.cloud.objects import Vm
-from opennebula_sandbox.cloud.wire.render_vm import vm_body
+from opennebula_sandbox.cloud.wire.render_vm import render_vm_body
 from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.home import Home, context_sh
 from opennebula_sandbox.frontend.oned.contents import Contents
@@ -38,7 +38,7 @@ class Messenger:
             self._write_context(vm)
         record = (len(vm.history) - 1, vm.history[-1])
         profile = self._generation.profile
-        xml = vm_body(vm, profile, history=[record], monitoring=not profile.monitoring_apart)
+        xml = render_vm_body(vm, profile, history=[record], monitoring=not profile.monitoring_apart)
         if action == "DEPLOY":
             path = self._home.deployment_file(vm.id, record[0])
             self._home.write_vm_file(vm.id, path.name, xml)
@@ -52,7 +52,7 @@ class Messenger:
         if context := vm.template.vector("CONTEXT"):
             self._home.write_vm_file(vm.id, "context.sh", context_sh(context))
         if context.get("TOKEN", "").upper() == "YES":
-            creator = self._pools.accounts.by_id(int(vm.template.text("CREATED_BY")))
+            creator = self._pools.accounts.find_user(int(vm.template.text("CREATED_BY")))
             secret = creator.template.text("TOKEN_PASSWORD") if creator else ""
             token = encrypt(f"{vm.id}:{vm.stime}", secret)
             self._home.write_vm_file(vm.id, "token.txt", token + "\n")

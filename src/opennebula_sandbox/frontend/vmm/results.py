@@ -10,7 +10,7 @@ from one2one.opennebula.states import LcmState
 from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.merging import merge
 from opennebula_sandbox.cloud.objects import Vm
-from opennebula_sandbox.cloud.vm.birth import storable
+from opennebula_sandbox.cloud.vm.creation import is_storable
 from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.im.polls import Polls
 from opennebula_sandbox.frontend.oned.lifecycle import LifeCycle
@@ -117,7 +117,7 @@ class Results:
             text = f"{prefix}: {reason}"
             now = time.ctime(self._pools.clock.now())
             error = Template([("ERROR", f"{now} : {text}")])
-            if storable("", error):
+            if is_storable("", error):
                 vm.user_template = merge(vm.user_template, error)
         self._pools.write_log("VMM", "E", text, vm)
 

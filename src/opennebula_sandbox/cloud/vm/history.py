@@ -1,13 +1,13 @@
-"""HISTORY_RECORDS: what a VM's stays on hosts look like after each step of its life.
+"""Keeps HISTORY_RECORDS: one record for each stay of a VM on a host.
 
-As recorded: every deployment, resume and hot-plug begins a record; the step that ends a stay
-closes it and says which action did.
+Recorded clouds show: every deployment, resume and hot-plug begins a record; the step that ends
+a stay closes its record and writes the action into it.
 """
 
 from dataclasses import replace
 
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
-from opennebula_sandbox.cloud.objects import History, Host, Vm
+from opennebula_sandbox.cloud.objects import HistoryRecord, Host, Vm
 from opennebula_sandbox.cloud.profile import Profile
 
 ACTIONS = {
@@ -24,7 +24,7 @@ ACTIONS = {
     "terminate": 27,
     "terminate-hard": 28,
 }
-"""VMActions, as far as they end a stay."""
+"""The VMActions that end a stay."""
 
 HOTPLUG_ACTIONS = frozenset(
     ACTIONS[action] for action in ("disk-attach", "disk-detach", "nic-attach", "nic-detach")
@@ -38,8 +38,8 @@ _PAUSES = {VmState.SUSPENDED, VmState.POWEROFF}
 _ENDS = {VmState.STOPPED, VmState.UNDEPLOYED, VmState.DONE}
 
 
-def enter(vm: Vm, state: State, now: int, host: Host, profile: Profile) -> None:
-    """Keep the history of *vm*, which enters *state*; *host* is where it would be deployed."""
+def record_state(vm: Vm, state: State, now: int, host: Host, profile: Profile) -> None:
+    """Update the history of *vm*, which enters *state*; a new stay is on *host*."""
     if state.state == VmState.ACTIVE:
         _enter_active(vm, state.lcm_state, now, host)
     elif state.state in _PAUSES and vm.history:
@@ -56,22 +56,22 @@ def enter(vm: Vm, state: State, now: int, host: Host, profile: Profile) -> None:
         vm.etime = now
 
 
-def close(vm: Vm, action: str, uid: int, gid: int, request_id: int) -> None:
-    """Note on the present stay of *vm* who ends it, and with which action."""
+def sign_record(vm: Vm, action: str, uid: int, gid: int, request_id: int) -> None:
+    """Write into the last record of *vm* who ends the stay, and with which action."""
     if vm.history and action in ACTIONS:
         stay = vm.history[-1]
         stay.action, stay.uid, stay.gid, stay.request_id = ACTIONS[action], uid, gid, request_id
 
 
-def split(vm: Vm, now: int) -> None:
-    """Begin a new record on the same host, as hot-plugging does."""
+def split_record(vm: Vm, now: int) -> None:
+    """Begin a new record on the same host, as a hot-plug does."""
     if vm.history:
         _stop_running(vm.history[-1], now)
         _continue(vm, now, running=vm.state == RUNNING)
 
 
-def was(vm: Vm) -> VmState:
-    """Return what a PENDING *vm* was before: STOPPED, UNDEPLOYED, or nothing yet (PENDING)."""
+def read_previous_state(vm: Vm) -> VmState:
+    """Return the state of a PENDING *vm* before: STOPPED, UNDEPLOYED, or PENDING if it is new."""
     match vm.history[-1].action if vm.history else 0:
         case 9:
             return VmState.STOPPED
@@ -83,7 +83,7 @@ def was(vm: Vm) -> VmState:
 
 def _enter_active(vm: Vm, lcm: int, now: int, host: Host) -> None:
     if lcm in _PROLOGS:
-        vm.history.append(History(host.name, host.id, stime=now, pstime=now))
+        vm.history.append(HistoryRecord(host.name, host.id, stime=now, pstime=now))
     elif lcm in _BOOTS:
         stay = vm.history[-1]
         stay.petime = stay.rstime = now
@@ -98,10 +98,10 @@ def _enter_active(vm: Vm, lcm: int, now: int, host: Host) -> None:
 
 def _continue(vm: Vm, now: int, *, running: bool) -> None:
     vm.history[-1].etime = vm.history[-1].etime or now
-    fresh = History(vm.history[-1].host_name, vm.history[-1].host_id, stime=now)
+    fresh = HistoryRecord(vm.history[-1].host_name, vm.history[-1].host_id, stime=now)
     vm.history.append(replace(fresh, rstime=now if running else 0))
 
 
-def _stop_running(stay: History, now: int) -> None:
+def _stop_running(stay: HistoryRecord, now: int) -> None:
     if stay.rstime and not stay.retime:
         stay.retime = now
