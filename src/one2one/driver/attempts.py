@@ -1,8 +1,6 @@
 """Carrying an operation out, and starting it again with new credentials or after a failure."""
 
-import random
-import time
-
+from one2one import runtime
 from one2one.driver.lifecycle import ANSWER_IF_UNREADABLE, OPERATIONS
 from one2one.driver.operation import Job, Pause, Steps
 from one2one.hybrid.retry import Attempts
@@ -16,7 +14,7 @@ def carry_out(job: Job, retries: int = 0) -> Steps:
     the host may have new ones: then these are tried, once.
     """
     action = job.request.action
-    began = time.monotonic()
+    began = runtime.monotonic()
     attempts, renewed = Attempts(retries), False
     while True:
         remote = None
@@ -24,11 +22,15 @@ def carry_out(job: Job, retries: int = 0) -> Steps:
             remote = job.open_remote(job.not_before)
             return (yield from OPERATIONS[action](job))
         except AuthenticationError:
-            if remote is None or renewed or job.open_remote(time.monotonic()).cloud is remote.cloud:
+            if (
+                remote is None
+                or renewed
+                or job.open_remote(runtime.monotonic()).cloud is remote.cloud
+            ):
                 raise
             renewed = True
         except OneError as error:
-            age, chance = time.monotonic() - began, random.random()  # noqa: S311 - not a secret
+            age, chance = runtime.monotonic() - began, runtime.random()
             pause = attempts.pause(action, error, age, chance)
             if pause is None:
                 if action in ANSWER_IF_UNREADABLE and isinstance(error, Unreachable | Busy):
@@ -37,4 +39,4 @@ def carry_out(job: Job, retries: int = 0) -> Steps:
                 raise
             job.log(f"Waiting {pause:.1f} s before the next attempt: {error}")
             yield Pause(pause)
-        job.not_before = time.monotonic()
+        job.not_before = runtime.monotonic()

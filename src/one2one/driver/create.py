@@ -4,9 +4,9 @@ Everything is checked before anything is made. An instantiate without an answer 
 the remote may still carry it out. The next attempt finds its VM by the marks.
 """
 
-import time
 from collections.abc import Generator
 
+from one2one import runtime
 from one2one.driver.operation import Job, Wait
 from one2one.driver.reach import destroy, reach
 from one2one.hybrid import goals
@@ -89,7 +89,7 @@ def _find_created(job: Job, local: Vm, hybrid_id: str) -> int | None:
     """Return the VM that an instantiate without answer made, if it can be seen already."""
     roster = job.remote.vm_index
     try:
-        found = roster.find_marked(local.id, hybrid_id, local.stime, time.monotonic())
+        found = roster.find_marked(local.id, hybrid_id, local.stime, runtime.monotonic())
     except OneError:
         return None
     return next((vm.id for vm in found if str(vm.state) not in _ENDING), None)

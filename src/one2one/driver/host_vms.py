@@ -1,8 +1,8 @@
 """A host's VMs in the local cloud, and since when each has been as it is."""
 
-import time
 from collections.abc import Mapping
 
+from one2one import runtime
 from one2one.driver.local import LocalCloud
 from one2one.hybrid import naming
 from one2one.hybrid.mirror import Observation
@@ -26,7 +26,7 @@ class HostVms:
         self._observations: dict[int, Observation] = {}
         self.rows: Mapping[int, VmSummary] = {}
         self.read_at = float("-inf")
-        """When they were read, by ``time.monotonic()``."""
+        """When they were read, by ``runtime.monotonic()``."""
 
     def are_ours(self) -> bool:
         """Tell whether this server monitors hosts: in HA only the leader; raises FrontEndError."""
@@ -58,7 +58,7 @@ class HostVms:
             rows = self._cloud.cloud.list_summaries_by_id(self._ids, VISIBLE)
         except OneError as error:
             raise _front_end_error(error) from None
-        self.read_at = time.monotonic()
+        self.read_at = runtime.monotonic()
         here = (row for row in rows if row.host_id == self._host_id)
         self.rows = {row.id: row for row in here if row.state.state != VmState.DONE}
         self._observations = {vm_id: self._observe(row) for vm_id, row in self.rows.items()}

@@ -5,7 +5,6 @@ from 5.4 to 7.4): ONE_AUTH, ~/.one/one_auth, <var>/.one/one_auth; ONE_XMLRPC, on
 localhost.
 """
 
-import fcntl
 import os
 import uuid
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
+from one2one import runtime
 from one2one.hybrid.naming import HYBRID_ID
 from one2one.hybrid.onegate import make_onegate_token
 from one2one.hybrid.settings import Settings, read_settings
@@ -34,25 +34,25 @@ LOCK = ".one2one.lock"
 _DEFAULT_ENDPOINT = "http://localhost:2633/RPC2"
 
 
-def var_location(environment: Mapping[str, str] = os.environ) -> Path:
+def var_location(environment: Mapping[str, str] = runtime.environment) -> Path:
     """Return the directory of oned's variable data: /var/lib/one, or $ONE_LOCATION/var."""
     one_location = environment.get("ONE_LOCATION")
     return Path(one_location, "var") if one_location else Path("/var/lib/one")
 
 
-def etc_location(environment: Mapping[str, str] = os.environ) -> Path:
+def etc_location(environment: Mapping[str, str] = runtime.environment) -> Path:
     """Return the directory of OpenNebula's configuration: /etc/one, or $ONE_LOCATION/etc."""
     one_location = environment.get("ONE_LOCATION")
     return Path(one_location, "etc") if one_location else Path("/etc/one")
 
 
-def log_location(environment: Mapping[str, str] = os.environ) -> Path:
+def log_location(environment: Mapping[str, str] = runtime.environment) -> Path:
     """Return the directory of OpenNebula's logs: /var/log/one, or $ONE_LOCATION/var."""
     in_one_location = environment.get("ONE_LOCATION")
     return var_location(environment) if in_one_location else Path("/var/log/one")
 
 
-def vm_log(vm_id: int, environment: Mapping[str, str] = os.environ) -> Path:
+def vm_log(vm_id: int, environment: Mapping[str, str] = runtime.environment) -> Path:
     """Return a VM's own log. Source: ``Nebula::get_vm_log_filename``."""
     if environment.get("ONE_LOCATION"):
         return var_location(environment) / "vms" / str(vm_id) / "vm.log"
@@ -62,7 +62,7 @@ def vm_log(vm_id: int, environment: Mapping[str, str] = os.environ) -> Path:
 class LocalCloud:
     """The front-end's own OpenNebula. Thread-safe."""
 
-    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, environment: Mapping[str, str] = runtime.environment) -> None:
         """Read credentials and endpoint; raises ConfigurationError where there are none."""
         self._var, self._etc = var_location(environment), etc_location(environment)
         endpoint = environment.get("ONE_XMLRPC") or _read_first("one_endpoint", environment)
@@ -97,11 +97,12 @@ class LocalCloud:
         A file lock keeps two drivers from writing two; what is returned was read back.
         """
         with _open_lock_file(self._var / LOCK) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            runtime.lock_file(lock)
             found = self.cloud.get_host(host_id).template.text(HYBRID_ID)
             if found:
                 return found
-            self.cloud.update_host(host_id, to_text({HYBRID_ID: str(uuid.uuid4())}))
+            new = uuid.UUID(bytes=runtime.random_bytes(16), version=4)
+            self.cloud.update_host(host_id, to_text({HYBRID_ID: str(new)}))
             written = self.cloud.get_host(host_id).template.text(HYBRID_ID)
         if not written:
             raise ProtocolError(f"host {host_id} did not keep its {HYBRID_ID}")

@@ -5,10 +5,10 @@ and their remote VMs. So every remote reading lies between two local ones, and a
 oned has moved in the meantime is not reported (``hybrid.mirror``).
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from one2one import runtime
 from one2one.driver.events import CapacityRead, StatesRead
 from one2one.driver.host_vms import HostVms
 from one2one.driver.local import LocalCloud
@@ -111,11 +111,11 @@ class HostMonitor:
         """
         remote = self._opened()
         cloud = remote.cloud
-        if not self._complete or time.monotonic() - self._vms.read_at > _FRESH_S:
+        if not self._complete or runtime.monotonic() - self._vms.read_at > _FRESH_S:
             self._vms.read()
         self._complete = False
         linked = self._vms.map_remote_ids()
-        read_at = time.monotonic()
+        read_at = runtime.monotonic()
         if linked:
             rows = cloud.list_summaries_by_id(linked.values())
         else:
@@ -146,7 +146,7 @@ class HostMonitor:
         does.
         """
         remote = self._opened()
-        hybrid_id, not_before = remote.settings.hybrid_id, time.monotonic()
+        hybrid_id, not_before = remote.settings.hybrid_id, runtime.monotonic()
         reports = []
         for vm_id, row in self._vms.rows.items():
             sighting = self._vms.get_observation(vm_id)
@@ -230,7 +230,7 @@ class HostMonitor:
         }
 
     def _stuck(self, since: float) -> bool:
-        return time.monotonic() - since >= self._stuck_after
+        return runtime.monotonic() - since >= self._stuck_after
 
     def _correction(self, vm_id: int, remote: State, read_at: float) -> Report:
         sighting = self._vms.get_observation(vm_id)

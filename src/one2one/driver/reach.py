@@ -1,7 +1,6 @@
 """Bringing one remote VM to the state that an operation wants."""
 
-import time
-
+from one2one import runtime
 from one2one.driver.operation import Job, Steps
 from one2one.driver.watch import StateWait, read_states
 from one2one.hybrid import goals, verdicts
@@ -25,7 +24,7 @@ def reach(job: Job, remote_id: int, goal: Goal, action: str) -> Steps:
     from the way, or is not there in time.
     """
     cloud, limit = job.remote.cloud, job.remote.settings.shutdown_timeout
-    deadline = time.monotonic() + limit
+    deadline = runtime.monotonic() + limit
     accepted = _request_action(job, action, remote_id)
     try:
         state = read_states(cloud, [remote_id])[remote_id]
@@ -36,7 +35,7 @@ def reach(job: Job, remote_id: int, goal: Goal, action: str) -> Steps:
         state = (yield StateWait(remote_id, _UNREAD, deadline)) or _UNREAD
     moved = False
     while (step := goal.step(state)) is not Step.REACHED:
-        now = time.monotonic()
+        now = runtime.monotonic()
         wake = deadline
         if step is Step.NEVER:
             raise _blame(job, verdicts.never(remote_id, state, goal), remote_id, state)
@@ -122,4 +121,4 @@ def _request_action(job: Job, action: str, remote_id: int) -> float | None:
         if not error.sent:
             raise
         return None
-    return time.monotonic()
+    return runtime.monotonic()

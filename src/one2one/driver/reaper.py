@@ -7,10 +7,10 @@ or deliberately not done, is logged with its reason.
 """
 
 import contextlib
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 
+from one2one import runtime
 from one2one.driver.events import OrphanReaped
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote
@@ -81,7 +81,7 @@ class Reaper:
             [one for one in found if one],
             len(claims),
             self._last,
-            Instant(time.monotonic(), time.time()),
+            Instant(runtime.monotonic(), runtime.time()),
             grace=self._grace,
             allow_many=self._allow_many,
         )

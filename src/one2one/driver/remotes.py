@@ -1,8 +1,8 @@
 """The remote clouds that hosts stand for, each opened once."""
 
-import threading
 from dataclasses import dataclass, replace
 
+from one2one import runtime
 from one2one.driver.events import CallEnded, Emit, RemoteOpened, ignore
 from one2one.driver.local import LocalCloud
 from one2one.driver.single_flight import SingleFlight
@@ -38,7 +38,7 @@ class Remotes:
     def __init__(self, local: LocalCloud, emit: Emit = ignore) -> None:
         self._emit = emit
         self._local = local
-        self._lock = threading.Lock()
+        self._lock = runtime.lock()
         self._settings: SingleFlight[tuple[int, str], Settings] = SingleFlight(_FRESH_S)
         self._remotes: dict[int, Remote] = {}
         self._breakers: dict[tuple[str, str | None], Breaker] = {}
@@ -49,7 +49,7 @@ class Remotes:
         """Return the remote that the host names now, or named at *not_before* or later.
 
         The host is read again, which costs one local call, unless another caller has read it since
-        *not_before*, by ``time.monotonic()``: new credentials count at once, and no operation
+        *not_before*, by ``runtime.monotonic()``: new credentials count at once, and no operation
         reaches a cloud that its host no longer named when oned asked for it.
         """
         return self.open(

@@ -9,9 +9,9 @@ oned's own database: a user who suspends it now is not contradicted, and a resum
 makes it SUSPENDED again.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 
+from one2one import runtime
 from one2one.driver.local import LocalCloud
 from one2one.driver.monitor import VmReport
 from one2one.driver.remotes import Remote
@@ -54,7 +54,7 @@ def _runs_again(local: LocalCloud, remote: Remote, status: VmReport) -> bool:
     if before.state.state != VmState.SUSPENDED or before.deploy_id != status.deploy_id:
         return False
     ceased_at = before.history[-1].retime if before.history else 0
-    if not ceased_at or time.time() - ceased_at < AT_REST_S:
+    if not ceased_at or runtime.time() - ceased_at < AT_REST_S:
         return False
     if remote.cloud.get_vm(parse_deploy_id(status.deploy_id)).state != RUNNING:
         return False

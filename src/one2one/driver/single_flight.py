@@ -4,14 +4,13 @@ A burst of operations asks a cloud the same thing hundreds of times. What each i
 after it had asked, as if it had read it alone, and is not older than the sharing allows.
 """
 
-import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Hashable
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from one2one import runtime
 from one2one.opennebula.errors import OneError, to_one_error
 
 Key = TypeVar("Key", bound=Hashable)
@@ -22,7 +21,7 @@ Value = TypeVar("Value")
 class _Reading(Generic[Value]):
     """The newest reading of one thing."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: runtime.Lock = field(default_factory=runtime.lock)
     begun: float = float("-inf")
     found: Value | OneError | None = None
     """None until it has been read."""
@@ -45,13 +44,13 @@ class SingleFlight(Generic[Key, Value]):
     ) -> Value:
         """Return what *read* returns, or returned to another, begun at *not_before* or later.
 
-        *not_before* is when the question arose, by ``time.monotonic()``; where it is infinite,
+        *not_before* is when the question arose, by ``runtime.monotonic()``; where it is infinite,
         only a new reading will do. *serves* may refuse an older one too. Raises the errors of
         *read*, and the same one to all whom it was to serve: a burst fails in one timeout.
         """
         reading = self._readings[key]
         with reading.lock:
-            now = time.monotonic()
+            now = runtime.monotonic()
             found = reading.found
             old = reading.begun < max(not_before, now - self._max_age)
             if found is None or old or not (isinstance(found, OneError) or serves(found)):

@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+from one2one import runtime
 from one2one.opennebula.errors import Busy
 
 
@@ -13,7 +14,7 @@ def start_thread(name: str, run: Callable[[], object]) -> None:
     Raises Busy where the system gives no thread: nothing runs then.
     """
     try:
-        threading.Thread(target=run, name=name, daemon=True).start()
+        runtime.start_thread(name, run)
     except (RuntimeError, MemoryError) as error:
         raise no_more(f"no thread can be started ({error})") from None
 

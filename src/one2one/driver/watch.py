@@ -3,12 +3,11 @@
 A remote has one thread while operations wait for its VMs. That thread calls them back.
 """
 
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from one2one import runtime
 from one2one.driver.threads import run_guarded, start_thread
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.errors import (
@@ -38,7 +37,7 @@ class StateWait:
     remote_id: int
     last_state: State
     deadline: float
-    """By ``time.monotonic()``."""
+    """By ``runtime.monotonic()``."""
 
 
 class Watch:
@@ -46,7 +45,7 @@ class Watch:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self._lock = threading.Lock()
+        self._lock = runtime.lock()
         self._waits: list[tuple[StateWait, Callback]] = []
         self._running = False
 
@@ -65,7 +64,7 @@ class Watch:
     def _run(self) -> None:
         pause = FIRST_S
         while True:
-            time.sleep(pause)
+            runtime.sleep(pause)
             pause = min(2 * pause, INTERVAL_S)
             with self._lock:
                 waits, self._waits = self._waits, []
@@ -86,7 +85,7 @@ class Watch:
             states = read_states(self._cloud, [wait.remote_id for wait, _ in waits])
         except Exception as error:  # noqa: BLE001 - after a bug too, those that wait are answered
             failure = to_one_error(error)
-        now = time.monotonic()
+        now = runtime.monotonic()
         for wait, callback in waits:
             outcome = end_wait(wait, failure or states.get(wait.remote_id, wait.last_state), now)
             if outcome is None:

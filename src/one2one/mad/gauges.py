@@ -1,7 +1,5 @@
 """The gauges: each host's present values, as the last events told them."""
 
-import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,6 +7,7 @@ from dataclasses import dataclass, field
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from one2one import runtime
 from one2one.driver.events import CapacityRead, StatesRead
 from one2one.hybrid.mirror import Report
 from one2one.opennebula.breaker import Breaker
@@ -43,7 +42,7 @@ class _Host:
 
     def current_values(self) -> dict[str, float]:
         """Return the value of each gauge that has one."""
-        now, values = time.monotonic(), dict(self.values)
+        now, values = runtime.monotonic(), dict(self.values)
         if now - self.called_at > _IDLE_S:
             values.pop("remote_up", None)
         elif self.breaker:
@@ -55,7 +54,7 @@ class Gauges(Collector):
     """The gauges of all hosts. Thread-safe."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = runtime.lock()
         self._hosts: dict[int, _Host] = {}
 
     def record_opened(self, host_id: int, breaker: Breaker) -> None:
@@ -67,7 +66,7 @@ class Gauges(Collector):
         """Note that a call has ended."""
         with self._lock:
             host = self._host(host_id)
-            host.called_at = time.monotonic()
+            host.called_at = runtime.monotonic()
             host.values["remote_up"] = answered
 
     def record_capacity(self, event: CapacityRead) -> None:
@@ -83,11 +82,11 @@ class Gauges(Collector):
 
     def record_states(self, event: StatesRead) -> list[float]:
         """Note the states of a host's VMs; return how many seconds each that differed did so."""
-        now = time.monotonic()
+        now = runtime.monotonic()
         differing = {vm for vm, report in event.reports.items() if report is not Report.SILENCE}
         with self._lock:
             host = self._host(event.host_id)
-            host.values["states_read_timestamp_seconds"] = time.time()
+            host.values["states_read_timestamp_seconds"] = runtime.time()
             host.values["vms_out_of_step"] = len(differing)
             host.vms = Counter(map(str, event.states.values()))
             before = host.differs_since

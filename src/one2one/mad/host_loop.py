@@ -16,12 +16,11 @@ oned shows the text of a failed SYSTEM_HOST at the host; that of a failed STATE_
 monitor.log, and serves as our log.
 """
 
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 
+from one2one import runtime
 from one2one.driver.host_vms import FrontEndError
 from one2one.driver.monitor import HostMonitor, VmReport
 from one2one.driver.threads import run_guarded
@@ -55,9 +54,9 @@ class HostLoop:
         self._monitor = monitor
         self._monitord = monitord
         named = {kind.upper(): float(period) for kind, period in asdict(periods).items()}
-        self._rhythm = PeriodicSchedule(named, time.monotonic())
-        self._stop = threading.Event()
-        self._answered_at = time.monotonic()
+        self._rhythm = PeriodicSchedule(named, runtime.monotonic())
+        self._stop = runtime.event()
+        self._answered_at = runtime.monotonic()
         self._is_ours = True
         """Whether this server is the one that monitors, as far as is known."""
         self._configured = False
@@ -79,15 +78,15 @@ class HostLoop:
 
     def unanswered_for(self) -> float:
         """Return for how many seconds oned has not answered."""
-        return time.monotonic() - self._answered_at
+        return runtime.monotonic() - self._answered_at
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Monitor until told to stop, until the host is gone or off line, or *until* holds."""
-        while not self._stop.wait(self._rhythm.seconds_until_due(time.monotonic())):
+        while not self._stop.wait(self._rhythm.seconds_until_due(runtime.monotonic())):
             try:
                 if until():
                     return
-                self._round(self._rhythm.take_due(time.monotonic()))
+                self._round(self._rhythm.take_due(runtime.monotonic()))
             except NotFound:
                 return
             except Exception as error:  # noqa: BLE001 - a bug must not end the host's monitoring
@@ -113,7 +112,7 @@ class HostLoop:
         """Read the host, and tell monitord that we live; raises NotFound when the host is gone."""
         try:
             self._is_ours = self._monitor.is_ours()
-            self._answered_at = time.monotonic()
+            self._answered_at = runtime.monotonic()
             if not self._is_ours:  # a follower's, in HA: its leader does it
                 self._configured = self._current = False
                 self._missed = True
@@ -122,7 +121,7 @@ class HostLoop:
         except FrontEndError as error:
             self._missed = True
             self._log("BEACON_HOST", error)
-            self._rhythm.hasten(["BEACON_HOST"], time.monotonic() + _ASK_AGAIN_S)
+            self._rhythm.hasten(["BEACON_HOST"], runtime.monotonic() + _ASK_AGAIN_S)
         except ConfigurationError as error:
             # Only the administrator who wrote the host can help, so he is told at once.
             self._configured = self._current = False
@@ -155,8 +154,8 @@ class HostLoop:
         had_outage, had_missed, self._missed = self._outage.record_success(), self._missed, False
         if not (had_outage or had_missed):
             return set()
-        self._rhythm.hasten(_AFTER_AN_OUTAGE, time.monotonic())
-        return self._rhythm.take_due(time.monotonic())
+        self._rhythm.hasten(_AFTER_AN_OUTAGE, runtime.monotonic())
+        return self._rhythm.take_due(runtime.monotonic())
 
     def _found(self) -> list[VmReport]:
         try:
@@ -170,9 +169,9 @@ class HostLoop:
     def _failed(self, error: OneError) -> None:
         self._current = False
         if isinstance(error, AuthenticationError):  # the host may have a new password already
-            self._rhythm.hasten(["BEACON_HOST"], time.monotonic())
+            self._rhythm.hasten(["BEACON_HOST"], runtime.monotonic())
         self._reason = clean_line(str(error))
-        if self._outage.record_failure(time.monotonic(), self._monitor.grace):
+        if self._outage.record_failure(runtime.monotonic(), self._monitor.grace):
             self._send("SYSTEM_HOST", self._reason, success=False)
         else:
             self._log("STATE_VM", error)
@@ -184,7 +183,7 @@ class HostLoop:
             self._log("MONITOR_VM", error)
             return
         self._logged.pop("MONITOR_VM", None)
-        now = time.monotonic()
+        now = runtime.monotonic()
         news = self._usage_news.select(usages, now)
         if news and self._send("MONITOR_VM", im_texts.format_monitor_vm(news)):
             self._usage_news.note(news, now)
@@ -211,7 +210,7 @@ class HostLoop:
         except OneError as error:
             self._log("MONITOR_HOST", error)
             if self._monitor.known_capacity is None:
-                now, grace = time.monotonic(), self._monitor.grace
+                now, grace = runtime.monotonic(), self._monitor.grace
                 self._rhythm.hasten(["MONITOR_HOST"], now + grace / GRACE_ROUNDS)
                 if self._unsized.record_failure(now, grace):
                     self._send("SYSTEM_HOST", clean_line(str(error)), success=False)

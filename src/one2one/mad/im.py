@@ -6,9 +6,9 @@ told until it asks to stop. Its hosts are begun with even before it asks (``mad.
 
 import contextlib
 import sys
-import threading
 from functools import partial
 
+from one2one import runtime
 from one2one.driver.events import Emit, HostForgotten, ignore
 from one2one.driver.local import LocalCloud
 from one2one.driver.monitor import HostMonitor
@@ -42,11 +42,11 @@ class ImDriver:
         self._output = output
         self._pushes = False
         self._clouds: tuple[LocalCloud, Remotes] | None = None
-        self._lock, self._opening = threading.Lock(), threading.Lock()
+        self._lock, self._opening = runtime.lock(), runtime.lock()
         self._monitors: dict[int, HostMonitor] = {}
         self._pulled: set[int] = set()
         self._loops: dict[int, HostLoop] = {}
-        self._beginning = threading.RLock()
+        self._beginning = runtime.rlock()
         """Held while what reports on a host is another, so that never two do."""
 
     def handle(self, text: str) -> bool:

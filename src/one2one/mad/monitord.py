@@ -11,6 +11,7 @@ import re
 import socket
 from typing import TYPE_CHECKING
 
+from one2one import runtime
 from one2one.mad.im_messages import Configuration, format_push_message
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ConfigurationError
@@ -58,16 +59,25 @@ class MonitordClient:
             self._datagrams = None
 
     def _send_stream(self, message: bytes) -> None:
-        with socket.create_connection(self._peer, _TIMEOUT_S) as connection:
+        with self._connect(socket.SOCK_STREAM) as connection:
             connection.sendall(message)
 
     def _send_datagram(self, message: bytes) -> None:
         """Send a datagram; that nobody listened may only be known with the next one."""
         if self._datagrams is None:
-            family, kind, _, _, address = socket.getaddrinfo(*self._peer, type=socket.SOCK_DGRAM)[0]
-            self._datagrams = socket.socket(family, kind)
-            self._datagrams.connect(address)
+            self._datagrams = self._connect(socket.SOCK_DGRAM)
         self._datagrams.send(message)
+
+    def _connect(self, kind: socket.SocketKind) -> socket.socket:
+        family, _, protocol, _, address = runtime.getaddrinfo(*self._peer, kind)[0]
+        connection = runtime.open_socket(family, kind, protocol)
+        try:
+            connection.settimeout(_TIMEOUT_S)
+            connection.connect(address)
+        except OSError:
+            connection.close()
+            raise
+        return connection
 
 
 def _load_public_key(pem: str) -> "RSAPublicKey":

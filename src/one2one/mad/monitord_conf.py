@@ -4,11 +4,11 @@ What is read here is what monitord has read itself when it started us. Source: `
 ``MonitorConfigTemplate.cc``, the same from 5.12 to 7.4.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from one2one import runtime
 from one2one.driver.local import etc_location
 from one2one.mad.im_messages import Configuration, read_configuration
 from one2one.opennebula.errors import ConfigurationError, ProtocolError
@@ -54,7 +54,7 @@ class MonitordConf:
         )
 
 
-def read_monitord_conf(environment: Mapping[str, str] = os.environ) -> MonitordConf | None:
+def read_monitord_conf(environment: Mapping[str, str] = runtime.environment) -> MonitordConf | None:
     """Return what monitord.conf says, None where there is none, as before 5.12.
 
     Raises ConfigurationError where it cannot be read.

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from one2one import runtime
 from one2one.driver.events import Emit, ignore
 from one2one.driver.threads import run_guarded
 from one2one.opennebula.errors import to_one_error
@@ -80,7 +81,7 @@ class OnedPipe:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._lock = threading.Lock()
+        self._lock = runtime.lock()
 
     def write(self, line: str) -> None:
         """Send a whole line in one write: oned before 6.0 takes a pause in a line for a crash."""

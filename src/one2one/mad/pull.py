@@ -4,10 +4,10 @@ A failure puts the host into error and its running VMs into UNKNOWN, so a remote
 time (``hybrid.outage``) within the one request. oned waits for 300 seconds.
 """
 
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from one2one import runtime
 from one2one.driver.host_vms import FrontEndError
 from one2one.driver.monitor import HostMonitor
 from one2one.driver.resumption import resume_running
@@ -23,7 +23,7 @@ def answer_pull(
     monitor: HostMonitor,
     log: Callable[[OneError], None],
     write: Callable[[str], None],
-    pause: Callable[[float], object] = time.sleep,
+    pause: Callable[[float], object] = runtime.sleep,
 ) -> str:
     """Return what to answer to MONITOR; raises OneError when there is nothing to answer.
 
@@ -41,7 +41,7 @@ def answer_pull(
                 return _read_all(monitor, log, write)
             except OneError as error:
                 failure = error
-        if outage.record_failure(time.monotonic(), monitor.grace):
+        if outage.record_failure(runtime.monotonic(), monitor.grace):
             raise failure
         log(failure)
         pause(monitor.grace / GRACE_ROUNDS)

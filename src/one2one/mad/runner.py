@@ -4,11 +4,10 @@ Nothing here polls: an idle worker sleeps on a condition, a waiting task has no 
 """
 
 import contextlib
-import threading
-import time
 from collections.abc import Callable
 from functools import partial
 
+from one2one import runtime
 from one2one.driver.operation import Job, Outcome, Pause, Steps, Wait
 from one2one.driver.threads import run_guarded, start_thread
 from one2one.hybrid.request import Request
@@ -22,7 +21,7 @@ class Task:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.arrived = self.not_before = time.monotonic()
+        self.arrived = self.not_before = runtime.monotonic()
         """When the task arrived; infinite if another of its VM was under way then."""
         self.job: Job | None = None
         self.steps: Steps | None = None
@@ -30,7 +29,7 @@ class Task:
         self.outcome: Outcome = None
         """What its last wait came to."""
         self.cancelled = False
-        self.answering = threading.Lock()
+        self.answering = runtime.lock()
         """Held while it is cancelled or answered: nothing may follow a cancellation."""
         self.parked = False
 
@@ -44,7 +43,7 @@ class Runner:
         A task is dropped where it raises: nothing is left to say of it then.
         """
         self._advance = advance
-        self._changed = threading.Condition()
+        self._changed = runtime.condition()
         self._queue: TaskQueue[Task] = TaskQueue(threads)
         self._timer = Timer()
         self._workers = 0

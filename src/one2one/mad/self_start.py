@@ -8,9 +8,9 @@ Source: ``HostBase::init_attributes``, ``HostPool::update``, ``HostMonitorManage
 the same from 5.12 to 7.4. Up to 5.10 oned asks by a clock that no change sets back.
 """
 
-import time
 from collections.abc import Callable
 
+from one2one import runtime
 from one2one.driver.local import LocalCloud
 from one2one.opennebula.errors import ConfigurationError, OneError, to_one_error
 from one2one.opennebula.states import HostState, RaftState
@@ -47,7 +47,7 @@ def begin_hosts(
             if state is RaftState.SOLO:
                 return
             wait = period
-        time.sleep(wait)
+        runtime.sleep(wait)
 
 
 def _begin_once(im_mad: str, local: LocalCloud, begin: Callable[[int], object]) -> RaftState:

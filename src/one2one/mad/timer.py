@@ -2,10 +2,9 @@
 
 import heapq
 import itertools
-import threading
-import time
 from collections.abc import Callable
 
+from one2one import runtime
 from one2one.driver.threads import run_guarded, start_thread
 
 Callback = Callable[[], object]
@@ -15,7 +14,7 @@ class Timer:
     """Calls that are due later. Thread-safe; its thread lasts as long as any are left."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._changed = runtime.condition()
         self._calls: list[tuple[float, int, Callback]] = []
         self._numbers = itertools.count()
         self._running = False
@@ -26,7 +25,7 @@ class Timer:
             if not self._running:
                 start_thread("alarm", self._run)
                 self._running = True
-            due = time.monotonic() + seconds
+            due = runtime.monotonic() + seconds
             heapq.heappush(self._calls, (due, next(self._numbers), callback))
             self._changed.notify()
 
@@ -38,7 +37,7 @@ class Timer:
         """Wait for the next call that is due, None where none is left."""
         with self._changed:
             while self._calls:
-                rest = self._calls[0][0] - time.monotonic()
+                rest = self._calls[0][0] - runtime.monotonic()
                 if rest <= 0:
                     return heapq.heappop(self._calls)[2]
                 self._changed.wait(rest)

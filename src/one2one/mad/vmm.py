@@ -2,10 +2,9 @@
 
 import contextlib
 import sys
-import threading
-import time
 from functools import partial
 
+from one2one import runtime
 from one2one.driver.attempts import carry_out
 from one2one.driver.events import Emit, OperationEnded, ignore
 from one2one.driver.lifecycle import OPERATIONS, unsupported_error
@@ -35,7 +34,7 @@ class VmmDriver:
         self._retries = arguments.retries
         self._runner = Runner(arguments.threads, self._advance)
         self._generation = Dialect.DRIVER
-        self._lock = threading.Lock()
+        self._lock = runtime.lock()
         self._clouds: tuple[LocalCloud, Remotes] | None = None
 
     def handle(self, text: str) -> bool:
@@ -116,7 +115,7 @@ class VmmDriver:
                 action, host_id = task.request.action, task.request.placement.host_id
                 self._answer(action, task.request.vm.id, success=success, info=info)
                 self._emit(
-                    OperationEnded(host_id, action, time.monotonic() - task.arrived, success)
+                    OperationEnded(host_id, action, runtime.monotonic() - task.arrived, success)
                 )
 
     def _answer(self, action: str, vm_id: int, *, success: bool, info: str) -> None:

@@ -5,8 +5,7 @@ reason. Every OPEN_S seconds one call may try (half-open). The first answer clos
 500 calls does not wait for 500 timeouts, and regular callers soon learn that the cloud is back.
 """
 
-import threading
-
+from one2one import runtime
 from one2one.opennebula.errors import Unreachable
 
 FAILURES = 3
@@ -21,7 +20,7 @@ class Breaker:
     def __init__(self, failures: float = FAILURES) -> None:
         """Open after *failures* in a row; infinite means never."""
         self._most = failures
-        self._lock = threading.Lock()
+        self._lock = runtime.lock()
         self._failures = 0
         self._open_until = 0.0
         self._last = Unreachable("")

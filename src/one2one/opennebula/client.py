@@ -2,11 +2,10 @@
 
 import contextlib
 import math
-import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from one2one import runtime
 from one2one.opennebula import rpc
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.connection import Connection, Endpoint, StaleConnection, tls_context
@@ -51,8 +50,8 @@ class Client:
         self._session = session
         self._tls = tls_context(server)
         self._breaker = breaker or Breaker(failures=math.inf)
-        self._free = threading.Semaphore(server.max_connections)
-        self._lock = threading.Lock()
+        self._free = runtime.semaphore(server.max_connections)
+        self._lock = runtime.lock()
         self._idle: list[Connection] = []
         self.on_call: OnCall = _ignore_call
 
@@ -89,30 +88,30 @@ class Client:
         arguments: tuple[rpc.Argument, ...],
     ) -> Answer:
         """Make a call and *read* its answer. Whatever bytes came, only a OneError comes of it."""
-        began = time.monotonic()
+        began = runtime.monotonic()
         ended: float | None = None
         failure: OneError | None = None
         try:
             body = rpc.encode_call(method, self._session, arguments)
             answer = self._send_when_free(body, repeatable=method.endswith(_READING))
-            ended = time.monotonic()
+            ended = runtime.monotonic()
             return read(answer)
         except Exception as error:  # noqa: BLE001 - what no parser foresaw is the answer's fault
             failure = error if isinstance(error, OneError) else _unreadable(error)
             failure.call, failure.endpoint = method, self.endpoint.url
             raise failure from None
         finally:
-            self.on_call(method, (ended or time.monotonic()) - began, failure)
+            self.on_call(method, (ended or runtime.monotonic()) - began, failure)
 
     def _send_when_free(self, body: bytes, *, repeatable: bool) -> rpc.Body:
         total = self.endpoint.total_timeout
-        deadline = time.monotonic() + total
-        admitted = self._breaker.admit(time.monotonic())
+        deadline = runtime.monotonic() + total
+        admitted = self._breaker.admit(runtime.monotonic())
         if not self._free.acquire(timeout=total):
             raise Unreachable(f"no free connection within {total:g} s")
         try:
             if not admitted:  # those that had the connections may have failed meanwhile
-                self._breaker.admit(time.monotonic())
+                self._breaker.admit(runtime.monotonic())
             return self._send_noted(body, deadline, repeatable=repeatable)
         finally:
             self._free.release()
@@ -122,7 +121,7 @@ class Client:
         try:
             answer = self._send(body, deadline, repeatable=repeatable)
         except Unreachable as error:
-            self._breaker.record_failure(error, time.monotonic())
+            self._breaker.record_failure(error, runtime.monotonic())
             raise
         except Exception:
             self._breaker.record_answer()
@@ -159,7 +158,7 @@ class Client:
             connection.close()
 
     def _open_connection(self, deadline: float) -> Connection:
-        left = max(0.001, deadline - time.monotonic())
+        left = max(0.001, deadline - runtime.monotonic())
         try:
             return Connection(self.endpoint, self._tls, min(self.endpoint.connect_timeout, left))
         except ConfigurationError:

@@ -3,9 +3,9 @@
 import http.client
 import socket
 import ssl
-import time
 from http import HTTPStatus
 
+from one2one import runtime
 from one2one.opennebula.deadline import DeadlineSocket, time_left
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Unreachable
 from one2one.opennebula.shortage import is_shortage, shortage_error
@@ -66,19 +66,19 @@ def explain_os_error(error: Exception) -> str:
 
 
 def _remaining(deadline: float) -> float:
-    return max(0.001, deadline - time.monotonic())
+    return max(0.001, deadline - runtime.monotonic())
 
 
 def _dial(address: Address, through: str, deadline: float) -> socket.socket:
     """Connect to the first of the host's addresses that lets us; each has its share of the time."""
     failure: OSError = TimeoutError()
-    limit = deadline - time.monotonic()
+    limit = deadline - runtime.monotonic()
     try:
-        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+        found = runtime.getaddrinfo(address.host, address.port, socket.SOCK_STREAM)
         for left, (family, kind, protocol, _, place) in zip(
             range(len(found), 0, -1), found, strict=True
         ):
-            sock = socket.socket(family, kind, protocol)
+            sock = runtime.open_socket(family, kind, protocol)
             try:
                 sock.settimeout(time_left(deadline) / left)
                 sock.connect(place)

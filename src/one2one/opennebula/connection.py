@@ -3,11 +3,11 @@
 import http.client
 import socket
 import ssl
-import time
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
 
+from one2one import runtime
 from one2one.opennebula.body import read_body, too_long
 from one2one.opennebula.connect import connect, explain_os_error
 from one2one.opennebula.deadline import DeadlineSocket
@@ -62,14 +62,14 @@ class Connection:
         self._silence = server.read_timeout
         self._max_answer = server.max_answer
         self._head = _build_head(endpoint, proxy)
-        sock = connect(endpoint, proxy, tls, time.monotonic() + timeout)
+        sock = connect(endpoint, proxy, tls, runtime.monotonic() + timeout)
         self.certificate_expires = _read_expiry(sock)
         """When the cloud's certificate expires, in seconds since 1970; None if unverified."""
         self._socket = DeadlineSocket(sock, self._silence)
         self._response: http.client.HTTPResponse | None = None
         self._calls = 0
         self._closing = False
-        self._used_at = time.monotonic()
+        self._used_at = runtime.monotonic()
 
     @property
     def date(self) -> str:
@@ -78,12 +78,12 @@ class Connection:
 
     def is_usable(self) -> bool:
         """Tell whether the cloud should still be there for another call."""
-        if self._calls >= _MAX_CALLS or time.monotonic() - self._used_at > _MAX_IDLE_S:
+        if self._calls >= _MAX_CALLS or runtime.monotonic() - self._used_at > _MAX_IDLE_S:
             return False
         return not self._closing and not self._socket.has_input()
 
     def exchange(self, body: bytes, deadline: float) -> bytearray:
-        """Return the answer to *body*, complete before *deadline* by ``time.monotonic()``."""
+        """Return the answer to *body*, complete before *deadline* by ``runtime.monotonic()``."""
         self._socket.deadline = deadline
         response = self._begin(body)
         _check_status(response)
@@ -91,7 +91,7 @@ class Connection:
         response.close()
         self._calls += 1
         self._closing = response.will_close
-        self._used_at = time.monotonic()
+        self._used_at = runtime.monotonic()
         return answer
 
     def close(self) -> None:
@@ -135,7 +135,7 @@ class Connection:
             ) from None
 
     def _too_late(self) -> Unreachable:
-        if time.monotonic() >= self._socket.deadline:
+        if runtime.monotonic() >= self._socket.deadline:
             return Unreachable("no complete answer before the deadline of the call", sent=True)
         return Unreachable(f"no answer within {self._silence:g} s", sent=True)
 

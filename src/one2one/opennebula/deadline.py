@@ -1,17 +1,16 @@
 """A socket under a deadline, a limit of silence and a limit of bytes, for http.client to read."""
 
 import io
-import select
 import socket
-import time
 from collections.abc import Callable
 
+from one2one import runtime
 from one2one.opennebula.errors import OneError
 
 
 def time_left(deadline: float) -> float:
-    """Return the seconds until *deadline* by ``time.monotonic()``; raises TimeoutError at it."""
-    left = deadline - time.monotonic()
+    """Return the seconds until *deadline* by ``runtime.monotonic()``; raises TimeoutError at it."""
+    left = deadline - runtime.monotonic()
     if left <= 0:
         raise TimeoutError
     return left
@@ -32,7 +31,7 @@ class DeadlineSocket:
         self._budget = 0
         self._too_long: Callable[[], OneError]
         self.deadline = 0.0
-        """By ``time.monotonic()``."""
+        """By ``runtime.monotonic()``."""
 
     def allow(self, budget: int, otherwise: Callable[[], OneError]) -> None:
         """Let *budget* bytes come from now on; what *otherwise* makes is raised where more do."""
@@ -63,9 +62,7 @@ class DeadlineSocket:
 
     def has_input(self) -> bool:
         """Tell whether anything, the end included, waits to be read."""
-        poll = select.poll()  # select.select knows no file descriptor beyond 1023
-        poll.register(self._sock, select.POLLIN)
-        return bool(poll.poll(0))
+        return runtime.has_input(self._sock)
 
     def close(self) -> None:
         """Close the socket."""

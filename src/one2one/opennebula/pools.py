@@ -4,10 +4,10 @@ What cannot be read is left out and noted. A cloud may also be unable to send an
 (see ``NotSendable``). It then refuses the whole pool, which is read in ever smaller parts.
 """
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
+from one2one import runtime
 from one2one.opennebula.client import Client
 from one2one.opennebula.errors import MethodNotFound, NotSendable, ProtocolError
 from one2one.opennebula.ids import MAX_ID
@@ -26,7 +26,7 @@ NOT_DONE = -1
 EVERY_ID = range(MAX_ID + 1)
 
 _MOST_NOTED = 100
-_ONE_AT_A_TIME = threading.Lock()
+_ONE_AT_A_TIME = runtime.lock()
 """Held while a pool is parsed, not while it is waited for. Python runs one thread at a time anyway,
 and so what parsing needs of memory is needed once, not once a host."""
 

@@ -8,10 +8,10 @@ import contextlib
 import fcntl
 import os
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
+from one2one import runtime
 from one2one.driver.local import var_location
 from one2one.driver.threads import no_more
 from one2one.opennebula.errors import Busy
@@ -66,8 +66,8 @@ class Daemon:
         Without *replace* None is returned where there is a process. Raises Busy when it does not
         end, and OSError where there can be no such file.
         """
-        deadline = time.monotonic() + _PATIENCE_S
-        while time.monotonic() < deadline:
+        deadline = runtime.monotonic() + _PATIENCE_S
+        while runtime.monotonic() < deadline:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,7 +81,7 @@ class Daemon:
                     os.ftruncate(file, 0)
                     return file
             os.close(file)
-            time.sleep(0.05)
+            runtime.sleep(0.05)
         raise Busy(f"the process of {self._path} does not end")
 
     def _is_current(self, file: int) -> bool:

@@ -6,10 +6,10 @@ stdin of each generation are in the recordings.
 """
 
 import sys
-import time
 from pathlib import Path
 from typing import TextIO
 
+from one2one import runtime
 from one2one.driver.attempts import carry_out
 from one2one.driver.lifecycle import OPERATIONS, unsupported_error
 from one2one.driver.local import LocalCloud
@@ -71,7 +71,7 @@ def run(action: str, argv: list[str], payload: str) -> str:
     job: Job | None = None
     try:
         local = LocalCloud()
-        job = Job(request, local, Remotes(local), lambda _: None, time.monotonic())
+        job = Job(request, local, Remotes(local), lambda _: None, runtime.monotonic())
         return _run(job)
     except Exception as error:  # noqa: BLE001 - after a bug too, it tells the VM and its host
         remote = job.opened if job else None
@@ -93,13 +93,13 @@ def _run(job: Job) -> str:
 
 def _wait(wait: Wait, job: Job) -> Outcome:
     if isinstance(wait, Pause):
-        time.sleep(wait.seconds)
+        runtime.sleep(wait.seconds)
         return None
     pause = FIRST_S
     while True:
-        time.sleep(pause)
+        runtime.sleep(pause)
         pause = min(INTERVAL_S, 2 * pause)
-        outcome = end_wait(wait, _read(wait.remote_id, job), time.monotonic())
+        outcome = end_wait(wait, _read(wait.remote_id, job), runtime.monotonic())
         if outcome is not None:
             return outcome
 
