@@ -42,8 +42,8 @@ class Job:
     log: Callable[[str], None]
     """Writes a line into the VM's own log."""
     not_before: float
-    """When oned asked, by ``runtime.monotonic()``: what was read earlier does not count. Infinite if
-    the VM was busy with another operation then."""
+    """When oned asked, by ``runtime.monotonic()``: what was read earlier does not count. Infinite
+    if the VM was busy with another operation then."""
     opened: Remote | None = None
     """The remote, once ``open_remote`` has opened it."""
 
