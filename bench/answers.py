@@ -24,7 +24,7 @@ def _lines(name: str) -> Iterator[dict[str, Any]]:
 
 
 @cache
-def recorded(side: str, method: str, note: str = "") -> str:
+def read_recording(side: str, method: str, note: str = "") -> str:
     """Return the first answer of *side* (``api`` for the remote, ``local``) to *method*."""
     answer: str = next(
         call["result"][1]
@@ -42,14 +42,14 @@ def recorded(side: str, method: str, note: str = "") -> str:
 def _row(side: str, kind: str) -> list[str]:
     """Return a recorded row, cut where the ids, the states and the host stand."""
     if kind == "record":
-        document = recorded("api", "one.vmpool.monitoring")
+        document = read_recording("api", "one.vmpool.monitoring")
         row: str = re.findall("<MONITORING>.*?</MONITORING>", document, re.DOTALL)[0]
         row = re.sub(r"(<ID><!\[CDATA\[)\d+", r"\1\0id\0", row)
         return row.split("\0")
     if kind == "extended":
-        document = recorded(side, "one.vm.info", "RUNNING")
+        document = read_recording(side, "one.vm.info", "RUNNING")
     else:
-        document = recorded(side, "one.vmpool.infoset")
+        document = read_recording(side, "one.vmpool.infoset")
     row = re.findall("<VM>.*</VM>", document, re.DOTALL)[0]
     row = re.sub(r"(<VM><ID>)\d+", r"\1\0id\0", row, count=1)
     row = re.sub(r"(<NAME>)(remote-opennebula-|hybrid-template-)\d+", r"\1\2\0name\0", row, count=1)
@@ -71,7 +71,7 @@ def row(side: str, kind: str, vm_id: int, name: int, state: tuple[int, int], hos
 
 def host(host_id: int, endpoint: str, vm_ids: Iterable[int], max_connections: int) -> str:
     """Return a local host that stands for the remote cloud at *endpoint*."""
-    document = recorded("local", "one.host.info", "decrypted")
+    document = read_recording("local", "one.host.info", "decrypted")
     document = document.replace(
         "<ID>0</ID><NAME>burst1<", f"<ID>{host_id}</ID><NAME>burst{host_id}<"
     )

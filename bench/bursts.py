@@ -116,10 +116,10 @@ def _beside(*, small: bool) -> list[Row]:
         environment(side) as env,
         driver("one_vmm_one2one", "-t 15 -r 0 one", env) as resident,
     ):
-        return _served(resident, alone) + _served(resident, together)
+        return _count_served(resident, alone) + _count_served(resident, together)
 
 
-def _served(resident: Driver, bursts: dict[str, tuple[int, range]]) -> list[Row]:
+def _count_served(resident: Driver, bursts: dict[str, tuple[int, range]]) -> list[Row]:
     begun = time.monotonic()
     for host, vm_ids in sorted(bursts.values(), key=lambda burst: -burst[0]):
         _deploy(resident, vm_ids, host)

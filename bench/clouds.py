@@ -140,7 +140,7 @@ class Port:
                 _pool.cache_clear()
                 return answers.answer(vm_id)
             case _:
-                return answers.answer(answers.recorded("api", method))
+                return answers.answer(answers.read_recording("api", method))
 
     def pool(self, method: str, *arguments: Any) -> bytes:
         match method, *arguments:

@@ -54,7 +54,7 @@ def _vms(*, small: bool) -> Iterator[Row]:
 
 def _hosts(*, small: bool) -> Iterator[Row]:
     vms, seconds = (10, 3) if small else (1000, 20)
-    found = {hosts: _monitored(hosts, vms, seconds) for hosts in (1, 10)}
+    found = {hosts: _measure_monitored(hosts, vms, seconds) for hosts in (1, 10)}
     for at, figure in enumerate(("CPU a round of all, ms", "memory, MB")):
         yield _row(
             f"monitoring, {vms:,} VMs a host",
@@ -64,7 +64,7 @@ def _hosts(*, small: bool) -> Iterator[Row]:
         )
 
 
-def _monitored(hosts: int, vms: int, seconds: float) -> tuple[float, float]:
+def _measure_monitored(hosts: int, vms: int, seconds: float) -> tuple[float, float]:
     """Monitor hosts in one process; return the CPU of a round in ms, and the peak of memory."""
     with (
         clouds() as side,

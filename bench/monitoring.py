@@ -55,7 +55,7 @@ def run(*, small: bool) -> Iterator[Table]:
             for size in sizes[:1] if kind == "capacity" else sizes:
                 side.set(side.local, vms_per_host=size, infoset=kind != "usage, 5.x")
                 urls = {"local": side.local, "remote": side.remotes[0]}
-                taken = _taken(kind, size, urls, 1 if small else _ROUNDS[size])
+                taken = _measure_taken(kind, size, urls, 1 if small else _ROUNDS[size])
                 times.append(_times(kind, size, taken))
                 costs.append(_costs(kind, size, side, taken, urls))
     yield Table(
@@ -91,7 +91,9 @@ def run(*, small: bool) -> Iterator[Table]:
     )
 
 
-def _taken(kind: str, size: int, urls: dict[str, str], rounds: int) -> dict[str, list[Cost]]:
+def _measure_taken(
+    kind: str, size: int, urls: dict[str, str], rounds: int
+) -> dict[str, list[Cost]]:
     taken = in_child(measure, kind, size, urls, rounds, ["bytes", "outer", "lxml", "one2one"])
     if _pyone_too(kind, size):
         few = min(rounds, 3) if size < 10_000 else 1

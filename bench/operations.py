@@ -121,7 +121,7 @@ def run(*, small: bool) -> Iterator[Table]:
                         operation.name,
                         ms(bare),
                         ms(resident_s),
-                        _allowed(resident_s, bare),
+                        _compute_allowed(resident_s, bare),
                         ms(beyond),
                         ms(cpu(taken["resident"])),
                         ms(seconds(processes["script"])),
@@ -132,7 +132,7 @@ def run(*, small: bool) -> Iterator[Table]:
                 counts.append(
                     (
                         operation.name,
-                        *_counted(side, resident, operation),
+                        *_count(side, resident, operation),
                         max(one.peak for one in processes["script"]),
                         max(one.peak for one in processes["pyone"]),
                         ms(cpu(processes["script"])),
@@ -173,7 +173,7 @@ def run(*, small: bool) -> Iterator[Table]:
     )
 
 
-def _allowed(resident: Sample, bare: Sample) -> Sample:
+def _compute_allowed(resident: Sample, bare: Sample) -> Sample:
     """Return the ratios to the target: 1.3 times the bare calls, and 5 ms."""
     return resident / Sample(tuple(1.3 * value + 0.005 for value in bare.values))
 
@@ -237,7 +237,7 @@ def _pyone(side: Clouds, operation: Operation) -> Cost:
     return command([sys.executable, "-c", _PYONE, json.dumps([urls, operation.bare])])
 
 
-def _counted(side: Clouds, resident: Driver, operation: Operation) -> tuple[int, int, int, int]:
+def _count(side: Clouds, resident: Driver, operation: Operation) -> tuple[int, int, int, int]:
     """Return the calls to both sides, bytes and new connections of the operation, once more."""
     _fresh(side)
     for url in (side.local, side.remotes[0]):

@@ -27,14 +27,14 @@ class Table:
         lines = [self.columns, *([_text(cell) for cell in row] for row in self.rows)]
         widths = [max(len(line[at]) for line in lines) for at in range(len(self.columns))]
         head, *body = [
-            "| " + " | ".join(_padded(*pair) for pair in zip(line, widths, strict=True)) + " |"
+            "| " + " | ".join(_pad(*pair) for pair in zip(line, widths, strict=True)) + " |"
             for line in lines
         ]
         rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
         return "\n".join([head, rule, *body])
 
 
-def _padded(text: str, width: int) -> str:
+def _pad(text: str, width: int) -> str:
     return text.ljust(width)
 
 

@@ -95,7 +95,7 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
     except click.UsageError as error:
-        sys.exit(_misused(error))
+        sys.exit(_usage_error(error))
     except click.ClickException as error:
         sys.exit(_fail(error.format_message()))
     except (click.Abort, KeyboardInterrupt):
@@ -107,7 +107,7 @@ def main() -> NoReturn:
     sys.exit(status)
 
 
-def _misused(error: click.UsageError) -> int:
+def _usage_error(error: click.UsageError) -> int:
     said = error.format_message()
     if "\n" in said:  # the help of a group that was called without a subcommand
         click.echo(said, err=True)

@@ -19,7 +19,7 @@ from one2one.admin.doctor import (
     vms,
 )
 from one2one.admin.doctor.facts import FrontEnd, HybridHost
-from one2one.admin.doctor.finding import Finding, Severity, failure, skipped
+from one2one.admin.doctor.finding import Finding, Severity, failure, skip
 from one2one.admin.hosts import find_host
 from one2one.admin.output import Printer, Style, output_options
 from one2one.opennebula.clean import clean_line
@@ -80,7 +80,7 @@ HOST: Checks[HybridHost] = {
     "template requirements": templates.check_requirements,
     "readable remote VMs": vms.readable,
     "deploy ids": vms.check_deploy_ids,
-    "started VMs": vms.started,
+    "started VMs": vms.check_started,
     "shared deploy ids": vms.check_shared_deploy_ids,
     "doubles": vms.check_doubles,
     "lost VMs": vms.check_lost,
@@ -179,7 +179,7 @@ def run_checks(name: str, checks: Checks[Subject], subject: Subject) -> Iterator
         try:
             found = check(subject)
         except OneError as error:
-            found = skipped(error.cause)
+            found = skip(error.cause)
         except OSError as error:
             found = failure(f"{error}", "Run this as oneadmin")
         yield CheckRow(name, title, found.severity.value, found.text, found.remedy)

@@ -1,7 +1,7 @@
 """Checks of the local oned: that it runs, and that it runs what is configured."""
 
 from one2one.admin.doctor.facts import FrontEnd
-from one2one.admin.doctor.finding import Finding, failure, ok, skipped, unread, warning
+from one2one.admin.doctor.finding import Finding, failure, ok, skip, unread, warning
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.xml import read_text
 
@@ -38,10 +38,10 @@ def check_release(front_end: FrontEnd) -> Finding:
     if running != installed:
         files = ".".join(map(str, installed))
         return warning(f"oned is {front_end.version}, its files are {files}", _RESTART)
-    return known_release(front_end.version)
+    return check_known_release(front_end.version)
 
 
-def known_release(version: str) -> Finding:
+def check_known_release(version: str) -> Finding:
     """Check that a release is one that one2one knows."""
     if numbers(version) < OLDEST:
         return failure(f"OpenNebula {version} is too old", "Use 5.6 or later")
@@ -61,10 +61,10 @@ def check_loaded(front_end: FrontEnd) -> Finding:
     """Check that the running oned has read the driver's entry as it is now."""
     configured = front_end.mad("VM_MAD")
     if configured is None:
-        return skipped("there is no entry")
+        return skip("there is no entry")
     running = front_end.local.cloud.get_config().findall("VM_MAD")
     if not running:
-        return skipped("oned does not show its drivers")
+        return skip("oned does not show its drivers")
     for mad in running:
         if mad.findtext("NAME") == configured.vector["NAME"]:
             differing = [

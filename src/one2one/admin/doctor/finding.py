@@ -29,7 +29,7 @@ def ok(text: str) -> Finding:
     return Finding(Severity.OK, text)
 
 
-def skipped(text: str) -> Finding:
+def skip(text: str) -> Finding:
     """Return why there is nothing to say."""
     return Finding(Severity.SKIPPED, text)
 

@@ -3,7 +3,7 @@
 import time
 
 from one2one.admin.doctor.facts import FrontEnd, HybridHost
-from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skipped, warning
+from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skip, warning
 from one2one.admin.hosts import format_state
 from one2one.admin.install.configuration import DRIVER
 from one2one.admin.units import format_duration, format_size
@@ -60,11 +60,11 @@ def check_state(host: HybridHost) -> Finding:
 def last_report(host: HybridHost) -> Finding:
     """Check that the drivers' reports arrive: oned has kept one of the last two periods."""
     if host.host.state == HostState.OFFLINE:
-        return skipped("nobody monitors a host that is off line")
+        return skip("nobody monitors a host that is off line")
     if not host.front_end.leads:
-        return skipped("another server of the zone leads: ask there")
+        return skip("another server of the zone leads: ask there")
     if not host.front_end.report_period:
-        return skipped("oned keeps none: HOST_MONITORING_EXPIRATION_TIME is 0")
+        return skip("oned keeps none: HOST_MONITORING_EXPIRATION_TIME is 0")
     if not host.last_report:
         return warning("there was none yet", "Wait a minute; then look into monitor.log")
     age, limit = int(time.time()) - host.last_report, 2 * host.front_end.report_period
@@ -116,7 +116,7 @@ def check_capacity(host: HybridHost) -> Finding:
 def check_cluster(host: HybridHost) -> Finding:
     """Check on 7.x that the host has a cluster with a do-nothing system datastore."""
     if host.front_end.local.get_version() < (7,):
-        return skipped("only 7.x needs one")
+        return skip("only 7.x needs one")
     remedy = "See docs/installation.md, OpenNebula 7"
     number = host.host.cluster_id
     found = host.front_end.local.cloud.get_cluster(number)

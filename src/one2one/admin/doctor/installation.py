@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from one2one.admin.doctor.facts import FrontEnd
-from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skipped, warning
+from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skip, warning
 from one2one.admin.install.configuration import encrypts_password
 from one2one.admin.install.entries import Mode, runs_scripts
 from one2one.admin.install.plan import RESIDENT, make_plan
@@ -41,7 +41,7 @@ def check_files(front_end: FrontEnd) -> Finding:
     """Check that what is installed is what this one2one installs."""
     entry = front_end.mad("VM_MAD")
     if entry is None:
-        return skipped("nothing is configured")
+        return skip("nothing is configured")
     mode = Mode.SCRIPTS if runs_scripts(entry) else Mode.RESIDENT
     changes = make_plan(front_end.layout, mode).changes
     if not changes:
@@ -57,7 +57,7 @@ def check_processes(front_end: FrontEnd) -> Finding:
     """Check that the resident drivers run."""
     entry = front_end.mad("VM_MAD")
     if entry is None or runs_scripts(entry):
-        return skipped("no resident driver is configured")
+        return skip("no resident driver is configured")
     running = _running()
     missing = [name for name in RESIDENT if str(front_end.layout.mads / name) not in running]
     if missing:
@@ -91,7 +91,7 @@ def check_key(front_end: FrontEnd) -> Finding:
 def check_probe_periods(front_end: FrontEnd) -> Finding:
     """Check that monitord waits for longer than the drivers are silent."""
     if front_end.layout.monitord_conf is None:
-        return skipped("before 5.12 oned itself asks for monitoring")
+        return skip("before 5.12 oned itself asks for monitoring")
     configuration = parse_text(front_end.monitord_conf)
     periods = configuration.vector("PROBES_PERIOD")
     try:
@@ -113,7 +113,7 @@ def check_probe_periods(front_end: FrontEnd) -> Finding:
 def check_dummy_driver(front_end: FrontEnd) -> Finding:
     """Check on 7.x that the do-nothing transfer driver is there."""
     if front_end.layout.version < (7,):
-        return skipped("only 7.x needs it")
+        return skip("only 7.x needs it")
     configuration = parse_text(front_end.oned_conf)
     lacking = [
         kind

@@ -3,9 +3,9 @@
 import ipaddress
 import time
 
-from one2one.admin.doctor.daemon import known_release
+from one2one.admin.doctor.daemon import check_known_release
 from one2one.admin.doctor.facts import HybridHost
-from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skipped, warning
+from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skip, warning
 from one2one.admin.units import format_duration
 from one2one.driver.vm_index import CLOCK_SKEW_S
 from one2one.opennebula.errors import AuthenticationError, ConfigurationError, OneError
@@ -29,7 +29,7 @@ def check_endpoint(host: HybridHost) -> Finding:
 
 def check_release(host: HybridHost) -> Finding:
     """Check that the remote's release is known."""
-    return known_release(host.version)
+    return check_known_release(host.version)
 
 
 def check_clear_text(host: HybridHost) -> Finding:
@@ -48,7 +48,7 @@ def check_clear_text(host: HybridHost) -> Finding:
 def check_certificate(host: HybridHost) -> Finding:
     """Check that the remote proves who it is."""
     if not parse_endpoint(host.settings.endpoint).is_tls:
-        return skipped("no TLS")
+        return skip("no TLS")
     if not host.settings.verify_tls:
         return warning(
             "ONE_VERIFY_TLS=NO: anybody on the way can pretend to be the remote",
@@ -67,7 +67,7 @@ def check_certificate_expiry(host: HybridHost) -> Finding:
     """Check that the remote's certificate will stay valid for a while."""
     expires = host.first_answer.certificate_expires
     if expires is None:
-        return skipped("no verified certificate")
+        return skip("no verified certificate")
     left = int(expires - time.time())
     if left < _EXPIRES_S:
         return warning(f"it expires in {format_duration(max(0, left))}", "Renew it at the remote")
@@ -78,7 +78,7 @@ def check_clock(host: HybridHost) -> Finding:
     """Check that both clouds have the same time."""
     skew = host.first_answer.skew
     if skew is None:
-        return skipped("the remote does not tell its time")
+        return skip("the remote does not tell its time")
     text = f"the remote is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}"
     if abs(skew) > CLOCK_SKEW_S:
         return failure(

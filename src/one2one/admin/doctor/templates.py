@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from one2one.admin.doctor.facts import HybridHost
-from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skipped, warning
-from one2one.admin.template.mapping import mapped_id
+from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skip, warning
+from one2one.admin.template.mapping import find_mapped_id
 from one2one.opennebula.records import VmTemplate
 
 _SIZE = ("CPU", "MEMORY", "VCPU")
@@ -21,9 +21,9 @@ def check_visible(host: HybridHost) -> Finding:
 
 def check_mapped(host: HybridHost) -> Finding:
     """Check that the remote template of each local one is there."""
-    local = [*_mapped(host)]
+    local = [*_list_mapped(host)]
     if not local:
-        return skipped("no local template is for this host")
+        return skip("no local template is for this host")
     missing = [
         f"{template.id} asks for {number}"
         for template, number in local
@@ -40,7 +40,7 @@ def check_mapped(host: HybridHost) -> Finding:
 def check_sizes(host: HybridHost) -> Finding:
     """Check that the local scheduler counts what the remote will use."""
     differing = []
-    for template, number in _mapped(host):
+    for template, number in _list_mapped(host):
         remote = host.templates.get(number)
         if remote is None:
             continue
@@ -59,7 +59,7 @@ def check_sizes(host: HybridHost) -> Finding:
 def check_parts(host: HybridHost) -> Finding:
     """Check that no local template has what only a local VM can use."""
     found = []
-    for template, _ in _mapped(host):
+    for template, _ in _list_mapped(host):
         names = [name for name in ("DISK", "NIC", "PCI") if template.template.vectors(name)]
         if template.template.vector("CONTEXT").get("FILES"):
             names.append("CONTEXT/FILES")
@@ -76,7 +76,7 @@ def check_requirements(host: HybridHost) -> Finding:
     """Check that the VMs of the templates cannot start on local hosts, where they have no disk."""
     loose = [
         str(template.id)
-        for template, _ in _mapped(host)
+        for template, _ in _list_mapped(host)
         if "HYPERVISOR" not in template.template.text("SCHED_REQUIREMENTS")
     ]
     if loose:
@@ -87,9 +87,9 @@ def check_requirements(host: HybridHost) -> Finding:
     return ok("they keep VMs off local hosts")
 
 
-def _mapped(host: HybridHost) -> Iterator[tuple[VmTemplate, int]]:
+def _list_mapped(host: HybridHost) -> Iterator[tuple[VmTemplate, int]]:
     for template in host.front_end.templates:
-        number = mapped_id(template.template, host.host.name)
+        number = find_mapped_id(template.template, host.host.name)
         if number is not None:
             yield template, number
 

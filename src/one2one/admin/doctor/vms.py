@@ -3,7 +3,7 @@
 import contextlib
 
 from one2one.admin.doctor.facts import HybridHost
-from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skipped, unread, warning
+from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skip, unread, warning
 from one2one.hybrid.mirror import is_started
 from one2one.hybrid.naming import parse_deploy_id, read_marks
 from one2one.hybrid.orphans import Kind, MarkedVm, Orphan, find_orphan
@@ -40,7 +40,7 @@ def check_deploy_ids(host: HybridHost) -> Finding:
     return ok(f"{len(_vms(host))} VMs, each with its remote VM")
 
 
-def started(host: HybridHost) -> Finding:
+def check_started(host: HybridHost) -> Finding:
     """Check that no VM runs at the remote that is stopped or undeployed here."""
     states = {vm.id: vm.state for vm in host.vms}
     running = []
@@ -95,7 +95,7 @@ def check_left_behind(host: HybridHost) -> Finding:
 
 def _orphans(host: HybridHost, kind: Kind, what: str) -> Finding:
     if not host.settings.hybrid_id:
-        return skipped("the host has no ONE_HYBRID_ID yet: nothing was deployed")
+        return skip("the host has no ONE_HYBRID_ID yet: nothing was deployed")
     found = [one for one in _all_orphans(host) if one.kind is kind]
     if found:
         shown = [f"{one.remote_id} ({one.reason})" for one in found]

@@ -91,7 +91,7 @@ def uninstall(root: Path, *, yes: bool, dry_run: bool) -> None:
 def _carry_out(plan: Plan, *, yes: bool, dry_run: bool) -> bool:
     """Show the plan and, with consent, carry it out; tell whether that was done."""
     for change in plan.changes:
-        click.echo(_shown(plan, change))
+        click.echo(_render_change(plan, change))
     if dry_run:
         return False
     if not yes:
@@ -106,7 +106,7 @@ def _carry_out(plan: Plan, *, yes: bool, dry_run: bool) -> bool:
     return True
 
 
-def _shown(plan: Plan, change: Change) -> str:
+def _render_change(plan: Plan, change: Change) -> str:
     path, before, after = change.path, change.before, change.after
     if path in plan.configuration and before and after:
         lines = difflib.unified_diff(_lines(before), _lines(after), f"{path}", f"{path} (new)")

@@ -64,7 +64,7 @@ def oned_conf(source: str, layout: Layout, mode: Mode) -> str:
     entries = {"VM_MAD": _vm_mad(source, layout, mode)}
     if before_monitord:
         entries["IM_MAD"] = _im_mad(source, mode, "")
-    entries = _wanted(clean, entries, mode)
+    entries = _wanted_entry(clean, entries, mode)
     if layout.version >= (5, 10) and not encrypts_password(clean):
         entries["HOST_ENCRYPTED_ATTR"] = _ENCRYPTED
     return _with(clean, entries)
@@ -74,7 +74,7 @@ def monitord_conf(source: str, mode: Mode) -> str:
     """Return monitord.conf with the IM driver; raises ConfigurationError and ProtocolError."""
     clean = without_block(source)
     entries = {"IM_MAD": _im_mad(source, mode, ",\n    THREADS       = 0")}
-    return _with(clean, _wanted(clean, entries, mode))
+    return _with(clean, _wanted_entry(clean, entries, mode))
 
 
 def runs_scripts(mad: Mad) -> bool:
@@ -82,7 +82,7 @@ def runs_scripts(mad: Mad) -> bool:
     return mad.vector.get("EXECUTABLE", "") in ("one_vmm_sh", "one_im_sh")
 
 
-def _wanted(clean: str, entries: dict[str, str], mode: Mode) -> dict[str, str]:
+def _wanted_entry(clean: str, entries: dict[str, str], mode: Mode) -> dict[str, str]:
     """Return the entries that are not in force already: the Ruby drivers' do for scripts."""
     present = {mad.kind for mad in list_mads(clean) if mad.is_ours and runs_scripts(mad)}
     if mode is Mode.RESIDENT:

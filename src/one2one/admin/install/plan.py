@@ -62,7 +62,7 @@ def make_plan(layout: Layout, mode: Mode | None) -> Plan:
         for change in planner.executable(path, wanted.get(path))
     ]
     for name in DISPLACED:
-        executables += planner.displaced(layout.remotes / name, away=mode is Mode.SCRIPTS)
+        executables += planner.list_displaced(layout.remotes / name, away=mode is Mode.SCRIPTS)
     configuration = [*planner.configuration(mode)]
     changes = configuration + executables if mode is None else executables + configuration
     if mode is None:
@@ -104,7 +104,7 @@ class _Planner:
                 yield Change(path, present, read(self._copy(path)))
             yield from _remove(self._copy(path))
 
-    def displaced(self, path: Path, *, away: bool) -> Iterator[Change]:
+    def list_displaced(self, path: Path, *, away: bool) -> Iterator[Change]:
         """Yield what takes *path* out of the way, or puts it back."""
         present = read(path)
         if away:

@@ -10,7 +10,7 @@ from one2one.admin.hosts import connect, find_host
 from one2one.admin.options import object_id
 from one2one.admin.output import Printer, output_options
 from one2one.admin.template.known import Known, Terms
-from one2one.admin.template.mapping import mapped_id
+from one2one.admin.template.mapping import find_mapped_id
 from one2one.admin.template.plan import plan, plan_orphans
 from one2one.admin.template.step import Planned
 from one2one.admin.template.sync import carry_out
@@ -62,7 +62,7 @@ def list_command(host: str, output: Printer) -> None:
     found = find_host(local, host)
     known: dict[int | None, list[int]] = {}
     for own in local.cloud.list_templates():
-        known.setdefault(mapped_id(own.template, found.name), []).append(own.id)
+        known.setdefault(find_mapped_id(own.template, found.name), []).append(own.id)
     rows = [
         RemoteTemplate(
             id=remote.id,
@@ -110,7 +110,7 @@ def sync(
     done = [planned.step for planned in steps] if dry_run else []
     try:
         if not dry_run:
-            done.extend(carry_out(local.cloud, planned) for planned in _shown(steps))
+            done.extend(carry_out(local.cloud, planned) for planned in _render(steps))
     finally:
         print_steps(done, output)
     if any(step.went_wrong for step in done):
@@ -137,8 +137,10 @@ def _plan(
 ) -> list[Planned]:
     templates = remote.list_templates()
     if ids:
-        return [*plan(_chosen(templates, ids), known, terms)]
-    is_gone: Callable[[int], bool] = (lambda number: _is_gone(remote, number)) if prune else _kept
+        return [*plan(_choose(templates, ids), known, terms)]
+    is_gone: Callable[[int], bool] = (
+        (lambda number: _is_gone(remote, number)) if prune else _is_kept
+    )
     return [*plan(templates, known, terms), *plan_orphans(templates, known, is_gone)]
 
 
@@ -151,11 +153,11 @@ def _is_gone(remote: Cloud, template_id: int) -> bool:
     return False
 
 
-def _kept(_: int) -> bool:
+def _is_kept(_: int) -> bool:
     return False
 
 
-def _shown(steps: list[Planned]) -> Iterator[Planned]:
+def _render(steps: list[Planned]) -> Iterator[Planned]:
     """Yield the steps, and show on a terminal how far they are."""
     if not sys.stderr.isatty():
         yield from steps
@@ -164,7 +166,7 @@ def _shown(steps: list[Planned]) -> Iterator[Planned]:
         yield from bar
 
 
-def _chosen(remote: list[VmTemplate], ids: tuple[int, ...]) -> list[VmTemplate]:
+def _choose(remote: list[VmTemplate], ids: tuple[int, ...]) -> list[VmTemplate]:
     if not ids:
         return remote
     missing = set(ids) - {known.id for known in remote}

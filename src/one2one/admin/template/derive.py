@@ -68,11 +68,11 @@ def derive(remote: VmTemplate, host_name: str, restricted: Iterable[str] = ()) -
     barred = frozenset(restricted)
     inputs = {name: text for name, text in asked.items() if _may_be_asked(name, barred)}
     attributes |= {f"USER_INPUTS/{name}": text for name, text in inputs.items()}
-    if order := _ordered(template.text("INPUTS_ORDER"), inputs):
+    if order := _sort_inputs(template.text("INPUTS_ORDER"), inputs):
         attributes["INPUTS_ORDER"] = order
-    context = {name: f"${name}" for name in inputs} | _expanded_here(template, inputs)
+    context = {name: f"${name}" for name in inputs} | _expand_here(template, inputs)
     attributes |= {f"CONTEXT/{name}": text for name, text in context.items()}
-    return Derived(_checked(attributes), tuple(sorted(asked.keys() - inputs.keys())))
+    return Derived(_check(attributes), tuple(sorted(asked.keys() - inputs.keys())))
 
 
 def public_cloud(remote_id: int, host_name: str) -> Vector:
@@ -94,12 +94,12 @@ def _may_be_asked(name: str, barred: frozenset[str]) -> bool:
     return bool(_NAME.fullmatch(name)) and not is_reserved(name) and name not in barred
 
 
-def _ordered(order: str, inputs: Vector) -> str:
+def _sort_inputs(order: str, inputs: Vector) -> str:
     """Return INPUTS_ORDER with those of the *inputs* that it names."""
     return ",".join(name for part in order.split(",") if (name := part.strip().upper()) in inputs)
 
 
-def _expanded_here(template: Template, inputs: Vector) -> Vector:
+def _expand_here(template: Template, inputs: Vector) -> Vector:
     """Return the short members of CONTEXT with variables, of which each has its value here.
 
     Long ones are scripts: they stay as the remote has them, and change as it changes them.
@@ -116,7 +116,7 @@ def _expanded_here(template: Template, inputs: Vector) -> Vector:
     }
 
 
-def _checked(attributes: Attributes) -> Attributes:
+def _check(attributes: Attributes) -> Attributes:
     """Return the attributes; raises Refused for what cannot be kept here, or shown."""
     if sum(len(path) + len(text) for path, text in attributes.items()) > LARGEST:
         raise Refused(f"its user inputs and context are longer than {LARGEST} characters")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from one2one.admin.template.mapping import mapped_id, named_id
+from one2one.admin.template.mapping import find_mapped_id, find_named_id
 from one2one.admin.template.merge import is_marked
 from one2one.admin.template.names import LocalNames
 from one2one.opennebula.records import VmTemplate
@@ -44,7 +44,8 @@ class Known:
                 self._sort_in(template, terms.host_name)
 
     def _sort_in(self, template: VmTemplate, host_name: str) -> None:
-        named, mapped = (find(template.template, host_name) for find in (named_id, mapped_id))
+        named = find_named_id(template.template, host_name)
+        mapped = find_mapped_id(template.template, host_name)
         if named is not None and is_marked(template.template):
             self.ours.setdefault(named, []).append(template)
         elif mapped is not None:

@@ -4,12 +4,12 @@ from one2one.opennebula.ids import read_id
 from one2one.opennebula.template import Template
 
 
-def mapped_id(local: Template, host_name: str) -> int | None:
+def find_mapped_id(local: Template, host_name: str) -> int | None:
     """Return the remote template's id that a local template has for a host, None without one."""
     return _template_id(local, host_name.lower(), "")
 
 
-def named_id(local: Template, host_name: str) -> int | None:
+def find_named_id(local: Template, host_name: str) -> int | None:
     """Return the same, where the local template names the host."""
     return _template_id(local, host_name.lower())
 

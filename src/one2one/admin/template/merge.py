@@ -86,13 +86,13 @@ def merge(known: Template, wanted: Attributes, remote_name: str, *, overwrite: b
         changes.append(Change(path, old, new, kept=not ours))
     remembered = memory(wanted, remote_name)
     before = known.vector(MARK).get("NAME", remembered["NAME"])
-    written = Template(_written(known, [change for change in changes if not change.kept]))
+    written = Template(_read_written(known, [change for change in changes if not change.kept]))
     if known.vectors(MARK) != [remembered]:
         written.add(MARK, remembered)
     return Merged(tuple(changes), written, before if before != remembered["NAME"] else "")
 
 
-def _written(known: Template, changes: list[Change]) -> Iterator[tuple[str, str | Vector]]:
+def _read_written(known: Template, changes: list[Change]) -> Iterator[tuple[str, str | Vector]]:
     """Yield each attribute that the changes touch, as it is afterwards.
 
     A merge takes away all of a name, so all that there are of it come along.

@@ -9,7 +9,7 @@ from one2one.admin.doctor import account, capacity, remote
 from one2one.admin.doctor.command import Checks, run_checks
 from one2one.admin.doctor.facts import FrontEnd, HybridHost
 from one2one.admin.doctor.finding import Severity, join_some
-from one2one.admin.verify.result import Result, Verdict, passed, warned
+from one2one.admin.verify.result import Result, Verdict, success, warning
 from one2one.admin.verify.trial import Trial
 from one2one.driver.remotes import build_endpoint
 from one2one.hybrid.naming import read_marks
@@ -55,7 +55,7 @@ def check_remote(trial: Trial) -> Iterator[Result]:
         host.front_end.local.cloud.client.close()
     yield _connection(host)
     yield _listing(trial)
-    yield _left_over(trial)
+    yield _check_left_over(trial)
 
 
 def _direct(trial: Trial) -> HybridHost:
@@ -81,34 +81,34 @@ def _connection(host: HybridHost) -> Result:
     finally:
         connection.close()
     if calls == 1:
-        return passed("calls a connection", "1, as oned allows without a proxy before it")
+        return success("calls a connection", "1, as oned allows without a proxy before it")
     if calls < _ALL_CALLS:
-        return warned(
+        return warning(
             "calls a connection",
             f"it closes a connection after {calls} calls",
             "A proxy before it makes the driver connect more often than it would",
         )
-    return passed("calls a connection", f"{calls}, as many as the driver makes")
+    return success("calls a connection", f"{calls}, as many as the driver makes")
 
 
 def _listing(trial: Trial) -> Result:
     try:
         trial.sides.remote.client.call("one.vmpool.infoset", "0", False)
     except MethodNotFound:
-        return passed("listing by id", "not before 5.12: ranges of ids are listed instead")
-    return passed("listing by id", "one.vmpool.infoset")
+        return success("listing by id", "not before 5.12: ranges of ids are listed instead")
+    return success("listing by id", "one.vmpool.infoset")
 
 
-def _left_over(trial: Trial) -> Result:
+def _check_left_over(trial: Trial) -> Result:
     left = [
         str(vm.id)
         for vm in trial.sides.remote.list_whole_vms()
         if (found := read_marks(vm)) and found.hybrid_id.startswith(HYBRID_ID_PREFIX)
     ]
     if left:
-        return warned(
+        return warning(
             "left by others",
             f"VMs of another trial: {join_some(left)}",
             "One that runs, or was killed. In that case: onevm terminate --hard",
         )
-    return passed("left by others", "nothing of an earlier trial")
+    return success("left by others", "nothing of an earlier trial")

@@ -12,7 +12,7 @@ from one2one.admin.demo.clouds import Account
 from one2one.admin.options import object_id
 from one2one.admin.output import Printer, Style, output_options, say
 from one2one.admin.verify import checks, lifecycle, lost_answers
-from one2one.admin.verify.result import Result, Verdict, failed, passed, skipped
+from one2one.admin.verify.result import Result, Verdict, failure, skip, success
 from one2one.admin.verify.trial import Trial, try_steps
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ConfigurationError, OneError
@@ -93,7 +93,7 @@ def verify(
 
     The exit status is 0 if all works, and 255 if something fails or is not allowed.
     """
-    account = Account(endpoint, user, password or _asked_password(user), template, ca_file)
+    account = Account(endpoint, user, password or _ask_password(user), template, ca_file)
     report = _Report(output)
     trial = None
     try:
@@ -103,11 +103,11 @@ def verify(
                 for result in _run(group, check, trial):
                     report.add(result)
     except KeyboardInterrupt:
-        if trial is not None and (left := _left(trial.left)).is_bad:
+        if trial is not None and (left := _list_left(trial.left)).is_bad:
             say(f"{left.text}. {left.meaning}", err=True)
         raise
     report.begin("AT THE END")
-    report.add(_left(trial.left))
+    report.add(_list_left(trial.left))
     report.end()
     if any(result.is_bad for result in report.results):
         sys.exit(FAILED)
@@ -144,7 +144,7 @@ class _Report:
             self._output.print(self.results, _COLUMNS)
 
 
-def _asked_password(user: str) -> str:
+def _ask_password(user: str) -> str:
     if not sys.stdin.isatty():
         raise ConfigurationError(
             "no password, and nobody to ask: stdin is no terminal",
@@ -156,18 +156,18 @@ def _asked_password(user: str) -> str:
 
 def _run(group: str, check: Callable[[Trial], Iterator[Result]], trial: Trial) -> Iterator[Result]:
     if group not in _WITHOUT_VM and not trial.works:
-        yield skipped(group.lower(), "no VM can be made there")
+        yield skip(group.lower(), "no VM can be made there")
         return
     try:
         yield from check(trial)
     except (OneError, Refusal, TimeoutError) as error:
-        yield failed(group.lower(), str(error), "What comes after it was not tried")
+        yield failure(group.lower(), str(error), "What comes after it was not tried")
 
 
-def _left(left: list[int] | None) -> Result:
+def _list_left(left: list[int] | None) -> Result:
     if left is None:
-        return failed("nothing is left", "it does not tell", "VMs may live on there")
+        return failure("nothing is left", "it does not tell", "VMs may live on there")
     if left:
         names = ", ".join(map(str, left))
-        return failed("nothing is left", f"VMs {names} live", "End them: onevm terminate --hard")
-    return passed("nothing is left", "every VM has ended")
+        return failure("nothing is left", f"VMs {names} live", "End them: onevm terminate --hard")
+    return success("nothing is left", "every VM has ended")

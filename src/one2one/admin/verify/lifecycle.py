@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from one2one.admin.verify.result import Result, failed, passed, warned
+from one2one.admin.verify.result import Result, failure, success, warning
 from one2one.admin.verify.trial import Step, Trial
 from one2one.hybrid.naming import parse_deploy_id
 from opennebula_sandbox.frontend.handles import LocalVm
@@ -61,14 +61,14 @@ def recovery(trial: Trial) -> Iterator[Result]:
     """Replace a VM, and delete it."""
     with trial.vm() as vm:
         yield from trial.steps(vm, [_DEPLOY])
-        first = trial.made_for(vm)
+        first = trial.list_made_for(vm)
         for step in _RECOVERED:
             yield from trial.steps(vm, [step])
-        left = trial.made_for(vm)
+        left = trial.list_made_for(vm)
     if left:
-        yield failed("replaced VMs", f"{first} became {left}", "Deleted VMs live on there")
+        yield failure("replaced VMs", f"{first} became {left}", "Deleted VMs live on there")
     else:
-        yield passed("replaced VMs", "none lives on")
+        yield success("replaced VMs", "none lives on")
 
 
 def host(trial: Trial) -> Iterator[Result]:
@@ -78,18 +78,18 @@ def host(trial: Trial) -> Iterator[Result]:
         found.wait("MONITORED", trial.patience)
     except TimeoutError:
         reason = found.error or f"the host is {found.state}"
-        yield failed("host", reason, "The host goes into ERROR, and no VM gets there")
+        yield failure("host", reason, "The host goes into ERROR, and no VM gets there")
         return
     cpu, memory = found.capacity
-    yield passed("host", f"it offers {cpu / 100:g} cores and {memory >> 10} MB")
+    yield success("host", f"it offers {cpu / 100:g} cores and {memory >> 10} MB")
 
 
 def _context(trial: Trial, vm: LocalVm) -> Result:
     arrived = trial.sides.remote.get_vm(parse_deploy_id(vm.deploy_id)).template.vector("CONTEXT")
     changed = [name for name, value in CONTEXT.items() if arrived.get(name, "") != value]
     if changed:
-        return failed("context", f"{', '.join(changed)} changed", "Guests are set up wrongly")
-    return passed("context", "it arrives byte for byte")
+        return failure("context", f"{', '.join(changed)} changed", "Guests are set up wrongly")
+    return success("context", "it arrives byte for byte")
 
 
 def _usage(trial: Trial, vm: LocalVm) -> Result:
@@ -98,18 +98,18 @@ def _usage(trial: Trial, vm: LocalVm) -> Result:
 
     if not trial.sides.frontend.pools.wait_for(told, min(trial.patience, _USAGE_S)):
         meaning = "What VMs use is not shown. The remote has no monitoring records of this one"
-        return warned("usage", "none is told", meaning)
+        return warning("usage", "none is told", meaning)
     used = f"CPU {vm.monitoring.text('CPU')} %, MEMORY {vm.monitoring.text('MEMORY')} KB"
-    return passed("usage", used)
+    return success("usage", used)
 
 
 def _mirror(trial: Trial, vm: LocalVm) -> Result:
     trial.sides.remote.vm_action("poweroff-hard", parse_deploy_id(vm.deploy_id))
     if not trial.wait_local(vm, "POWEROFF"):
-        return failed(
+        return failure(
             "followed", f"the VM is off there, and {vm.state} here", "States there are not followed"
         )
     problem = trial.perform(vm, "resume", "RUNNING")
     if problem:
-        return failed("followed", problem, _BACK)
-    return passed("followed", "what happens to a VM there is seen here")
+        return failure("followed", problem, _BACK)
+    return success("followed", "what happens to a VM there is seen here")

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Iterator
 
 from one2one.admin.verify.relay import Loss
-from one2one.admin.verify.result import Result, failed, passed
+from one2one.admin.verify.result import Result, failure, success
 from one2one.admin.verify.trial import Trial
 from one2one.driver.local import LocalCloud
 from one2one.driver.reaper import Reaper
@@ -40,7 +40,7 @@ def try_reaper(trial: Trial) -> Iterator[Result]:
         problem = trial.perform(vm, "deploy", "RUNNING")
         problem = problem or trial.perform(vm, "poweroff-hard", "POWEROFF")
         if problem:
-            yield failed(check, problem, _FORGOTTEN)
+            yield failure(check, problem, _FORGOTTEN)
             return
         gone = parse_deploy_id(vm.deploy_id)
     local = LocalCloud(frontend.home.environment(frontend.endpoint))
@@ -54,9 +54,9 @@ def try_reaper(trial: Trial) -> Iterator[Result]:
         local.cloud.client.close()
     problem = trial.wait_remote(gone, "DONE")
     if problem:
-        yield failed(check, problem, _FORGOTTEN)
+        yield failure(check, problem, _FORGOTTEN)
     else:
-        yield passed(check, "it is found by its marks, and ended")
+        yield success(check, "it is found by its marks, and ended")
 
 
 def _kill(trial: Trial, vm: LocalVm) -> str:
@@ -74,11 +74,11 @@ def _kill(trial: Trial, vm: LocalVm) -> str:
 
 
 def _verdict(trial: Trial, check: str, vm: LocalVm, problem: str) -> Result:
-    made = trial.made_for(vm)
+    made = trial.list_made_for(vm)
     if not problem and not trial.relay.lost.is_set():
         problem = "nothing was lost: the call that makes a VM was not seen"
     if not problem and made != [parse_deploy_id(vm.deploy_id)]:
         problem = f"there are the remote VMs {made}, and {parse_deploy_id(vm.deploy_id)} is known"
     if problem:
-        return failed(check, problem, _DOUBLED)
-    return passed(check, f"one VM, {made[0]}, after another attempt")
+        return failure(check, problem, _DOUBLED)
+    return success(check, f"one VM, {made[0]}, after another attempt")

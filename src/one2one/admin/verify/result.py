@@ -34,23 +34,23 @@ _FORBIDS = ("not authorized", "limit of", "quota")
 """How oned says that an account may not, or not more."""
 
 
-def passed(check: str, text: str) -> Result:
+def success(check: str, text: str) -> Result:
     """Return that all is as it should be."""
     return Result(check, Verdict.PASSED.value, text)
 
 
-def warned(check: str, text: str, meaning: str) -> Result:
+def warning(check: str, text: str, meaning: str) -> Result:
     """Return what will do, but not as well."""
     return Result(check, Verdict.WARNING.value, text, meaning)
 
 
-def failed(check: str, text: str, meaning: str) -> Result:
+def failure(check: str, text: str, meaning: str) -> Result:
     """Return what does not work, or is not allowed, by the reason in *text*."""
     forbidden = any(words in text.lower() for words in _FORBIDS)
     verdict = Verdict.NOT_ALLOWED if forbidden else Verdict.FAILED
     return Result(check, verdict.value, text, meaning)
 
 
-def skipped(check: str, text: str) -> Result:
+def skip(check: str, text: str) -> Result:
     """Return why it was not tried."""
     return Result(check, Verdict.SKIPPED.value, text)

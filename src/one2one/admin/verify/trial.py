@@ -9,7 +9,7 @@ from one2one.admin.demo.clouds import Account, DemoClouds, open_clouds
 from one2one.admin.demo.lifecycle import perform
 from one2one.admin.verify.cleanup import end_all, interruptible
 from one2one.admin.verify.relay import Relay
-from one2one.admin.verify.result import Result, failed, passed, skipped
+from one2one.admin.verify.result import Result, failure, skip, success
 from one2one.hybrid.naming import parse_deploy_id, read_marks
 from one2one.opennebula.states import State, VmState
 from opennebula_sandbox.cloud.refusal import Refusal
@@ -72,14 +72,14 @@ class Trial:
         """Do one step after the other, but none whose VM is not in the state that it needs."""
         for step in steps:
             if vm.state != step.needs:
-                yield skipped(step.check, f"the VM is {vm.state}, not {step.needs}")
+                yield skip(step.check, f"the VM is {vm.state}, not {step.needs}")
                 continue
             begun = time.monotonic()
             problem = self.perform(vm, step.operation, step.state)
             if problem:
-                yield failed(step.check, problem, step.meaning)
+                yield failure(step.check, problem, step.meaning)
             else:
-                yield passed(step.check, f"{time.monotonic() - begun:.1f} s")
+                yield success(step.check, f"{time.monotonic() - begun:.1f} s")
 
     def perform(self, vm: LocalVm, operation: str, state: str) -> str:
         """Do an operation until both sides are in *state*; return why they are not."""
@@ -104,7 +104,7 @@ class Trial:
         """Wait until a local VM is in *state*; tell whether it is."""
         return self.sides.frontend.pools.wait_for(lambda: vm.state == state, self.patience)
 
-    def made_for(self, vm: LocalVm) -> list[int]:
+    def list_made_for(self, vm: LocalVm) -> list[int]:
         """Return the remote VMs that live and carry a local VM's marks."""
         return [
             one.id
@@ -150,10 +150,10 @@ def try_steps(account: Account, patience: float) -> Iterator[Trial]:
         finally:
             # The drivers have ended: nobody makes another VM.
             if trial is not None:
-                trial.left = _ended(trial, looks)
+                trial.left = _has_ended(trial, looks)
 
 
-def _ended(trial: Trial, looks: int) -> list[int] | None:
+def _has_ended(trial: Trial, looks: int) -> list[int] | None:
     remote = trial.sides.remote
     try:
         return end_all(remote, trial.sides.list_left_vms, trial.patience, looks=looks)
