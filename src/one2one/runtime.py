@@ -48,7 +48,7 @@ class Event(Protocol):
 class Semaphore(Protocol):
     """What the drivers need of a ``threading.Semaphore``."""
 
-    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+    def acquire(self, *, timeout: float | None = None) -> bool:
         """Take one; tell whether one was to be had."""
 
     def release(self, n: int = 1) -> None:
