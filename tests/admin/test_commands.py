@@ -70,7 +70,7 @@ LISTS: list[Named] = [
 
 def burst(clouds: Clouds) -> None:
     """Install everything, and have a VM run."""
-    unpack_files(clouds, clouds.front_end.generation.profile.name)
+    unpack_files(clouds, clouds.front_end.release.profile.name)
     clouds.running()
 
 

@@ -51,7 +51,7 @@ def answer(clouds: Clouds, check: str, subject: str = "burst1") -> tuple[str, st
 
 
 def test_a_sound_installation_has_no_failure(clouds: Clouds) -> None:
-    series = clouds.front_end.generation.profile.version.rpartition(".")[0]
+    series = clouds.front_end.release.profile.version.rpartition(".")[0]
     files = unpack_files(clouds, series)
     clouds.add_host("burst1", ONE_CAPACITY={"CPU": "400", "MEMORY": "4096"})
     clouds.running(clouds.add_host("burst2"))
@@ -154,10 +154,10 @@ def test_missing_settings_are_told(newest: Clouds) -> None:
 
 def report(clouds: Clouds, ago: int) -> Host:
     """Give a host that is on, and was asked about just now, but reported on so long ago."""
-    host = clouds.front_end.pools.host(clouds.add_host("burst1").id)
+    host = clouds.front_end.pools.find_host(clouds.add_host("burst1").id)
     host.state = HostState.MONITORED
     host.reported_at = host.monitored_at = int(time.time()) - ago
-    if not clouds.front_end.generation.monitord:
+    if not clouds.front_end.release.monitord:
         host.monitored_at = int(time.time())
     return host
 
@@ -166,7 +166,7 @@ def report(clouds: Clouds, ago: int) -> Host:
     ("ago", "result"), [(10, "ok"), (200, "ok"), (400, "failure"), (-3600, "warning")]
 )
 def test_the_age_of_the_last_report_is_told(clouds: Clouds, ago: int, result: str) -> None:
-    unpack_files(clouds, clouds.front_end.generation.profile.version.rpartition(".")[0])
+    unpack_files(clouds, clouds.front_end.release.profile.version.rpartition(".")[0])
     report(clouds, ago)
     assert answer(clouds, "last report")[0] == result
 
@@ -180,7 +180,7 @@ def test_a_host_that_is_off_line_needs_no_report(newest: Clouds) -> None:
 def test_a_follower_needs_no_report(newest: Clouds) -> None:
     unpack_files(newest, "7.2")
     report(newest, 4000)
-    newest.front_end.become(RaftState.FOLLOWER)
+    newest.front_end.set_raft_state(RaftState.FOLLOWER)
     assert answer(newest, "last report")[0] == "skipped"
 
 
@@ -194,7 +194,7 @@ def test_an_oned_that_keeps_no_report_cannot_tell(newest: Clouds) -> None:
 
 def test_a_password_in_clear_text_is_told(newest: Clouds) -> None:
     host = newest.add_host("burst1")
-    record = newest.front_end.pools.host(host.id)
+    record = newest.front_end.pools.find_host(host.id)
     others = [(name, value) for name, value in record.template if name != "ONE_PASSWORD"]
     record.template = Template([*others, ("ONE_PASSWORD", newest.remote.password)])
     assert answer(newest, "stored password")[0] == "failure"

@@ -105,7 +105,7 @@ def test_show_tells_marks_and_log(clouds: Clouds) -> None:
 def test_show_tells_how_old_the_usage_is(newest: Clouds) -> None:
     vm = newest.running()
     assert json.loads(newest.output("show", str(vm.id), "--json"))["usage_age"] is None
-    stored = newest.front_end.pools.vm(vm.id)
+    stored = newest.front_end.pools.find_vm(vm.id)
     stored.monitoring = Template([("REMOTE_USAGE_TIME", "2020-02-20T20:20:20Z")])
     age = json.loads(newest.output("show", str(vm.id), "--json"))["usage_age"]
     assert age > 5 * 365 * 86400

@@ -15,7 +15,7 @@ from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.frontend.frontend import ARGUMENTS, IM_ARGUMENTS, FrontEnd
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
-from opennebula_sandbox.frontend.im.monitoring import Settings
+from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 
 GENERATIONS = ("5.10", "6.10", "7.2")
 WAYS = ("resident", "scripts")
@@ -29,11 +29,11 @@ TEMPLATE: dict[str, Value] = {
 }
 
 
-def monitored(generation: str, **settings: float | bool) -> Settings:
+def monitored(generation: str, **settings: float | bool) -> MonitoringSettings:
     """Return periods of a moment each; oned itself asks as often too, monitord once."""
     periods = dict.fromkeys(("beacon_host", "monitor_host", "state_vm", "monitor_vm"), 0.2)
     interval = 0.2 if generation == "5.10" else 180
-    return Settings(**{"timer": 0.2, "interval": interval} | periods | settings)  # type: ignore[arg-type]
+    return MonitoringSettings(**{"timer": 0.2, "interval": interval} | periods | settings)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Burst:
         for vm in vms:
             vm.act("terminate-hard")
             vm.wait("DONE")
-            self.frontend.pools.vm(vm.id).etime -= 600
+            self.frontend.pools.find_vm(vm.id).etime -= 600
 
     def rounds(self, number: int) -> None:
         """Wait until so many more whole rounds have been read, where each reads the quotas."""
@@ -100,7 +100,7 @@ def burst(
     delay: float = 0.0,
     arguments: str = ARGUMENTS,
     im_arguments: str = IM_ARGUMENTS,
-    monitoring: Settings | None = None,
+    monitoring: MonitoringSettings | None = None,
     **attributes: Value,
 ) -> Iterator[Burst]:
     """Give both sides, of one release unless *profile* names another for the remote.

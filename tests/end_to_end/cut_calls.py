@@ -126,7 +126,7 @@ class Lane:
         if self.vm.state == "DONE":
             return
         silent = {"PENDING", "CLEANUP_RESUBMIT"}
-        if not self.frontend.generation.public_cloud:
+        if not self.frontend.release.public_cloud:
             silent |= {"POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED"}
         asks = self.vm.state not in silent
         self.mark = len(self.frontend.log)

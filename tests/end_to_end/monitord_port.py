@@ -8,20 +8,22 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from opennebula_sandbox.cloud.objects import Host
-from opennebula_sandbox.frontend.generation import GENERATIONS
 from opennebula_sandbox.frontend.im import monitor_config, monitor_line
 from opennebula_sandbox.frontend.im.listener import Listener
 from opennebula_sandbox.frontend.im.monitor_line import MonitorLine
-from opennebula_sandbox.frontend.im.monitoring import Settings
+from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
+from opennebula_sandbox.frontend.release import RELEASES
 
-OFTEN = Settings(beacon_host=0.3, system_host=0.3, monitor_host=0.3, state_vm=0.3, monitor_vm=0.3)
+OFTEN = MonitoringSettings(
+    beacon_host=0.3, system_host=0.3, monitor_host=0.3, state_vm=0.3, monitor_vm=0.3
+)
 
 
 class Ear:
     """Hears while its context lasts, or until it is stopped."""
 
     def __init__(
-        self, key: RSAPrivateKey | None = None, settings: Settings = OFTEN, port: int = 0
+        self, key: RSAPrivateKey | None = None, settings: MonitoringSettings = OFTEN, port: int = 0
     ) -> None:
         self._key = key
         self._settings = settings
@@ -55,8 +57,8 @@ class Ear:
         if self._key:
             public = self._key.public_key()
             pem = public.public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()
-        return monitor_config.configuration(
-            GENERATIONS["6.10"],
+        return monitor_config.format_configuration(
+            RELEASES["6.10"],
             self._settings,
             datastores="/var/lib/one/datastores",
             port=self.port,
@@ -65,12 +67,12 @@ class Ear:
 
     def start_monitor(self, host: Host, **network: str) -> str:
         """Return the line that asks for the monitoring of *host*."""
-        document = monitor_config.driver_action(host, self.configuration(**network))
+        document = monitor_config.format_driver_action(host, self.configuration(**network))
         return monitor_line.write("START_MONITOR", host.id, document)
 
     def stop_monitor(self, host: Host) -> str:
         """Return the line that asks for no more of it."""
-        document = monitor_config.driver_action(host, self.configuration())
+        document = monitor_config.format_driver_action(host, self.configuration())
         return monitor_line.write("STOP_MONITOR", host.id, document)
 
     def next(

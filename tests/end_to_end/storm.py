@@ -98,7 +98,7 @@ class Storm(Sides, RuleBasedStateMachine):
     def operable(self) -> list[tuple[LocalVm, list[str]]]:
         """Return the VMs that a user can do something with now, and what."""
         with self.frontend.clock.lock:
-            states = [(vm, self.frontend.pools.vm(vm.id).state) for vm in self.living()]
+            states = [(vm, self.frontend.pools.find_vm(vm.id).state) for vm in self.living()]
         possible = [(vm, [a for a in ACTIONS if state in OPERATIONS[a]]) for vm, state in states]
         return [(vm, actions) for vm, actions in possible if actions]
 

@@ -118,7 +118,7 @@ def test_a_reason_phrase_that_a_terminal_would_act_on(way: str) -> None:
         fault = faults.answer_http_error("500 \x1b[31m\x07" + "x" * 5000)
         both.cloud.faults.on(fault, "one.template.info", times=None)
         refused(both, r"HTTP 500 \x1b[31m\x07xxx", "Check that the cloud runs")
-        assert both.frontend.pools.vm(0).user_template.text("ERROR").isprintable()
+        assert both.frontend.pools.find_vm(0).user_template.text("ERROR").isprintable()
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -172,7 +172,7 @@ def test_a_remote_vm_that_vanished(way: str) -> None:
         both.cloud.act(both.remote_id(vm), "terminate-hard")
         both.wait_remote(vm, "DONE")
         for deploy_id in (vm.deploy_id, "opennebula-hybrid-9999"):
-            both.frontend.pools.vm(vm.id).deploy_id = deploy_id
+            both.frontend.pools.find_vm(vm.id).deploy_id = deploy_id
             vm.act("poweroff")
             vm.wait_for_log("is DONE and cannot become POWEROFF")
             vm.wait("RUNNING")
@@ -188,11 +188,11 @@ def test_marks_tell_the_remote_vm_where_oned_lost_its_deploy_id(way: str) -> Non
         vm = both.running()
         remote_id = both.remote_id(vm)
         for action, state in (("poweroff", "POWEROFF"), ("resume", "RUNNING")):
-            both.frontend.pools.vm(vm.id).deploy_id = f"one-{vm.id}"
+            both.frontend.pools.find_vm(vm.id).deploy_id = f"one-{vm.id}"
             vm.act(action)
             vm.wait(state)
         assert both.remote_id(vm) == remote_id, "starting it gave oned the deploy id back"
-        both.frontend.pools.vm(vm.id).deploy_id = f"one-{vm.id}"
+        both.frontend.pools.find_vm(vm.id).deploy_id = f"one-{vm.id}"
         vm.recover("delete")
         vm.wait("DONE")
         assert both.cloud.wait_for(remote_id, State(VmState.DONE))
@@ -205,7 +205,7 @@ def test_a_deploy_id_that_is_not_ours(way: str) -> None:
         both.cloud.act(both.remote_id(vm), "terminate-hard")
         both.wait_remote(vm, "DONE")
         for deploy_id in ("one-7", "opennebula-hybrid-", "opennebula-hybrid-x"):
-            both.frontend.pools.vm(vm.id).deploy_id = deploy_id
+            both.frontend.pools.find_vm(vm.id).deploy_id = deploy_id
             vm.act("suspend")
             vm.wait_for_log(f"{deploy_id!r} is not of the form opennebula-hybrid-<remote VM id>")
             vm.wait("RUNNING")
@@ -240,7 +240,7 @@ def test_a_deploy_id_of_somebody_else_is_left_alone() -> None:
         foreign = both.cloud.instantiate(
             0, "theirs", "<T><REMOTE_OPENNEBULA_VM_ID>77</REMOTE_OPENNEBULA_VM_ID></T>"
         )
-        both.frontend.pools.vm(vm.id).deploy_id = f"opennebula-hybrid-{foreign.id}"
+        both.frontend.pools.find_vm(vm.id).deploy_id = f"opennebula-hybrid-{foreign.id}"
         vm.act("terminate-hard")
         vm.wait_for_log("carries the marks of VM 77 of another cloud")
         vm.wait("RUNNING")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from one2one.opennebula.breaker import FAILURES
 from opennebula_sandbox.cloud import faults
-from opennebula_sandbox.frontend.im.monitoring import Settings
+from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 from tests.end_to_end.burst import burst
 
 QUEUED = 60
@@ -117,7 +117,7 @@ def test_hosts_of_one_dead_remote_find_it_dead_together() -> None:
 
 def test_monitoring_notices_at_once_that_the_remote_is_back() -> None:
     failed = threading.Semaphore(0)
-    with burst(monitoring=Settings(beacon_host=1, state_vm=1)) as both:
+    with burst(monitoring=MonitoringSettings(beacon_host=1, state_vm=1)) as both:
         both.host.wait("MONITORED")
         vm = both.running()
         both.cloud.faults.on(faults.run(failed.release, faults.drop_before), times=None)

@@ -91,7 +91,7 @@ def test_monitoring_without_threads(tmp_path: Path) -> None:
     flag = tmp_path / "limit"
     with Ear() as ear, burst() as both:
         driver = Driver(both, program("im", flag))
-        host = both.frontend.pools.host(0)
+        host = both.frontend.pools.find_host(0)
         driver.tell("INIT")
         assert driver.line() == "INIT SUCCESS\n"
         with at_the_limit(flag):
@@ -144,7 +144,7 @@ def test_monitoring_without_files() -> None:
         driver = Driver(both)
         driver.tell("INIT")
         assert driver.line() == "INIT SUCCESS\n"
-        driver.tell(ear.start_monitor(both.frontend.pools.host(0)))
+        driver.tell(ear.start_monitor(both.frontend.pools.find_host(0)))
         assert driver.answer()[:3] == ("START_MONITOR", "SUCCESS", 0)
         ear.first("SYSTEM_HOST")
         with no_more_files(driver.pid, 0):

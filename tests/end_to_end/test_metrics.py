@@ -17,11 +17,13 @@ import yaml
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from opennebula_sandbox.frontend.im.monitoring import Settings
+from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 from tests.end_to_end.burst import DRIVER, TEMPLATE, Burst, burst
 
 CONTRIB = Path(__file__).parents[2] / "contrib"
-QUICK = Settings(interval=1, timer=1, beacon_host=1, state_vm=1, monitor_host=1, monitor_vm=1)
+QUICK = MonitoringSettings(
+    interval=1, timer=1, beacon_host=1, state_vm=1, monitor_host=1, monitor_vm=1
+)
 
 
 def free_port() -> int:
@@ -170,7 +172,9 @@ def test_the_oldest_monitoring_is_counted_too() -> None:
 )
 def test_what_does_not_work_is_one_line_and_the_drivers_go_on(option: str, said: str) -> None:
     arguments = f"{option} one"
-    with burst(arguments=arguments, im_arguments=arguments, monitoring=Settings()) as both:
+    with burst(
+        arguments=arguments, im_arguments=arguments, monitoring=MonitoringSettings()
+    ) as both:
         both.host.wait("MONITORED")
         both.running()
         both.frontend.wait_for_log(said)

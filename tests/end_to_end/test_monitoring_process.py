@@ -65,7 +65,7 @@ def driven(ear: Ear) -> Iterator[tuple[Burst, Driver]]:
         try:
             driver.tell("INIT")
             assert driver.line() == "INIT SUCCESS\n"
-            driver.tell(ear.start_monitor(both.frontend.pools.host(0)))
+            driver.tell(ear.start_monitor(both.frontend.pools.find_host(0)))
             assert driver.answer()[:3] == ("START_MONITOR", "SUCCESS", 0)
             yield both, driver
         finally:
@@ -116,10 +116,10 @@ def test_hosts_end_one_by_one() -> None:
             both.frontend.add_host(name, **dict(both.host.template)) for name in ("b2", "b3", "b4")
         ]
         for host in hosts:
-            driver.tell(ear.start_monitor(both.frontend.pools.host(host.id)))
+            driver.tell(ear.start_monitor(both.frontend.pools.find_host(host.id)))
             assert driver.answer()[:3] == ("START_MONITOR", "SUCCESS", host.id)
             ear.first("SYSTEM_HOST", host.id)
-        driver.tell(ear.stop_monitor(both.frontend.pools.host(1)))
+        driver.tell(ear.stop_monitor(both.frontend.pools.find_host(1)))
         assert driver.answer()[:3] == ("STOP_MONITOR", "SUCCESS", 1)
         both.frontend.call("one.host.delete", 2)
         for _ in range(2):
@@ -133,7 +133,7 @@ def test_hosts_end_one_by_one() -> None:
 def test_a_host_that_is_started_anew_is_told_of_once() -> None:
     with Ear() as old, Ear() as new, driven(old) as (both, driver):
         old.first("SYSTEM_HOST")
-        driver.tell(new.start_monitor(both.frontend.pools.host(0)))
+        driver.tell(new.start_monitor(both.frontend.pools.find_host(0)))
         driver.answer()
         new.first("SYSTEM_HOST")
         old.forget()
@@ -175,14 +175,14 @@ def test_a_line_that_is_none_is_answered_and_leaves_the_rest_alone(line: str, wo
         assert answer.status in ("FAILURE", "E")
         assert words in answer.text
         assert "\n" not in answer.text
-        driver.tell(ear.start_monitor(both.frontend.pools.host(0)))
+        driver.tell(ear.start_monitor(both.frontend.pools.find_host(0)))
         assert driver.answer().status == "SUCCESS"
         ear.next("SYSTEM_HOST")
 
 
 def test_a_public_key_that_is_none_is_refused() -> None:
     with Ear() as ear, driven(ear) as (both, driver):
-        driver.tell(ear.start_monitor(both.frontend.pools.host(0), public_key="ssh-rsa AAAA"))
+        driver.tell(ear.start_monitor(both.frontend.pools.find_host(0), public_key="ssh-rsa AAAA"))
         answer = driver.answer()
         assert answer.status == "FAILURE"
         assert "PUBKEY cannot be used (no PEM). Correct NETWORK/PUBKEY" in answer.text
@@ -233,14 +233,14 @@ def unasked(conf: str) -> Iterator[tuple[Burst, Driver]]:
 def test_hosts_are_begun_with_until_monitord_asks() -> None:
     with Ear() as own, Ear() as asking, unasked(monitord_conf(own, OURS)) as (both, driver):
         own.first("SYSTEM_HOST")
-        driver.tell(asking.start_monitor(both.frontend.pools.host(0)))
+        driver.tell(asking.start_monitor(both.frontend.pools.find_host(0)))
         assert driver.answer()[:3] == ("START_MONITOR", "SUCCESS", 0)
         asking.first("SYSTEM_HOST")
         own.forget()
         for _ in range(3):
             asking.next("SYSTEM_HOST")
         assert own.lines == []
-        driver.tell(asking.stop_monitor(both.frontend.pools.host(0)))
+        driver.tell(asking.stop_monitor(both.frontend.pools.find_host(0)))
         assert driver.answer()[:3] == ("STOP_MONITOR", "SUCCESS", 0)
 
 
@@ -258,7 +258,7 @@ def test_a_monitord_conf_that_does_not_tell_is_a_line_in_the_log(conf: str, word
         assert answer.status == "E"
         assert "monitoring begins when monitord asks for it" in answer.text
         assert words in answer.text
-        driver.tell(ear.start_monitor(both.frontend.pools.host(0)))
+        driver.tell(ear.start_monitor(both.frontend.pools.find_host(0)))
         assert driver.answer()[:3] == ("START_MONITOR", "SUCCESS", 0)
         ear.first("SYSTEM_HOST")
 

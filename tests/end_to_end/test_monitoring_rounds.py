@@ -63,7 +63,7 @@ def force(both: Burst, vm: LocalVm, state: State) -> None:
 def set_local(both: Burst, vm: LocalVm, state: State) -> None:
     """Have the local VM be in *state*, as after an operation whose answer was lost."""
     with both.frontend.clock.lock:
-        both.frontend.pools.vm(vm.id).state = state
+        both.frontend.pools.find_vm(vm.id).state = state
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
@@ -153,7 +153,7 @@ def test_a_vm_whose_answer_to_deploy_was_lost_gets_its_deploy_id(generation: str
         vm = on.both.running()
         deploy_id = vm.deploy_id
         with on.both.frontend.clock.lock:
-            on.both.frontend.pools.vm(vm.id).deploy_id = ""
+            on.both.frontend.pools.find_vm(vm.id).deploy_id = ""
         set_local(on.both, vm, State(VmState.ACTIVE, LcmState.BOOT))
         on.monitor.refresh()
         assert on.told() == {}
@@ -166,7 +166,7 @@ def test_a_deploy_id_that_oned_made_up_is_replaced() -> None:
         vm = on.both.running()
         deploy_id = vm.deploy_id
         with on.both.frontend.clock.lock:  # as onevm recover --success leaves it
-            on.both.frontend.pools.vm(vm.id).deploy_id = f"one-{vm.id}"
+            on.both.frontend.pools.find_vm(vm.id).deploy_id = f"one-{vm.id}"
         on.monitor.refresh()
         assert on.told() == {}
         (found,) = on.monitor.found()
@@ -176,7 +176,7 @@ def test_a_deploy_id_that_oned_made_up_is_replaced() -> None:
 def test_what_was_made_before_a_recreate_is_not_taken_for_its_remote_vm() -> None:
     with scene(stuck_after=0) as on:
         vm = on.both.running()
-        place = on.both.frontend.pools.vm(vm.id).history
+        place = on.both.frontend.pools.find_vm(vm.id).history
         place.append(place[-1])
         set_local(on.both, vm, State(VmState.ACTIVE, LcmState.BOOT))
         on.monitor.refresh()
@@ -194,7 +194,7 @@ def test_a_vm_that_is_gone_is_off_only_when_the_remote_says_so(generation: str) 
         on.both.wait_remote(gone, "DONE")
         with on.both.cloud.clock.lock:
             on.both.cloud.vms[on.both.remote_id(theirs)].uid = on.both.cloud.oneadmin.id
-            on.both.frontend.pools.vm(purged.id).deploy_id = "opennebula-hybrid-4711"
+            on.both.frontend.pools.find_vm(purged.id).deploy_id = "opennebula-hybrid-4711"
         on.told()
         assert on.told() == {gone.id: Report.POWEROFF, purged.id: Report.POWEROFF}
 
@@ -221,7 +221,7 @@ def test_a_vm_with_a_deploy_id_of_another_kind_is_not_spoken_of() -> None:
         vm, other = on.both.running(), on.both.running()
         on.monitor.refresh()
         with on.both.frontend.clock.lock:
-            on.both.frontend.pools.vm(vm.id).deploy_id = 'one-5"]'
+            on.both.frontend.pools.find_vm(vm.id).deploy_id = 'one-5"]'
         force(on.both, other, State(VmState.POWEROFF))
         on.told()
         assert on.told() == {other.id: Report.POWEROFF}

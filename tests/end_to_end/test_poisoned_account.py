@@ -19,7 +19,7 @@ def test_monitoring_and_the_reaper_go_on(generation: str, way: str) -> None:
         ended.act("poweroff-hard")
         ended.wait("POWEROFF")
         odd = poison(both.cloud, hybrid_id(both))
-        both.frontend.pools.vm(odd_one.id).name = "\N{GRINNING FACE}"  # on this side as well
+        both.frontend.pools.find_vm(odd_one.id).name = "\N{GRINNING FACE}"  # on this side as well
         both.end_long_ago(ended)
         both.wait_remote(ended, "DONE")
         assert set(both.alive()) == {both.remote_id(stays), both.remote_id(odd_one), *odd}

@@ -97,7 +97,7 @@ def test_recover_delete_before_the_deploy_id_was_known() -> None:
         vm.wait_for_log("Ignored: CLEANUP FAILURE")  # oned takes no notice
         [remote_id] = both.alive()
         both.cloud.faults.clear()
-        both.frontend.pools.vm(vm.id).etime -= 600
+        both.frontend.pools.find_vm(vm.id).etime -= 600
         both.frontend.wait_for_log(f"remote VM {remote_id} at {both.cloud.endpoint} is destroyed")
         assert both.cloud.wait_for(remote_id, STATES["DONE"])
 

@@ -19,7 +19,7 @@ def suspended(both: Burst, *, since: int = LONG_AGO_S) -> LocalVm:
     vm.act("suspend")
     vm.wait("SUSPENDED")
     both.wait_remote(vm, "SUSPENDED")
-    both.frontend.pools.vm(vm.id).history[-1].retime -= since
+    both.frontend.pools.find_vm(vm.id).history[-1].retime -= since
     both.cloud.act(both.remote_id(vm), "resume")
     both.wait_remote(vm, "RUNNING")
     return vm

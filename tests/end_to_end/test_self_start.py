@@ -18,7 +18,7 @@ import pytest
 from one2one.mad.scripts.layout import write
 from one2one.opennebula.states import RaftState
 from opennebula_sandbox.cloud import faults
-from opennebula_sandbox.frontend.im.monitoring import Settings
+from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 from opennebula_sandbox.frontend.mad import Mad
 from tests.end_to_end.burst import IM_DRIVER, WAYS, Burst, burst, monitored
 
@@ -26,7 +26,7 @@ GENERATIONS = ("6.10", "7.2")
 """Those with monitord."""
 
 
-def never_asked(generation: str, **settings: float | bool) -> Settings:
+def never_asked(generation: str, **settings: float | bool) -> MonitoringSettings:
     return monitored(generation, interval=10**6, system_host=0.2, **settings)
 
 
@@ -59,7 +59,7 @@ def has_report_of_now(both: Burst) -> None:
     """Check that a report arrives though the next regular one is far away."""
     both.frontend.clock.jump(1000)
     since = both.frontend.pools.now()
-    host = both.frontend.pools.host(both.host.id)
+    host = both.frontend.pools.find_host(both.host.id)
     assert both.frontend.pools.wait_for(lambda: host.monitored_at >= since, 30)
 
 
@@ -123,7 +123,7 @@ def test_only_hosts_that_are_ours_and_not_off_line() -> None:
         disabled, off, foreign = (both.frontend.add_host(name, **attributes) for name in names)
         for host in (other.host, disabled, off, foreign):
             host.wait("MONITORED")
-        both.frontend.pools.host(foreign.id).im_mad = "kvm"
+        both.frontend.pools.find_host(foreign.id).im_mad = "kvm"
         disabled.set_status("disable")
         off.set_status("offline")
         both.frontend.restart(pause=lambda: both.frontend.clock.jump(1000))
@@ -140,7 +140,7 @@ def test_only_hosts_that_are_ours_and_not_off_line() -> None:
 def test_a_follower_is_silent_until_it_leads(way: str) -> None:
     with busy("6.10", way) as both:
         vm = both.running()
-        both.frontend.become(RaftState.FOLLOWER)
+        both.frontend.set_raft_state(RaftState.FOLLOWER)
         both.frontend.restart()
         both.cloud.act(both.remote_id(vm), "poweroff")
         both.wait_remote(vm, "POWEROFF")
@@ -149,7 +149,7 @@ def test_a_follower_is_silent_until_it_leads(way: str) -> None:
         asked_for_raft(both, times=5)
         assert len(both.cloud.calls) == 0, "the leader asks the remote"
         both.frontend.log.clear()
-        both.frontend.become(RaftState.LEADER)
+        both.frontend.set_raft_state(RaftState.LEADER)
         both.frontend.clock.jump(31)
         vm.wait("POWEROFF")
         is_monitored(both)
@@ -159,13 +159,13 @@ def test_a_follower_is_silent_until_it_leads(way: str) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_leader_is_silent_once_it_follows_and_not_when_it_leads_again(way: str) -> None:
     with busy("6.10", way, monitor_host=600) as both:
-        both.frontend.become(RaftState.LEADER)
-        both.frontend.become(RaftState.CANDIDATE)
+        both.frontend.set_raft_state(RaftState.LEADER)
+        both.frontend.set_raft_state(RaftState.CANDIDATE)
         asked_for_raft(both, times=2)
         both.cloud.calls.clear()
         asked_for_raft(both, times=5)
         assert len(both.cloud.calls) == 0
-        both.frontend.become(RaftState.LEADER)
+        both.frontend.set_raft_state(RaftState.LEADER)
         has_report_of_now(both)
 
 

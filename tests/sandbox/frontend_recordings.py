@@ -32,7 +32,7 @@ SIMPLE: dict[str, Callable[[LocalVm], object]] = {
 AT_REST = ("RUNNING", "SUSPENDED", "POWEROFF", "STOPPED", "UNDEPLOYED", "DONE", "PENDING")
 
 
-def recorded(generation: str) -> list[dict[str, Any]]:
+def read_recorded_lives(generation: str) -> list[dict[str, Any]]:
     """Return the messages about the VMs whose life is recorded from its beginning."""
     known: set[str] = set()
     events = []
@@ -79,7 +79,7 @@ class Operator:
                 vm.attach_nic(**{name: nic[name] for name in ("IP", "MAC") if name in nic})
             case other:
                 SIMPLE[other](vm)
-        unanswered = action == "ATTACHDISK" and self.frontend.generation.public_cloud
+        unanswered = action == "ATTACHDISK" and self.frontend.release.public_cloud
         assert unanswered or self.frontend.pools.wait_for(lambda: vm.state in AT_REST, 30), action
 
     def new(self, vm_id: int) -> LocalVm:

@@ -19,8 +19,8 @@ TEMPLATE: dict[str, Value] = {
 }
 
 
-class Directed:
-    """The files that direct a fake driver, in a directory of their own."""
+class FakeDriver:
+    """A driver whose answers a test sets, with its files in *directory*."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(exist_ok=True)
@@ -34,7 +34,7 @@ class Directed:
         self.tell()
 
     def tell(self, **answers: list[str]) -> None:
-        """Answer these actions so from now on, and all others with success."""
+        """Give these answers from now on; other actions succeed."""
         new = self._answers.with_suffix(".new")
         new.write_text(json.dumps(answers))
         new.replace(self._answers)
@@ -43,17 +43,17 @@ class Directed:
         """Return the lines that the driver was sent."""
         return self._notes.read_text().splitlines()
 
-    def sent(self) -> list[str]:
+    def read_sent(self) -> list[str]:
         """Return the first two words of each line that the driver was sent."""
         return [" ".join(line.split()[:2]) for line in self.lines()]
 
 
 @contextmanager
 def running(
-    generation: str, directed: Directed, **template: Value
+    generation: str, fake_driver: FakeDriver, **template: Value
 ) -> Iterator[tuple[FrontEnd, LocalVm]]:
     """Give a front-end, and a VM of it that runs."""
-    with FrontEnd(generation, driver=directed.argv) as frontend:
+    with FrontEnd(generation, driver=fake_driver.argv) as frontend:
         vm = frontend.add_vm(TEMPLATE | template)
         vm.deploy(frontend.add_host("burst1"))
         vm.wait("RUNNING")

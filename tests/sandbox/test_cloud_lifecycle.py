@@ -77,7 +77,7 @@ TERMINATED = {
 """With the …_FAILURE states."""
 
 
-def accepted(action: str, state: str, release: str) -> bool:
+def is_accepted(action: str, state: str, release: str) -> bool:
     if action.startswith("terminate"):
         overrides = action.endswith("-hard") and state == "SHUTDOWN" and release != "5.10"
         return state in TERMINATED or state.endswith("_FAILURE") or overrides
@@ -128,9 +128,9 @@ class Observer:
             self.cloud.act(self.vm.id, action)
         except Refusal as refusal:
             assert refusal.code == ErrorCode.ACTION
-            assert not accepted(action, state, self.release), (action, state)
+            assert not is_accepted(action, state, self.release), (action, state)
         else:
-            assert accepted(action, state, self.release), (action, state)
+            assert is_accepted(action, state, self.release), (action, state)
         self.look()
         self.cloud.clock.advance(0)
         self.look()

@@ -96,7 +96,7 @@ class Replay:
             cloud.act(vm_id, "suspend")
             self.clock.settle()
         if recorded.find("OS") is None:
-            # whoever updated the configuration of this VM lost it
+            # An update of the configuration removed OS from this VM.
             vm = cloud.vms[vm_id]
             vm.template = remove(vm.template, "OS")
             cloud.vms.note_change(vm)

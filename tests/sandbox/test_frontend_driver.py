@@ -9,7 +9,7 @@ import pytest
 
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.mad import Mad, OnedDoesNotStart
-from tests.sandbox.frontends import GENERATIONS, TEMPLATE, Directed, running
+from tests.sandbox.frontends import GENERATIONS, TEMPLATE, FakeDriver, running
 
 REPORT = """
 import hashlib, json, os, sys
@@ -30,8 +30,8 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def directed(tmp_path: Path) -> Directed:
-    return Directed(tmp_path)
+def fake_driver(tmp_path: Path) -> FakeDriver:
+    return FakeDriver(tmp_path)
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
@@ -69,13 +69,13 @@ def test_driver_gets_one_argument_and_no_stderr(generation: str) -> None:
     ],
 )
 def test_handshake_decides_whether_oned_starts(
-    generation: str, answer: list[str], starts: bool, directed: Directed
+    generation: str, answer: list[str], starts: bool, fake_driver: FakeDriver
 ) -> None:
-    directed.tell(INIT=answer)
-    frontend = FrontEnd(generation, driver=directed.argv)
+    fake_driver.tell(INIT=answer)
+    frontend = FrontEnd(generation, driver=fake_driver.argv)
     if starts:
         with frontend:
-            assert directed.sent() == ["INIT"]
+            assert fake_driver.read_sent() == ["INIT"]
     else:
         with pytest.raises(OnedDoesNotStart), frontend:
             pass
@@ -83,10 +83,10 @@ def test_handshake_decides_whether_oned_starts(
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_driver_that_dies_is_started_again_and_its_action_lost(
-    generation: str, directed: Directed
+    generation: str, fake_driver: FakeDriver
 ) -> None:
-    directed.tell(DEPLOY=["exit"])
-    with FrontEnd(generation, driver=directed.argv) as frontend:
+    fake_driver.tell(DEPLOY=["exit"])
+    with FrontEnd(generation, driver=fake_driver.argv) as frontend:
         driver = frontend.driver
         assert isinstance(driver, Mad)
         vm = frontend.add_vm(TEMPLATE)
@@ -94,14 +94,14 @@ def test_driver_that_dies_is_started_again_and_its_action_lost(
         frontend.wait_for_log("Driver restarted")
         assert (driver.starts, vm.state) == (2, "BOOT")
         vm.recover("failure")
-        directed.tell()
+        fake_driver.tell()
         vm.recover("retry")
         vm.wait("RUNNING")
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-def test_killed_driver_has_a_successor_at_once(generation: str, directed: Directed) -> None:
-    with running(generation, directed) as (frontend, vm):
+def test_killed_driver_has_a_successor_at_once(generation: str, fake_driver: FakeDriver) -> None:
+    with running(generation, fake_driver) as (frontend, vm):
         driver = frontend.driver
         assert isinstance(driver, Mad)
         driver.kill()
@@ -110,30 +110,30 @@ def test_killed_driver_has_a_successor_at_once(generation: str, directed: Direct
         vm.wait("SUSPENDED")
 
 
-def test_oned_that_is_killed_says_nothing_and_keeps_its_database(directed: Directed) -> None:
-    with running("6.10", directed) as (frontend, vm):
+def test_oned_that_is_killed_says_nothing_and_keeps_its_database(fake_driver: FakeDriver) -> None:
+    with running("6.10", fake_driver) as (frontend, vm):
         endpoint = frontend.endpoint
-        directed.tell(SAVE=[])
+        fake_driver.tell(SAVE=[])
         vm.act("suspend")
-        frontend.restart(pause=lambda: directed.tell())
-        assert "FINALIZE" not in directed.sent()
+        frontend.restart(pause=lambda: fake_driver.tell())
+        assert "FINALIZE" not in fake_driver.read_sent()
         assert (vm.state, frontend.endpoint) == ("SAVE_SUSPEND", endpoint)
         vm.recover("failure")
         vm.act("suspend")
         vm.wait("SUSPENDED")
 
 
-def test_5_takes_a_pause_within_a_line_for_death(directed: Directed) -> None:
-    directed.tell(DEPLOY=["DEPLOY SUCC"])
-    with FrontEnd("5.10", driver=directed.argv) as frontend:
+def test_5_takes_a_pause_within_a_line_for_death(fake_driver: FakeDriver) -> None:
+    fake_driver.tell(DEPLOY=["DEPLOY SUCC"])
+    with FrontEnd("5.10", driver=fake_driver.argv) as frontend:
         frontend.add_vm(TEMPLATE).deploy(frontend.add_host("burst1"))
         frontend.wait_for_log("Driver restarted")
-        assert directed.sent() == ["INIT", "DEPLOY 0", "FINALIZE", "INIT"]
+        assert fake_driver.read_sent() == ["INIT", "DEPLOY 0", "FINALIZE", "INIT"]
 
 
-def test_6_waits_for_the_rest_of_a_line(directed: Directed) -> None:
-    directed.tell(DEPLOY=["DEPLOY SUCC"], CANCEL=["ESS 0 opennebula-hybrid-8\n"])
-    with FrontEnd("6.10", driver=directed.argv) as frontend:
+def test_6_waits_for_the_rest_of_a_line(fake_driver: FakeDriver) -> None:
+    fake_driver.tell(DEPLOY=["DEPLOY SUCC"], CANCEL=["ESS 0 opennebula-hybrid-8\n"])
+    with FrontEnd("6.10", driver=fake_driver.argv) as frontend:
         vm = frontend.add_vm(TEMPLATE)
         vm.deploy(frontend.add_host("burst1"))
         frontend.driver.send("CANCEL  0 ")
@@ -142,15 +142,15 @@ def test_6_waits_for_the_rest_of_a_line(directed: Directed) -> None:
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-def test_driver_ends_with_the_frontend(generation: str, directed: Directed) -> None:
-    with running(generation, directed) as (frontend, _):
+def test_driver_ends_with_the_frontend(generation: str, fake_driver: FakeDriver) -> None:
+    with running(generation, fake_driver) as (frontend, _):
         driver = frontend.driver
     assert isinstance(driver, Mad)
     assert driver.exit_status == 0
-    assert directed.sent()[-1] == "FINALIZE"
+    assert fake_driver.read_sent()[-1] == "FINALIZE"
 
 
-def test_driver_that_does_not_end_is_killed(directed: Directed) -> None:
+def test_driver_that_does_not_end_is_killed(fake_driver: FakeDriver) -> None:
     stubborn = "import os, signal\nos.write(1, b'INIT SUCCESS\\n')\nwhile True: signal.pause()\n"
     with FrontEnd("6.10", driver=[sys.executable, "-c", stubborn]) as frontend:
         driver = frontend.driver
@@ -173,10 +173,10 @@ def test_driver_that_does_not_end_is_killed(directed: Directed) -> None:
     ],
 )
 def test_log_lines_go_where_each_generation_puts_them(
-    generation: str, line: str, where: str | None, directed: Directed
+    generation: str, line: str, where: str | None, fake_driver: FakeDriver
 ) -> None:
-    directed.tell(REBOOT=[f"{line}\n", "RESET SUCCESS {id} -\n"])
-    with running(generation, directed) as (frontend, vm):
+    fake_driver.tell(REBOOT=[f"{line}\n", "RESET SUCCESS {id} -\n"])
+    with running(generation, fake_driver) as (frontend, vm):
         vm.act("reboot")
         vm.wait_for_log("VM successfully rebooted-hard.")
         text = f"]: {line.split(maxsplit=3)[3]}"

@@ -12,7 +12,7 @@ import pytest
 
 from one2one.opennebula.xml import parse
 from opennebula_sandbox.frontend.frontend import FrontEnd
-from tests.sandbox.frontends import Directed
+from tests.sandbox.frontends import FakeDriver
 
 SYSTEM = "HYPERVISOR=opennebula\nTOTALCPU=5000\nTOTALMEMORY=67108864\n"
 MESSAGES = f"""<MONITOR_MESSAGES><SYSTEM_HOST>{b64encode(SYSTEM.encode()).decode()}</SYSTEM_HOST>
@@ -57,7 +57,7 @@ def probes(tmp_path: Path) -> Probes:
 
 @pytest.fixture
 def driver(tmp_path: Path) -> list[str]:
-    return Directed(tmp_path / "vmm").argv
+    return FakeDriver(tmp_path / "vmm").argv
 
 
 def test_5_runs_all_probes_with_six_arguments(probes: Probes, driver: list[str]) -> None:

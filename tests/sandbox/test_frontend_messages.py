@@ -10,7 +10,7 @@ import pytest
 
 from one2one.opennebula.xml import Element, parse
 from opennebula_sandbox.frontend.frontend import FrontEnd
-from tests.sandbox.frontend_recordings import DATA, Operator, recorded
+from tests.sandbox.frontend_recordings import DATA, Operator, read_recorded_lives
 from tests.sandbox.frontends import GENERATIONS
 
 TIMES = ("STIME", "ETIME", "PSTIME", "PETIME", "RSTIME", "RETIME", "ESTIME", "EETIME", "LAST_POLL")
@@ -56,11 +56,11 @@ def test_messages_are_those_of_a_real_oned(generation: str, tmp_path: Path) -> N
     driver = [sys.executable, playback, recording, str(notes)]
     with FrontEnd(generation, driver=driver) as frontend:
         operator = Operator(frontend, frontend.add_host("burst1"))
-        for event in recorded(generation):
+        for event in read_recorded_lives(generation):
             action, vm_id, *_ = event["line"].split()
             if action != "DRIVER_CANCEL":
                 operator.cause(action, int(vm_id), parse(event["payload"]))
         var = str(frontend.home.var)
     sent = [line for line in notes.read_text().splitlines() if line != "INIT"]
-    for line, event in zip(sent, recorded(generation), strict=True):
+    for line, event in zip(sent, read_recorded_lives(generation), strict=True):
         assert comparable(line, var) == comparable(event["line"], var)

@@ -24,9 +24,9 @@ from opennebula_sandbox.cloud.clock import Clock
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
 from opennebula_sandbox.frontend.im.monitord import Monitord
-from opennebula_sandbox.frontend.im.monitoring import Settings
+from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 from tests.sandbox.frontend_recordings import DATA
-from tests.sandbox.frontends import TEMPLATE, Directed
+from tests.sandbox.frontends import TEMPLATE, FakeDriver
 
 GENERATIONS = ("6.10", "7.2")
 SYSTEM = (
@@ -38,7 +38,7 @@ AGO = 31
 """Seconds after which oned trusts a report about a VM that it has moved."""
 
 
-def packed(text: str) -> str:
+def pack(text: str) -> str:
     return b64encode(zlib.compress(text.encode())).decode()
 
 
@@ -49,7 +49,7 @@ def vm_told(state: str, vm_id: int | str = 0, deploy_id: str = DEPLOY_ID) -> str
 class Scene:
     """A host that is monitored, with one VM that runs on it, a while ago."""
 
-    def __init__(self, frontend: FrontEnd, vmm: Directed) -> None:
+    def __init__(self, frontend: FrontEnd, vmm: FakeDriver) -> None:
         self.frontend = frontend
         self.vmm = vmm
         self.clock = frontend.clock
@@ -74,45 +74,47 @@ class Scene:
     ) -> None:
         """Have monitord take a message."""
         now = int(self.clock.now()) if timestamp is None else timestamp
-        self.monitord.take(f"{kind} {status} {host_id} {now} {packed(text)}".encode())
+        self.monitord.take(f"{kind} {status} {host_id} {now} {pack(text)}".encode())
 
     def states(self, *records: str) -> None:
         self.send("STATE_VM", "".join(records))
 
 
 @pytest.fixture
-def im(tmp_path: Path) -> Directed:
-    return Directed(tmp_path / "im")
+def im(tmp_path: Path) -> FakeDriver:
+    return FakeDriver(tmp_path / "im")
 
 
 @contextmanager
-def scene(generation: str, im: Directed, tmp_path: Path, **settings: int | bool) -> Iterator[Scene]:
-    im.tell(START_MONITOR=[f"LOG I 0 0 {packed('asked to start')}\n"], STOP_MONITOR=[])
-    vmm = Directed(tmp_path / "vmm")
+def scene(
+    generation: str, im: FakeDriver, tmp_path: Path, **settings: int | bool
+) -> Iterator[Scene]:
+    im.tell(START_MONITOR=[f"LOG I 0 0 {pack('asked to start')}\n"], STOP_MONITOR=[])
+    vmm = FakeDriver(tmp_path / "vmm")
     with FrontEnd(
         generation,
         driver=vmm.argv,
         im_driver=im.argv,
         clock=Clock(virtual=True),
-        settings=Settings(**settings),  # type: ignore[arg-type]
+        settings=MonitoringSettings(**settings),  # type: ignore[arg-type]
     ) as frontend:
         yield Scene(frontend, vmm)
 
 
 @pytest.fixture(params=GENERATIONS)
-def on(request: pytest.FixtureRequest, im: Directed, tmp_path: Path) -> Iterator[Scene]:
+def on(request: pytest.FixtureRequest, im: FakeDriver, tmp_path: Path) -> Iterator[Scene]:
     with scene(request.param, im, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def on_6(im: Directed, tmp_path: Path) -> Iterator[Scene]:
+def on_6(im: FakeDriver, tmp_path: Path) -> Iterator[Scene]:
     with scene("6.10", im, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-def on_7(im: Directed, tmp_path: Path) -> Iterator[Scene]:
+def on_7(im: FakeDriver, tmp_path: Path) -> Iterator[Scene]:
     with scene("7.2", im, tmp_path) as made:
         yield made
 
@@ -129,7 +131,7 @@ def elements(element: Element, path: str = "") -> Iterator[str]:
 @pytest.mark.parametrize("generation", GENERATIONS)
 @pytest.mark.parametrize("action", ["START_MONITOR", "STOP_MONITOR"])
 def test_requests_are_those_of_a_real_monitord(
-    generation: str, action: str, im: Directed, tmp_path: Path
+    generation: str, action: str, im: FakeDriver, tmp_path: Path
 ) -> None:
     with gzip.open(DATA / f"im-{generation}.jsonl.gz", "rt") as lines:
         events = [event for event in map(json.loads, lines) if event["dir"] == "core>mad"]
@@ -144,13 +146,13 @@ def test_requests_are_those_of_a_real_monitord(
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_answer_to_start_is_taken_as_a_real_one_was(
-    generation: str, im: Directed, tmp_path: Path
+    generation: str, im: FakeDriver, tmp_path: Path
 ) -> None:
     with gzip.open(DATA / f"im-{generation}.jsonl.gz", "rt") as lines:
         answers = [json.loads(line).get("line", "") for line in lines]
     recorded = next(line for line in answers if line.startswith("START_MONITOR SUCCESS"))
     im.tell(START_MONITOR=[f"{recorded}\n"])
-    driver = Directed(tmp_path / "vmm").argv
+    driver = FakeDriver(tmp_path / "vmm").argv
     with FrontEnd(generation, driver=driver, im_driver=im.argv) as frontend:
         host = frontend.add_host("burst1")
         host.wait("MONITORED")
@@ -158,9 +160,9 @@ def test_answer_to_start_is_taken_as_a_real_one_was(
         assert host.usage["FREE_MEMORY"] == "67108864"
 
 
-def test_failed_start_puts_the_host_into_error(im: Directed, tmp_path: Path) -> None:
-    im.tell(START_MONITOR=[f"START_MONITOR FAILURE 0 1 {packed('no client')}\n"])
-    driver = Directed(tmp_path / "vmm").argv
+def test_failed_start_puts_the_host_into_error(im: FakeDriver, tmp_path: Path) -> None:
+    im.tell(START_MONITOR=[f"START_MONITOR FAILURE 0 1 {pack('no client')}\n"])
+    driver = FakeDriver(tmp_path / "vmm").argv
     with FrontEnd("6.10", driver=driver, im_driver=im.argv) as frontend:
         host = frontend.add_host("burst1")
         host.wait("ERROR")
@@ -276,7 +278,7 @@ def test_report_finishes_what_the_driver_did_not(on: Scene) -> None:
 
 def test_deploy_id_is_taken_from_running_vms_only_in_7(on: Scene) -> None:
     on.states(vm_told("WHATEVER", deploy_id="other"))
-    is_7 = on.frontend.generation.version >= (7, 0)
+    is_7 = on.frontend.release.version >= (7, 0)
     assert on.vm.deploy_id == (DEPLOY_ID if is_7 else "other")
 
 
@@ -386,21 +388,21 @@ def by_tcp(port: int, data: bytes) -> None:
 def test_messages_come_by_either_transport(
     transport: Callable[[int, bytes], None], on: Scene
 ) -> None:
-    message = f"STATE_VM SUCCESS 0 {int(time.time())} {packed(vm_told('SUSPENDED'))}"
+    message = f"STATE_VM SUCCESS 0 {int(time.time())} {pack(vm_told('SUSPENDED'))}"
     transport(on.monitord.port, message.encode())
     on.vm.wait("SUSPENDED")
 
 
 def test_big_message_comes_by_tcp(on: Scene) -> None:
     noise = b64encode(Random(0).randbytes(200_000)).decode()
-    text = packed(f'X="{noise}"\n' + vm_told("SUSPENDED"))
+    text = pack(f'X="{noise}"\n' + vm_told("SUSPENDED"))
     message = f"STATE_VM SUCCESS 0 {int(time.time())} {text}"
     assert len(message) > 1 << 16
     by_tcp(on.monitord.port, message.encode())
     on.vm.wait("SUSPENDED")
 
 
-def test_messages_may_be_encrypted(im: Directed, tmp_path: Path) -> None:
+def test_messages_may_be_encrypted(im: FakeDriver, tmp_path: Path) -> None:
     with scene("6.10", im, tmp_path, encrypted=True) as on:
         start = next(line for line in im.lines() if line.startswith("START_MONITOR"))
         document = parse(zlib.decompress(b64decode(start.split()[4])))
@@ -415,7 +417,7 @@ def test_messages_may_be_encrypted(im: Directed, tmp_path: Path) -> None:
         assert on.vm.state == "SUSPENDED"
 
 
-def test_silent_host_is_started_anew(im: Directed, tmp_path: Path) -> None:
+def test_silent_host_is_started_anew(im: FakeDriver, tmp_path: Path) -> None:
     with scene("6.10", im, tmp_path, interval=180, timer=15) as on:
         on.send("MONITOR_HOST", USAGE)
         on.clock.advance(170)
@@ -427,7 +429,7 @@ def test_silent_host_is_started_anew(im: Directed, tmp_path: Path) -> None:
         on.send("SYSTEM_HOST", SYSTEM)
         assert on.host.state == "OFFLINE"
         on.host.set_status("enable")
-    assert im.sent()[1:-1] == [
+    assert im.read_sent()[1:-1] == [
         "START_MONITOR -",
         "START_MONITOR -",
         "STOP_MONITOR -",
@@ -435,10 +437,10 @@ def test_silent_host_is_started_anew(im: Directed, tmp_path: Path) -> None:
     ]
 
 
-def test_host_that_oned_changes_counts_as_heard_of(im: Directed, tmp_path: Path) -> None:
+def test_host_that_oned_changes_counts_as_heard_of(im: FakeDriver, tmp_path: Path) -> None:
     with scene("6.10", im, tmp_path, interval=180, timer=15) as on:
         on.send("MONITOR_HOST", USAGE)
-        asked = len(im.sent())
+        asked = len(im.read_sent())
         for _ in range(10):
             on.clock.advance(100)
             on.vm.act("terminate")
@@ -447,32 +449,32 @@ def test_host_that_oned_changes_counts_as_heard_of(im: Directed, tmp_path: Path)
             on.vm = on.frontend.add_vm(TEMPLATE)
             on.vm.deploy(on.host)
             on.vm.wait("RUNNING")
-        assert len(im.sent()) == asked
+        assert len(im.read_sent()) == asked
         on.host.update(NOTE="x")
         on.clock.advance(170)
-        assert len(im.sent()) == asked
+        assert len(im.read_sent()) == asked
         on.frontend.log.clear()
         on.clock.advance(30)
         on.frontend.wait_for_log("asked to start")
-    assert im.sent()[asked:-1] == ["START_MONITOR -"]
+    assert im.read_sent()[asked:-1] == ["START_MONITOR -"]
 
 
-def test_host_is_not_asked_about_after_a_restart_of_oned(im: Directed, tmp_path: Path) -> None:
+def test_host_is_not_asked_about_after_a_restart_of_oned(im: FakeDriver, tmp_path: Path) -> None:
     with scene("7.2", im, tmp_path, interval=180, timer=15) as on:
         on.frontend.restart()
         on.send("MONITOR_HOST", USAGE)
         on.clock.advance(170)
-    assert im.sent() == ["INIT", "START_MONITOR -", "INIT", "FINALIZE"]
+    assert im.read_sent() == ["INIT", "START_MONITOR -", "INIT", "FINALIZE"]
 
 
 def test_follower_asks_for_nothing_and_writes_nothing(on: Scene) -> None:
-    on.frontend.become(RaftState.FOLLOWER)
+    on.frontend.set_raft_state(RaftState.FOLLOWER)
     on.send("MONITOR_HOST", USAGE)
     on.states(vm_told("POWEROFF"))
     on.clock.advance(1000)
     assert on.vm.state == "RUNNING"
     assert "FREE_CPU" not in on.host.usage
     assert "Tried to modify DB being a follower" in on.frontend.log[-1]
-    on.frontend.become(RaftState.LEADER)
+    on.frontend.set_raft_state(RaftState.LEADER)
     on.states(vm_told("POWEROFF"))
     assert on.vm.state == "POWEROFF"

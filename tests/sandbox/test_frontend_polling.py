@@ -11,8 +11,8 @@ import pytest
 from opennebula_sandbox.cloud.clock import Clock
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
-from opennebula_sandbox.frontend.im.monitoring import Settings
-from tests.sandbox.frontends import TEMPLATE, Directed
+from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
+from tests.sandbox.frontends import TEMPLATE, FakeDriver
 
 HOST = """HYPERVISOR=opennebula
 PUBLIC_CLOUD=YES
@@ -33,7 +33,7 @@ def vm_told(poll: str, vm_id: str = "0", deploy_id: str = "opennebula-hybrid-7")
 class Scene:
     """A monitored host with one VM that runs on it."""
 
-    def __init__(self, frontend: FrontEnd, host: LocalHost, im: Directed) -> None:
+    def __init__(self, frontend: FrontEnd, host: LocalHost, im: FakeDriver) -> None:
         self.frontend = frontend
         self.host = host
         self._im = im
@@ -58,14 +58,14 @@ class Scene:
 
 
 @pytest.fixture
-def im(tmp_path: Path) -> Directed:
-    return Directed(tmp_path / "im")
+def im(tmp_path: Path) -> FakeDriver:
+    return FakeDriver(tmp_path / "im")
 
 
 @contextmanager
-def scene(tmp_path: Path, im: Directed, clock: Clock | None = None) -> Iterator[Scene]:
+def scene(tmp_path: Path, im: FakeDriver, clock: Clock | None = None) -> Iterator[Scene]:
     im.tell(MONITOR=["LOG I 0 asked for the first time\n"])
-    driver = Directed(tmp_path / "vmm")
+    driver = FakeDriver(tmp_path / "vmm")
     with FrontEnd("5.10", driver=driver.argv, im_driver=im.argv, clock=clock) as frontend:
         host = frontend.add_host("burst1")
         frontend.wait_for_log("asked for the first time")
@@ -73,7 +73,7 @@ def scene(tmp_path: Path, im: Directed, clock: Clock | None = None) -> Iterator[
 
 
 @pytest.mark.parametrize("pack", [True, False])
-def test_host_shows_what_the_answer_says(pack: bool, tmp_path: Path, im: Directed) -> None:
+def test_host_shows_what_the_answer_says(pack: bool, tmp_path: Path, im: FakeDriver) -> None:
     with scene(tmp_path, im) as on:
         assert on.host.state == "MONITORING_INIT"
         on.answer(HOST, pack=pack)
@@ -87,7 +87,7 @@ def test_host_shows_what_the_answer_says(pack: bool, tmp_path: Path, im: Directe
         assert im.lines()[1] == f"MONITOR 0 burst1 {datastores} 1"
 
 
-def test_failure_puts_the_host_into_error_until_it_succeeds(tmp_path: Path, im: Directed) -> None:
+def test_failure_puts_the_host_into_error_until_it_succeeds(tmp_path: Path, im: FakeDriver) -> None:
     with scene(tmp_path, im) as on:
         on.answer("the remote is away", result="FAILURE")
         assert (on.host.state, on.vm.state) == ("ERROR", "UNKNOWN")
@@ -97,7 +97,7 @@ def test_failure_puts_the_host_into_error_until_it_succeeds(tmp_path: Path, im: 
         assert on.vm.monitoring.text("MEMORY") == "131072"
 
 
-def test_answer_that_cannot_be_parsed_is_an_error(tmp_path: Path, im: Directed) -> None:
+def test_answer_that_cannot_be_parsed_is_an_error(tmp_path: Path, im: FakeDriver) -> None:
     with scene(tmp_path, im) as on:
         on.answer('VM=[ID="0" POLL="STATE=d"]')
         assert on.host.state == "ERROR"
@@ -109,13 +109,15 @@ def test_answer_that_cannot_be_parsed_is_an_error(tmp_path: Path, im: Directed) 
     ("letter", "state"),
     [("a", "RUNNING"), ("p", "SUSPENDED"), ("e", "UNKNOWN"), ("d", "POWEROFF"), ("-", "RUNNING")],
 )
-def test_letter_moves_a_vm_that_runs(letter: str, state: str, tmp_path: Path, im: Directed) -> None:
+def test_letter_moves_a_vm_that_runs(
+    letter: str, state: str, tmp_path: Path, im: FakeDriver
+) -> None:
     with scene(tmp_path, im) as on:
         on.vms(f"STATE={letter}")
         assert on.vm.state == state
 
 
-def test_vm_that_was_off_must_be_seen_twice(tmp_path: Path, im: Directed) -> None:
+def test_vm_that_was_off_must_be_seen_twice(tmp_path: Path, im: FakeDriver) -> None:
     with scene(tmp_path, im) as on:
         on.vm.act("poweroff")
         on.vm.wait("POWEROFF")
@@ -125,7 +127,7 @@ def test_vm_that_was_off_must_be_seen_twice(tmp_path: Path, im: Directed) -> Non
         assert on.vm.state == "RUNNING"
 
 
-def test_suspended_vm_stays_so(tmp_path: Path, im: Directed) -> None:
+def test_suspended_vm_stays_so(tmp_path: Path, im: FakeDriver) -> None:
     with scene(tmp_path, im) as on:
         on.vm.act("suspend")
         on.vm.wait("SUSPENDED")
@@ -134,7 +136,7 @@ def test_suspended_vm_stays_so(tmp_path: Path, im: Directed) -> None:
         assert on.vm.state == "SUSPENDED"
 
 
-def test_vm_is_lost_when_it_is_missing_twice(tmp_path: Path, im: Directed) -> None:
+def test_vm_is_lost_when_it_is_missing_twice(tmp_path: Path, im: FakeDriver) -> None:
     with scene(tmp_path, im) as on:
         on.vms("STATE=a")
         on.vms()
@@ -142,7 +144,7 @@ def test_vm_is_lost_when_it_is_missing_twice(tmp_path: Path, im: Directed) -> No
         assert on.vm.state == "POWEROFF"
 
 
-def test_vm_never_seen_is_asked_for_after_five_minutes(tmp_path: Path, im: Directed) -> None:
+def test_vm_never_seen_is_asked_for_after_five_minutes(tmp_path: Path, im: FakeDriver) -> None:
     clock = Clock(virtual=True)
     with scene(tmp_path, im, clock) as on:
         on.vms()
@@ -153,13 +155,13 @@ def test_vm_never_seen_is_asked_for_after_five_minutes(tmp_path: Path, im: Direc
         on.frontend.wait_for_log("Message received: POLL SUCCESS 0 -")
 
 
-def test_several_records_of_a_vm_are_joined(tmp_path: Path, im: Directed) -> None:
+def test_several_records_of_a_vm_are_joined(tmp_path: Path, im: FakeDriver) -> None:
     with scene(tmp_path, im) as on:
         on.vms("STATE=a", "NETRX=5")
         assert on.vm.monitoring.text("NETRX") == "5"
 
 
-def test_foreign_vms_are_wild_until_they_are_imported(tmp_path: Path, im: Directed) -> None:
+def test_foreign_vms_are_wild_until_they_are_imported(tmp_path: Path, im: FakeDriver) -> None:
     told = HOST + vm_told("STATE=a") + vm_told("STATE=a", "-1", "opennebula-hybrid-9")
     with scene(tmp_path, im) as on:
         on.answer(told)
@@ -173,7 +175,7 @@ def test_foreign_vms_are_wild_until_they_are_imported(tmp_path: Path, im: Direct
         assert not on.host.template.text("WILDS")
 
 
-def test_zombie_is_told_of_when_seen_twice(tmp_path: Path, im: Directed) -> None:
+def test_zombie_is_told_of_when_seen_twice(tmp_path: Path, im: FakeDriver) -> None:
     with scene(tmp_path, im) as on:
         on.answer(HOST + vm_told("STATE=a", "42"))
         assert not on.host.template.text("ZOMBIES")
@@ -181,11 +183,11 @@ def test_zombie_is_told_of_when_seen_twice(tmp_path: Path, im: Directed) -> None
         assert on.host.template.text("ZOMBIES") == "vm-42"
 
 
-def test_hosts_are_asked_at_intervals_and_not_when_offline(tmp_path: Path, im: Directed) -> None:
+def test_hosts_are_asked_at_intervals_and_not_when_offline(tmp_path: Path, im: FakeDriver) -> None:
     im.tell(MONITOR=[f"MONITOR SUCCESS {{id}} {b64encode(HOST.encode()).decode()}\n"])
     clock = Clock(virtual=True)
-    settings = Settings(interval=60, timer=15)
-    driver = Directed(tmp_path / "vmm").argv
+    settings = MonitoringSettings(interval=60, timer=15)
+    driver = FakeDriver(tmp_path / "vmm").argv
     with FrontEnd(
         "5.10", driver=driver, im_driver=im.argv, clock=clock, settings=settings
     ) as frontend:

@@ -9,7 +9,7 @@ from opennebula_sandbox.cloud.refusal import Refusal
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.handles import LocalVm
 from opennebula_sandbox.frontend.lines import Lines
-from tests.sandbox.frontends import GENERATIONS, TEMPLATE, Directed, running
+from tests.sandbox.frontends import GENERATIONS, TEMPLATE, FakeDriver, running
 
 ATTACHING: list[Callable[[LocalVm], object]] = [
     lambda vm: vm.attach_disk(TYPE="fs", FORMAT="raw", SIZE="10"),
@@ -24,28 +24,28 @@ DETACHING: list[Callable[[LocalVm], object]] = [
 
 
 @pytest.fixture
-def directed(tmp_path: Path) -> Directed:
-    return Directed(tmp_path)
+def fake_driver(tmp_path: Path) -> FakeDriver:
+    return FakeDriver(tmp_path)
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-def test_failed_deploy_is_recovered_by_a_retry(generation: str, directed: Directed) -> None:
-    directed.tell(DEPLOY=["DEPLOY FAILURE {id} no room\n"])
-    with FrontEnd(generation, driver=directed.argv) as frontend:
+def test_failed_deploy_is_recovered_by_a_retry(generation: str, fake_driver: FakeDriver) -> None:
+    fake_driver.tell(DEPLOY=["DEPLOY FAILURE {id} no room\n"])
+    with FrontEnd(generation, driver=fake_driver.argv) as frontend:
         vm = frontend.add_vm(TEMPLATE)
         vm.deploy(frontend.add_host("burst1"))
         vm.wait("BOOT_FAILURE")
         old = generation == "5.10"
         assert vm.error == f"{'Error deploying virtual machine' if old else 'DEPLOY'}: no room"
-        directed.tell()
+        fake_driver.tell()
         vm.recover("retry")
         vm.wait("RUNNING")
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-def test_empty_deploy_id_is_a_failure(generation: str, directed: Directed) -> None:
-    directed.tell(DEPLOY=["DEPLOY SUCCESS {id} \n"])
-    with FrontEnd(generation, driver=directed.argv) as frontend:
+def test_empty_deploy_id_is_a_failure(generation: str, fake_driver: FakeDriver) -> None:
+    fake_driver.tell(DEPLOY=["DEPLOY SUCCESS {id} \n"])
+    with FrontEnd(generation, driver=fake_driver.argv) as frontend:
         vm = frontend.add_vm(TEMPLATE)
         vm.deploy(frontend.add_host("burst1"))
         vm.wait("BOOT_FAILURE")
@@ -56,9 +56,11 @@ def test_empty_deploy_id_is_a_failure(generation: str, directed: Directed) -> No
     ("action", "message"),
     [("suspend", "SAVE"), ("poweroff", "SHUTDOWN"), ("undeploy-hard", "CANCEL"), ("stop", "SAVE")],
 )
-def test_vm_runs_on_when_an_operation_fails(action: str, message: str, directed: Directed) -> None:
-    directed.tell(**{message: [message + " FAILURE {id} the remote said no\n"]})
-    with running("6.10", directed) as (_, vm):
+def test_vm_runs_on_when_an_operation_fails(
+    action: str, message: str, fake_driver: FakeDriver
+) -> None:
+    fake_driver.tell(**{message: [message + " FAILURE {id} the remote said no\n"]})
+    with running("6.10", fake_driver) as (_, vm):
         vm.act(action)
         vm.wait("RUNNING")
         assert vm.error == f"{message}: the remote said no"
@@ -67,10 +69,10 @@ def test_vm_runs_on_when_an_operation_fails(action: str, message: str, directed:
 @pytest.mark.parametrize("generation", GENERATIONS)
 @pytest.mark.parametrize("reason", ["a\x1b[31mb", "a]]>b", "a\ufffeb"])
 def test_reason_that_xml_cannot_hold_is_logged_and_not_kept(
-    generation: str, reason: str, directed: Directed
+    generation: str, reason: str, fake_driver: FakeDriver
 ) -> None:
-    directed.tell(DEPLOY=["DEPLOY FAILURE {id} " + reason + "\n"])
-    with FrontEnd(generation, driver=directed.argv) as frontend:
+    fake_driver.tell(DEPLOY=["DEPLOY FAILURE {id} " + reason + "\n"])
+    with FrontEnd(generation, driver=fake_driver.argv) as frontend:
         vm = frontend.add_vm(TEMPLATE)
         vm.deploy(frontend.add_host("burst1"))
         vm.wait("BOOT_FAILURE")
@@ -78,9 +80,9 @@ def test_reason_that_xml_cannot_hold_is_logged_and_not_kept(
         assert any(line.endswith(f": {reason}") for line in vm.log)
 
 
-def test_nul_ends_a_reason(directed: Directed) -> None:
-    directed.tell(DEPLOY=["DEPLOY FAILURE {id} J\0\0005.7\n"])
-    with FrontEnd("5.10", driver=directed.argv) as frontend:
+def test_nul_ends_a_reason(fake_driver: FakeDriver) -> None:
+    fake_driver.tell(DEPLOY=["DEPLOY FAILURE {id} J\0\0005.7\n"])
+    with FrontEnd("5.10", driver=fake_driver.argv) as frontend:
         vm = frontend.add_vm(TEMPLATE)
         vm.deploy(frontend.add_host("burst1"))
         vm.wait("BOOT_FAILURE")
@@ -103,18 +105,20 @@ def test_nul_swallows_the_next_answer_from_6_0_on() -> None:
     assert [line for piece in pieces for line in new.feed(piece)] == read
 
 
-def test_reason_that_begins_with_a_dash_is_not_kept(directed: Directed) -> None:
-    directed.tell(SAVE=["SAVE FAILURE {id} -\n"])
-    with running("6.10", directed) as (_, vm):
+def test_reason_that_begins_with_a_dash_is_not_kept(fake_driver: FakeDriver) -> None:
+    fake_driver.tell(SAVE=["SAVE FAILURE {id} -\n"])
+    with running("6.10", fake_driver) as (_, vm):
         vm.act("suspend")
         vm.wait("RUNNING")
         assert vm.error == ""
 
 
 @pytest.mark.parametrize(("generation", "shown"), [("5.10", True), ("6.10", False)])
-def test_failed_reboot_is_seen_in_5_only(generation: str, shown: bool, directed: Directed) -> None:
-    directed.tell(REBOOT=["REBOOT FAILURE {id} no\n", "RESET SUCCESS {id} -\n"])
-    with running(generation, directed) as (_, vm):
+def test_failed_reboot_is_seen_in_5_only(
+    generation: str, shown: bool, fake_driver: FakeDriver
+) -> None:
+    fake_driver.tell(REBOOT=["REBOOT FAILURE {id} no\n", "RESET SUCCESS {id} -\n"])
+    with running(generation, fake_driver) as (_, vm):
         vm.act("reboot")
         vm.wait_for_log("VM successfully rebooted-hard.")
         assert bool(vm.error) is shown
@@ -123,17 +127,17 @@ def test_failed_reboot_is_seen_in_5_only(generation: str, shown: bool, directed:
 @pytest.mark.parametrize("generation", GENERATIONS)
 @pytest.mark.parametrize("rest", ["poweroff", "suspend", "stop", "undeploy"])
 def test_terminating_a_vm_at_rest_never_reaches_the_driver(
-    generation: str, rest: str, directed: Directed
+    generation: str, rest: str, fake_driver: FakeDriver
 ) -> None:
-    with running(generation, directed) as (frontend, vm):
+    with running(generation, fake_driver) as (frontend, vm):
         vm.act(rest)
         states = ("POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED")
         assert frontend.pools.wait_for(lambda: vm.state in states, 30)
         vm.act("terminate")
         assert vm.state == "DONE"
         vm.act("terminate")
-        before = directed.sent()
-    assert before == directed.sent()[:-1]
+        before = fake_driver.read_sent()
+    assert before == fake_driver.read_sent()[:-1]
 
 
 @pytest.mark.parametrize(
@@ -141,28 +145,28 @@ def test_terminating_a_vm_at_rest_never_reaches_the_driver(
     [("5.10", ["CLEANUP 0"]), ("6.10", ["CLEANUP 0"]), ("7.2", [])],
 )
 def test_deleting_a_vm_at_rest_cleans_up_on_public_clouds_only(
-    generation: str, sent: list[str], directed: Directed
+    generation: str, sent: list[str], fake_driver: FakeDriver
 ) -> None:
-    with running(generation, directed) as (_, vm):
+    with running(generation, fake_driver) as (_, vm):
         vm.act("poweroff")
         vm.wait("POWEROFF")
         vm.recover("delete")
         assert vm.state == "DONE"
-    assert directed.sent()[3:-1] == sent
+    assert fake_driver.read_sent()[3:-1] == sent
 
 
-def test_hard_operation_overrides_its_soft_kin_since_6(directed: Directed) -> None:
-    directed.tell(SHUTDOWN=[])
-    with running("6.10", directed) as (_, vm):
+def test_hard_operation_overrides_its_soft_kin_since_6(fake_driver: FakeDriver) -> None:
+    fake_driver.tell(SHUTDOWN=[])
+    with running("6.10", fake_driver) as (_, vm):
         vm.act("terminate")
         vm.act("terminate-hard")
         vm.wait("DONE")
-    assert directed.sent()[2:-1] == ["SHUTDOWN 0", "DRIVER_CANCEL 0", "CANCEL 0"]
+    assert fake_driver.read_sent()[2:-1] == ["SHUTDOWN 0", "DRIVER_CANCEL 0", "CANCEL 0"]
 
 
-def test_hard_operation_must_wait_for_its_soft_kin_in_5(directed: Directed) -> None:
-    directed.tell(SHUTDOWN=[])
-    with running("5.10", directed) as (_, vm):
+def test_hard_operation_must_wait_for_its_soft_kin_in_5(fake_driver: FakeDriver) -> None:
+    fake_driver.tell(SHUTDOWN=[])
+    with running("5.10", fake_driver) as (_, vm):
         vm.act("poweroff")
         with pytest.raises(Refusal, match="not available for state SHUTDOWN_POWEROFF"):
             vm.act("poweroff-hard")
@@ -170,10 +174,10 @@ def test_hard_operation_must_wait_for_its_soft_kin_in_5(directed: Directed) -> N
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_answer_for_a_vm_that_waits_for_nothing_is_ignored(
-    generation: str, directed: Directed
+    generation: str, fake_driver: FakeDriver
 ) -> None:
-    directed.tell(SAVE=["SAVE SUCCESS {id} -\n", "DEPLOY SUCCESS {id} other\n"])
-    with running(generation, directed) as (_, vm):
+    fake_driver.tell(SAVE=["SAVE SUCCESS {id} -\n", "DEPLOY SUCCESS {id} other\n"])
+    with running(generation, fake_driver) as (_, vm):
         vm.act("suspend")
         vm.wait_for_log("Ignored: DEPLOY SUCCESS 0 other")
         assert (vm.state, vm.deploy_id) == ("SUSPENDED", "opennebula-hybrid-7")
@@ -181,20 +185,20 @@ def test_answer_for_a_vm_that_waits_for_nothing_is_ignored(
 
 @pytest.mark.parametrize(("generation", "target"), [("5.10", None), ("7.2", "0")])
 def test_answer_without_an_id_concerns_vm_0_since_6(
-    generation: str, target: str | None, directed: Directed
+    generation: str, target: str | None, fake_driver: FakeDriver
 ) -> None:
-    directed.tell(SAVE=["SAVE SUCCESS - -\n", "RESET SUCCESS {id} -\n"])
-    with running(generation, directed) as (_, vm):
+    fake_driver.tell(SAVE=["SAVE SUCCESS - -\n", "RESET SUCCESS {id} -\n"])
+    with running(generation, fake_driver) as (_, vm):
         vm.act("suspend")
         vm.wait_for_log("VM successfully rebooted-hard" if target is None else "New state is SUSP")
         assert vm.state == ("SAVE_SUSPEND" if target is None else "SUSPENDED")
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-def test_refused_parts_are_taken_back(generation: str, directed: Directed) -> None:
+def test_refused_parts_are_taken_back(generation: str, fake_driver: FakeDriver) -> None:
     actions = ("ATTACHDISK", "ATTACHNIC", "SNAPSHOTCREATE")
-    directed.tell(**{action: [f"{action} FAILURE {{id}} not supported\n"] for action in actions})
-    with running(generation, directed) as (_, vm):
+    fake_driver.tell(**{action: [f"{action} FAILURE {{id}} not supported\n"] for action in actions})
+    with running(generation, fake_driver) as (_, vm):
         for attach in ATTACHING:
             attach(vm)
             vm.wait("RUNNING")
@@ -204,9 +208,9 @@ def test_refused_parts_are_taken_back(generation: str, directed: Directed) -> No
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-def test_parts_come_and_go_with_success(generation: str, directed: Directed) -> None:
-    directed.tell(SNAPSHOTCREATE=["SNAPSHOTCREATE SUCCESS {id} snap-at-remote\n"])
-    with running(generation, directed) as (_, vm):
+def test_parts_come_and_go_with_success(generation: str, fake_driver: FakeDriver) -> None:
+    fake_driver.tell(SNAPSHOTCREATE=["SNAPSHOTCREATE SUCCESS {id} snap-at-remote\n"])
+    with running(generation, fake_driver) as (_, vm):
         for attach in ATTACHING:
             attach(vm)
             vm.wait("RUNNING")
@@ -220,25 +224,28 @@ def test_parts_come_and_go_with_success(generation: str, directed: Directed) -> 
 
 
 @pytest.mark.parametrize("success", [True, False])
-def test_resize_is_undone_when_it_fails(success: bool, directed: Directed) -> None:
+def test_resize_is_undone_when_it_fails(success: bool, fake_driver: FakeDriver) -> None:
     result = "SUCCESS" if success else "FAILURE"
-    directed.tell(RESIZE=[f"RESIZE {result} {{id}} -\n"])
-    with running("7.2", directed) as (_, vm):
+    fake_driver.tell(RESIZE=[f"RESIZE {result} {{id}} -\n"])
+    with running("7.2", fake_driver) as (_, vm):
         vm.resize(CPU="2", MEMORY="256")
         vm.wait("RUNNING")
         assert vm.template.text("MEMORY") == ("256" if success else "128")
         assert not vm.template.vectors("RESIZE")
 
 
-def test_migration_is_refused_to_public_clouds(directed: Directed) -> None:
-    with running("6.10", directed) as (frontend, vm), pytest.raises(Refusal, match="Public Cloud"):
+def test_migration_is_refused_to_public_clouds(fake_driver: FakeDriver) -> None:
+    with (
+        running("6.10", fake_driver) as (frontend, vm),
+        pytest.raises(Refusal, match="Public Cloud"),
+    ):
         vm.migrate(frontend.add_host("burst2"))
 
 
 @pytest.mark.parametrize(("result", "host"), [("SUCCESS", "burst2"), ("FAILURE", "burst1")])
-def test_migration_reaches_the_driver_in_7(result: str, host: str, directed: Directed) -> None:
-    directed.tell(MIGRATE=[f"MIGRATE {result} {{id}} -\n"])
-    with running("7.2", directed) as (frontend, vm):
+def test_migration_reaches_the_driver_in_7(result: str, host: str, fake_driver: FakeDriver) -> None:
+    fake_driver.tell(MIGRATE=[f"MIGRATE {result} {{id}} -\n"])
+    with running("7.2", fake_driver) as (frontend, vm):
         vm.migrate(frontend.add_host("burst2"))
         vm.wait("RUNNING")
         document = str(frontend.call("one.vm.info", vm.id))
@@ -247,21 +254,21 @@ def test_migration_reaches_the_driver_in_7(result: str, host: str, directed: Dir
 
 @pytest.mark.parametrize(("operation", "state"), [("success", "RUNNING"), ("failure", "POWEROFF")])
 def test_recover_settles_what_the_driver_left_open(
-    operation: str, state: str, directed: Directed
+    operation: str, state: str, fake_driver: FakeDriver
 ) -> None:
-    with running("6.10", directed) as (_, vm):
+    with running("6.10", fake_driver) as (_, vm):
         vm.act("poweroff")
         vm.wait("POWEROFF")
-        directed.tell(DEPLOY=[])
+        fake_driver.tell(DEPLOY=[])
         vm.act("resume")
         assert vm.state == "BOOT_POWEROFF"
         vm.recover(operation)
         assert vm.state == state
 
 
-def test_7_writes_context_and_token_for_the_driver(directed: Directed) -> None:
+def test_7_writes_context_and_token_for_the_driver(fake_driver: FakeDriver) -> None:
     context = {"TOKEN": "YES", "PASSWORD": "it's secret"}
-    with running("7.2", directed, CONTEXT=context) as (frontend, vm):
+    with running("7.2", fake_driver, CONTEXT=context) as (frontend, vm):
         directory = frontend.home.var / "vms" / str(vm.id)
         assert "PASSWORD=" in (directory / "context.sh").read_text()
         assert (directory / "token.txt").read_text().endswith("=\n")

@@ -17,7 +17,7 @@ from opennebula_sandbox.cloud.wire.xmlrpc import Fault
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
 from tests.sandbox.frontend_recordings import DATA
-from tests.sandbox.frontends import GENERATIONS, TEMPLATE, Directed
+from tests.sandbox.frontends import GENERATIONS, TEMPLATE, FakeDriver
 
 VOLATILE = (
     *("STIME", "ETIME", "PSTIME", "PETIME", "RSTIME", "REGTIME", "TIMESTAMP", "LAST_MON_TIME"),
@@ -41,7 +41,7 @@ def shape(element: Element) -> tuple[str, str, list[Any]]:
     return element.tag, "*" if sealed or volatile else text, [shape(child) for child in known]
 
 
-def monitored(frontend: FrontEnd, generation: str) -> LocalHost:
+def add_monitored_host(frontend: FrontEnd, generation: str) -> LocalHost:
     """Return the recorded host, as its monitoring told of it."""
     host = frontend.add_host(
         "burst1",
@@ -60,11 +60,11 @@ def replay(generation: str, tmp_path: Path) -> Iterator[tuple[dict[str, Any], An
     """Yield each recorded call with the present answer, or fault."""
     answers = [event["line"] for event in events(f"im-{generation}") if "line" in event]
     answer = [line for line in answers if "MONITOR SUCCESS" in line and "STOP" not in line][-1]
-    im = Directed(tmp_path / "im")
+    im = FakeDriver(tmp_path / "im")
     im.tell(**{answer.split()[0]: [f"{answer}\n"]})
-    driver = Directed(tmp_path / "vmm")
+    driver = FakeDriver(tmp_path / "vmm")
     with FrontEnd(generation, driver=driver.argv, im_driver=im.argv) as frontend:
-        host = monitored(frontend, generation)
+        host = add_monitored_host(frontend, generation)
         template = frontend.add_template(TEMPLATE)
         calls = events(f"local-{generation}")
         for number in range(int(calls[0]["result"][1])):
@@ -95,7 +95,7 @@ def test_answers_are_those_of_a_real_oned(generation: str, tmp_path: Path) -> No
 
 
 def test_ordinary_users_see_their_own_vms_and_no_secrets(tmp_path: Path) -> None:
-    with FrontEnd("6.10", driver=Directed(tmp_path).argv) as frontend:
+    with FrontEnd("6.10", driver=FakeDriver(tmp_path).argv) as frontend:
         frontend.add_user("alice", "secret")
         frontend.add_host("burst1", ONE_PASSWORD="burstpass")
         vm = frontend.add_vm(TEMPLATE)
@@ -129,14 +129,14 @@ def test_ordinary_users_see_their_own_vms_and_no_secrets(tmp_path: Path) -> None
 def test_refusals_are_in_oneds_words(
     method: str, arguments: tuple[str | int, ...], refusal: str, tmp_path: Path
 ) -> None:
-    with FrontEnd("6.10", driver=Directed(tmp_path).argv) as frontend:
+    with FrontEnd("6.10", driver=FakeDriver(tmp_path).argv) as frontend:
         frontend.add_vm(TEMPLATE)
         with pytest.raises(Refusal, match=refusal):
             frontend.call(method, *arguments)
 
 
 def test_pool_pages_are_newest_first(tmp_path: Path) -> None:
-    with FrontEnd("6.10", driver=Directed(tmp_path).argv) as frontend:
+    with FrontEnd("6.10", driver=FakeDriver(tmp_path).argv) as frontend:
         template = frontend.add_template(TEMPLATE)
         for _ in range(5):
             frontend.add_vm(template)

@@ -13,10 +13,10 @@ import pytest
 
 from one2one.opennebula.xml import parse
 from opennebula_sandbox.frontend.frontend import FrontEnd
-from opennebula_sandbox.frontend.generation import GENERATIONS as BY_NAME
 from opennebula_sandbox.frontend.handles import LocalVm
+from opennebula_sandbox.frontend.release import RELEASES as BY_NAME
 from opennebula_sandbox.frontend.script import judge
-from tests.sandbox.frontend_recordings import DATA, Operator, recorded
+from tests.sandbox.frontend_recordings import DATA, Operator, read_recorded_lives
 from tests.sandbox.frontends import GENERATIONS, TEMPLATE
 
 SCRIPTS = (
@@ -64,13 +64,13 @@ def scripts(tmp_path: Path) -> Scripts:
     return Scripts(tmp_path)
 
 
-def deployed(frontend: FrontEnd) -> LocalVm:
+def deploy_vm(frontend: FrontEnd) -> LocalVm:
     vm = frontend.add_vm(TEMPLATE)
     vm.deploy(frontend.add_host("burst1"))
     return vm
 
 
-def shown(call: dict[str, Any], var: str) -> str:
+def format_call(call: dict[str, Any], var: str) -> str:
     """Return a call as the recordings show it."""
     words = [word if len(word) < 300 else "message" for word in call["argv"]]
     argv = " ".join(f"<{word}>" for word in words).replace(var, "/var/lib/one")
@@ -85,7 +85,7 @@ def without_ids(line: str) -> str:
 def test_scripts_are_called_as_a_real_shell_called_them(generation: str, scripts: Scripts) -> None:
     told = (DATA / f"scripts-{generation}.txt").read_text().splitlines()
     first = re.findall("<([0-9]+)>", told[0])[0]
-    events = recorded(generation)
+    events = read_recorded_lives(generation)
     while events[0]["line"].split()[1] != first:
         del events[0]
     with FrontEnd(generation, remotes=scripts.remotes) as frontend:
@@ -96,14 +96,14 @@ def test_scripts_are_called_as_a_real_shell_called_them(generation: str, scripts
                 operator.cause(action, int(vm_id), parse(event["payload"]))
         var = str(frontend.home.var)
         assert frontend.pools.wait_for(lambda: len(scripts.calls()) >= len(told), 30)
-    called = [without_ids(shown(call, var)) for call in scripts.calls()]
+    called = [without_ids(format_call(call, var)) for call in scripts.calls()]
     assert called == [without_ids(line) for line in told]
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_scripts_read_what_each_generation_gives_them(generation: str, scripts: Scripts) -> None:
     with FrontEnd(generation, remotes=scripts.remotes) as frontend:
-        vm = deployed(frontend)
+        vm = deploy_vm(frontend)
         vm.wait("RUNNING")
         vm.act("suspend")
         vm.wait("SUSPENDED")
@@ -139,7 +139,7 @@ def test_reason_of_a_failure_is_found_as_in_each_generation(
 ) -> None:
     scripts.body(f"sys.stderr.write({stderr!r}); sys.exit(3)")
     with FrontEnd(generation, remotes=scripts.remotes) as frontend:
-        vm = deployed(frontend)
+        vm = deploy_vm(frontend)
         vm.wait("BOOT_FAILURE")
         assert vm.error == reason
         assert any(line.endswith(f"[VMM][{logged}") for line in vm.log)
@@ -149,7 +149,7 @@ def test_reason_of_a_failure_is_found_as_in_each_generation(
 def test_newline_in_the_output_of_a_script_begins_another_message(scripts: Scripts) -> None:
     scripts.body("print('opennebula-hybrid-7\\nLOG I 0 a second message')")
     with FrontEnd("6.10", remotes=scripts.remotes) as frontend:
-        vm = deployed(frontend)
+        vm = deploy_vm(frontend)
         vm.wait_for_log("a second message")
         assert vm.deploy_id == "opennebula-hybrid-7"
 
@@ -159,7 +159,7 @@ def test_disk_attach_is_never_answered_for_a_public_cloud(
     generation: str, scripts: Scripts
 ) -> None:
     with FrontEnd(generation, remotes=scripts.remotes) as frontend:
-        vm = deployed(frontend)
+        vm = deploy_vm(frontend)
         vm.wait("RUNNING")
         vm.attach_disk(TYPE="fs", FORMAT="raw", SIZE="10")
         frontend.driver.stop()
@@ -171,7 +171,7 @@ def test_disk_attach_is_never_answered_for_a_public_cloud(
 
 def test_clean_up_succeeds_even_if_the_script_fails(scripts: Scripts) -> None:
     with FrontEnd("6.10", remotes=scripts.remotes) as frontend:
-        vm = deployed(frontend)
+        vm = deploy_vm(frontend)
         vm.wait("RUNNING")
         scripts.body("sys.exit('unreachable')")
         vm.recover("recreate")
@@ -223,7 +223,7 @@ def test_cancelled_action_answers_nothing_more(scripts: Scripts, tmp_path: Path)
     os.mkfifo(gate)
     scripts.body(f"open({str(gate)!r}).read() if name == 'shutdown' else print('-')")
     with FrontEnd("6.10", remotes=scripts.remotes) as frontend:
-        vm = deployed(frontend)
+        vm = deploy_vm(frontend)
         vm.wait("RUNNING")
         vm.act("terminate")
         with gate.open("w"):
@@ -236,7 +236,7 @@ def test_cancelled_action_answers_nothing_more(scripts: Scripts, tmp_path: Path)
 def test_script_that_takes_too_long_is_ended(scripts: Scripts) -> None:
     scripts.body("import signal; signal.pause()")
     with FrontEnd("6.10", remotes=scripts.remotes, arguments="-w 1 one") as frontend:
-        vm = deployed(frontend)
+        vm = deploy_vm(frontend)
         vm.wait("BOOT_FAILURE")
         assert vm.error.startswith("DEPLOY: Timeout executing ")
 

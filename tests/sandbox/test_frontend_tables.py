@@ -11,9 +11,9 @@ from opennebula_sandbox.frontend.oned.operations import (
     HOTPLUG,
     OPERATIONS,
     RETRY,
-    Step,
+    Transition,
 )
-from opennebula_sandbox.frontend.oned.reactions import REACTIONS, RECOVERED_AS, SETTLED
+from opennebula_sandbox.frontend.oned.reactions import REACTIONS, RECOVERED_ACTIONS, SETTLED
 
 STEPS = {
     *chain.from_iterable(operation.values() for operation in OPERATIONS.values()),
@@ -27,14 +27,14 @@ SENT = sorted((step for step in STEPS if step.message and step.to), key=str)
 
 @pytest.mark.parametrize("step", SENT, ids=lambda step: f"{step.to}-{step.message}")
 @pytest.mark.parametrize("success", [True, False])
-def test_answer_leads_out_of_every_state_that_waits_for_it(step: Step, success: bool) -> None:
+def test_answer_leads_out_of_every_state_that_waits_for_it(step: Transition, success: bool) -> None:
     assert step.to is not None
     waiting = LcmState(step.to.lcm_state)
     reaction = REACTIONS[step.message]
     left_for = (reaction.success if success else reaction.failure)[waiting]
     assert left_for != step.to
     snapshot = waiting == LcmState.HOTPLUG_SNAPSHOT
-    assert waiting in RECOVERED_AS or snapshot, "onevm recover would do nothing"
+    assert waiting in RECOVERED_ACTIONS or snapshot, "onevm recover would do nothing"
 
 
 def test_whatever_is_not_sent_settles_by_itself() -> None:

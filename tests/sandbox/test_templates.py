@@ -10,7 +10,7 @@ from opennebula_sandbox.cloud.refusal import Refusal
 from opennebula_sandbox.cloud.wire.grammar import parse
 
 
-def named(name: str) -> str:
+def check_name(name: str) -> str:
     cloud = SimulatedCloud("6.10", clock=Clock(virtual=True), templates=1)
     wanted = parse(f"<T><NAME><![CDATA[{name}]]></NAME></T>")
     return check_template_name(wanted, cloud.oneadmin, cloud.oned.templates.values())
@@ -29,13 +29,13 @@ def named(name: str) -> str:
 )
 def test_some_names_are_refused(name: str, said: str) -> None:
     with pytest.raises(Refusal) as refusal:
-        named(name)
+        check_name(name)
     assert refusal.value.text == said
 
 
 @pytest.mark.parametrize("name", ["x" * 128, "é" * 64, "a\nb", "tab\tx", "a\u202eb", "WEB", " web"])
 def test_others_are_not(name: str) -> None:
-    assert named(name) == name
+    assert check_name(name) == name
 
 
 @pytest.mark.parametrize(

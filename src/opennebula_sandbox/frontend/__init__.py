@@ -1,1 +1,1 @@
-"""The simulated front-end: oned's side of a driver, with local hosts, VMs and API."""
+"""The simulated front-end: a local oned that runs drivers, with hosts, VMs and API."""

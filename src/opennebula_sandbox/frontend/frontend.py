@@ -1,4 +1,4 @@
-"""A front-end: a local oned with its drivers, as tests and the demonstration use it.
+"""A front-end: a local oned with its drivers, for tests and the demonstration.
 
 with FrontEnd("6.10", driver=["one_vmm_one2one"]) as frontend:
     host = frontend.add_host("burst1", ONE_ENDPOINT=…, ONE_USER=…, ONE_PASSWORD=…)
@@ -22,55 +22,55 @@ from opennebula_sandbox.cloud.clock import Clock
 from opennebula_sandbox.cloud.faults import Faults
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
 from opennebula_sandbox.cloud.wire.server import XmlRpcServer
-from opennebula_sandbox.frontend.generation import GENERATIONS
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
 from opennebula_sandbox.frontend.home import Home
 from opennebula_sandbox.frontend.im.monitord import Monitord
-from opennebula_sandbox.frontend.im.monitoring import Monitoring, Settings
+from opennebula_sandbox.frontend.im.monitoring import Monitoring, MonitoringSettings
 from opennebula_sandbox.frontend.im.shell import ImShell
 from opennebula_sandbox.frontend.mad import Mad
-from opennebula_sandbox.frontend.oned.oned import Driver, Oned
+from opennebula_sandbox.frontend.oned.oned import Driver, LocalOned
 from opennebula_sandbox.frontend.oned.pools import Pools
-from opennebula_sandbox.frontend.vmm.shell import Shell
+from opennebula_sandbox.frontend.release import RELEASES
+from opennebula_sandbox.frontend.vmm.shell import VmmShell
 
 ARGUMENTS = "-t 15 -r 0 one"
-"""What the stock oned.conf gives the VMM driver, in one string."""
+"""The ARGUMENTS of the VMM driver in the stock oned.conf."""
 IM_ARGUMENTS = "-c -t 15 -r 0 one"
-"""What the stock oned.conf and monitord.conf give the IM driver."""
+"""The ARGUMENTS of the IM driver in the stock oned.conf and monitord.conf."""
 
 
 class FrontEnd:
-    """A local oned of a generation (5.10, 6.10 or 7.2), while its context lasts."""
+    """A local oned of a release (5.10, 6.10 or 7.2), which runs in its context."""
 
     def __init__(
         self,
-        generation: str,
+        release: str,
         *,
         driver: Sequence[str] | None = None,
         im_driver: Sequence[str] | None = None,
         remotes: Path | None = None,
         arguments: str = ARGUMENTS,
         im_arguments: str = IM_ARGUMENTS,
-        settings: Settings | None = None,
+        settings: MonitoringSettings | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Use these drivers, or the stock shells with the scripts in *remotes*.
 
-        *driver* and *im_driver* are argv, to which *arguments* and *im_arguments* are added as
-        one string each. Without either *im_driver* or ``remotes/im`` nobody monitors.
+        *driver* and *im_driver* are argv; oned appends *arguments* and *im_arguments* as one
+        element each. Without *im_driver* and ``remotes/im`` there is no monitoring.
         """
-        self.generation = GENERATIONS[generation]
+        self.release = RELEASES[release]
         self._vmm = driver, arguments
         self._im = im_driver, im_arguments
         self._remotes = remotes
-        self._settings = settings or Settings()
+        self._settings = settings or MonitoringSettings()
         self.clock = clock or Clock()
         self.faults = Faults()
         self._password = secrets.token_hex(16)
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
-        """Start it all; raises OnedDoesNotStart where a driver's handshake fails."""
+        """Start all parts; raises OnedDoesNotStart if a driver's handshake fails."""
         with ExitStack() as stack:
             path = stack.enter_context(tempfile.TemporaryDirectory(prefix="one2one-"))
             self.home = Home(Path(path))
@@ -78,7 +78,7 @@ class FrontEnd:
             self.home.create(self.session, one_key)
             if self._remotes:
                 self.home.remotes.symlink_to(self._remotes)
-            self.oned = Oned(self.generation, self.home, self.clock, one_key)
+            self.oned = LocalOned(self.release, self.home, self.clock, one_key)
             self.oned.add_user("oneadmin", self._password, "oneadmin")
             self.server = XmlRpcServer(
                 self.api, delivery=self.faults.deliver, accept=self.faults.accept
@@ -87,14 +87,14 @@ class FrontEnd:
             stack.callback(self.clock.stop)
             self.server.start()
             stack.callback(self.server.stop)
-            self.oned.driver = self._started(self._vmm_driver())
+            self.oned.driver = self._start_driver(self._create_vmm_driver())
             stack.callback(lambda: self.oned.driver.stop())
             self._start_monitoring(stack)
             self._exit = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop it all."""
+        """Stop all parts."""
         self._exit.close()
 
     @property
@@ -109,7 +109,7 @@ class FrontEnd:
 
     @property
     def monitoring(self) -> Monitoring | None:
-        """What monitors hosts."""
+        """The monitoring of hosts; None without it."""
         return self.oned.monitoring
 
     @property
@@ -128,32 +128,32 @@ class FrontEnd:
         return self.pools.log
 
     def restart(self, pause: Callable[[], object] = lambda: None) -> None:
-        """Kill oned and start it again, its database as it was; *pause* runs in between.
+        """Kill oned, run *pause*, and start oned again with the same database.
 
-        The API goes away, and the drivers see their pipes close without a word. It comes back
-        when they have been started. Monitoring processes of scripts outlive it.
+        The API stops, and the pipes of the drivers close without a message. The API starts
+        after the drivers. Monitoring processes of scripts run on.
         """
         monitoring = self.oned.monitoring
         self.server.stop()
         for driver in (self.oned.driver, self.oned.im_driver):
             if isinstance(driver, Mad):
                 driver.abandon()
-            elif isinstance(driver, Shell):
+            elif isinstance(driver, VmmShell):
                 driver.stop()
         if monitoring:
             monitoring.halt()
         pause()
         self.home.note_start()
-        self.oned.driver = self._started(self._vmm_driver())
+        self.oned.driver = self._start_driver(self._create_vmm_driver())
         if isinstance(self.oned.im_driver, Mad) and monitoring:
-            self.oned.im_driver = self._started(self._im_driver(monitoring))
+            self.oned.im_driver = self._start_driver(self._create_im_driver(monitoring))
         if monitoring:
             with self.clock.lock:
                 monitoring.resume()
         self.server.start()
 
-    def become(self, state: RaftState) -> None:
-        """Be from now on what HA has made of this server; monitord is told, drivers are not."""
+    def set_raft_state(self, state: RaftState) -> None:
+        """Set the HA state of this server; monitord learns of it, drivers do not."""
         with self.clock.lock:
             self.pools.raft = state
             if isinstance(self.oned.monitoring, Monitord) and state is RaftState.LEADER:
@@ -165,7 +165,7 @@ class FrontEnd:
             raise TimeoutError(f"no {text!r} in oned.log")
 
     def api(self, method: str, arguments: tuple[object, ...]) -> Sequence[bool | int | str | bytes]:
-        """Answer a call of the local API, whose first argument is the session."""
+        """Answer a call of the local API; its first argument is the session."""
         return self.oned.api.call(method, arguments)
 
     def call(self, method: str, *arguments: str | int | bool) -> str | int:
@@ -182,8 +182,8 @@ class FrontEnd:
     def add_host(self, name: str, **attributes: Value) -> LocalHost:
         """Create a host of the hybrid drivers; its monitoring begins at once.
 
-        It says PUBLIC_CLOUD=YES unless *attributes* say otherwise, as an administrator would
-        set it so that VMs can be deployed before the first monitoring.
+        It has PUBLIC_CLOUD=YES unless *attributes* say otherwise. An administrator sets this
+        too, so that oned can deploy VMs before the first monitoring.
         """
         with self.clock.lock:
             number = int(self.call("one.host.allocate", name, "one", "one"))
@@ -199,31 +199,31 @@ class FrontEnd:
         return int(self.call("one.template.allocate", text))
 
     def add_vm(self, template: Mapping[str, Value] | int, *, name: str = "") -> LocalVm:
-        """Create a VM, PENDING, from a VM template: a new one, or one that exists."""
+        """Create a VM in PENDING, from a new VM template or from the id of one."""
         number = template if isinstance(template, int) else self.add_template(template)
         vm_id = self.call("one.template.instantiate", number, name, False, "", False)
         return LocalVm(int(vm_id), self.pools, self.call)
 
-    def _vmm_driver(self) -> Driver:
+    def _create_vmm_driver(self) -> Driver:
         argv, arguments = self._vmm
-        receive = self.oned.results.receive
+        receive = self.oned.answers.receive
         if argv:
-            return self._process(argv, arguments, receive)
+            return self._create_process(argv, arguments, receive)
         if self._remotes is None:
             raise ValueError("a front-end needs a driver or scripts")
         environment = self.home.environment(self.endpoint)
-        return Shell(self.home.remotes, arguments, environment, self.generation, receive)
+        return VmmShell(self.home.remotes, arguments, environment, self.release, receive)
 
     def _start_monitoring(self, stack: ExitStack) -> None:
         if not self._im[0] and not (self.home.remotes / "im").is_dir():
             return
-        monitoring = self.oned.new_monitoring(self._settings)
+        monitoring = self.oned.create_monitoring(self._settings)
         if isinstance(monitoring, Monitord):
             self._write_monitord_conf(monitoring)
         monitoring.start()
         stack.callback(monitoring.stop)
         stack.callback(self._stop_im_driver)
-        self.oned.im_driver = self._started(self._im_driver(monitoring))
+        self.oned.im_driver = self._start_driver(self._create_im_driver(monitoring))
         self.oned.monitoring = monitoring
 
     def _write_monitord_conf(self, monitord: Monitord) -> None:
@@ -232,31 +232,29 @@ class FrontEnd:
         im_mad = {"NAME": "one", "EXECUTABLE": executable, "ARGUMENTS": arguments}
         key_file = self.home.etc / "monitord.pub"
         key_file.write_text(monitord.public_key)
-        (self.home.etc / "monitord.conf").write_text(monitord.conf(im_mad, str(key_file)))
+        (self.home.etc / "monitord.conf").write_text(monitord.format_conf(im_mad, str(key_file)))
 
     def _stop_im_driver(self) -> None:
         if self.oned.im_driver:
             self.oned.im_driver.stop()
 
-    def _im_driver(self, monitoring: Monitoring) -> Driver:
+    def _create_im_driver(self, monitoring: Monitoring) -> Driver:
         argv, arguments = self._im
         if argv:
-            return self._process(argv, arguments, monitoring.receive)
+            return self._create_process(argv, arguments, monitoring.receive)
         environment = self.home.environment(self.endpoint)
-        return ImShell(
-            self.home.remotes, arguments, environment, self.generation, monitoring.receive
-        )
+        return ImShell(self.home.remotes, arguments, environment, self.release, monitoring.receive)
 
-    def _process(
+    def _create_process(
         self, argv: Sequence[str], arguments: str, receive: Callable[[str], None]
     ) -> Driver:
         environment = self.home.environment(self.endpoint)
-        return Mad([*argv, arguments], environment, self.generation, receive, self._log_driver)
+        return Mad([*argv, arguments], environment, self.release, receive, self._log_driver)
 
     def _log_driver(self, severity: str, text: str) -> None:
         with self.clock.lock:
             self.pools.write_log("MAD", severity, text)
 
-    def _started(self, driver: Driver) -> Driver:
+    def _start_driver(self, driver: Driver) -> Driver:
         driver.start()
         return driver

@@ -1,4 +1,4 @@
-"""A local host or VM as its administrator sees it, for tests and the demonstration."""
+"""A local host and a local VM with the commands of an administrator."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _TIMEOUT = 30.0
 
 @dataclass(frozen=True)
 class LocalHost:
-    """A host: ``onehost``."""
+    """A host, with the commands of ``onehost``."""
 
     id: int
     _pools: Pools
@@ -26,17 +26,17 @@ class LocalHost:
     @property
     def state(self) -> str:
         """Its state's name, such as MONITORED."""
-        return HostState(self._pools.host(self.id).state).name
+        return HostState(self._pools.find_host(self.id).state).name
 
     @property
     def name(self) -> str:
         """Its name."""
-        return self._pools.host(self.id).name
+        return self._pools.find_host(self.id).name
 
     @property
     def template(self) -> Template:
-        """Its attributes, secrets encrypted."""
-        return self._pools.host(self.id).template
+        """Its attributes, with encrypted secrets."""
+        return self._pools.find_host(self.id).template
 
     def update(self, **attributes: Value) -> None:
         """Set attributes: ``onehost update --append``."""
@@ -44,24 +44,24 @@ class LocalHost:
 
     @property
     def error(self) -> str:
-        """Why it is in ERROR, without the time."""
+        """The reason for ERROR, without the time."""
         return self.template.text("ERROR").partition(" : ")[2]
 
     @property
     def capacity(self) -> tuple[int, int]:
-        """TOTALCPU in percent and TOTALMEMORY in KB, as the scheduler sees them."""
-        share = self._pools.host(self.id).share
+        """TOTALCPU in percent and TOTALMEMORY in KB, which the scheduler reads."""
+        share = self._pools.find_host(self.id).share
         return share.total_cpu, share.total_memory
 
     @property
     def usage(self) -> Vector:
         """The newest FREE_CPU, FREE_MEMORY, USED_CPU and USED_MEMORY."""
-        return self._pools.host(self.id).monitoring.vector("CAPACITY")
+        return self._pools.find_host(self.id).monitoring.vector("CAPACITY")
 
     def monitor(self) -> None:
-        """Have it monitored now: ``onehost forceupdate``."""
+        """Monitor it now: ``onehost forceupdate``."""
         with self._pools.clock.lock:
-            self._monitor(self._pools.host(self.id))
+            self._monitor(self._pools.find_host(self.id))
 
     def set_status(self, status: str) -> None:
         """``onehost enable``, ``disable`` or ``offline``."""
@@ -76,7 +76,7 @@ class LocalHost:
 
 @dataclass(frozen=True)
 class LocalVm:
-    """A VM: ``onevm``."""
+    """A VM, with the commands of ``onevm``."""
 
     id: int
     _pools: Pools
@@ -85,37 +85,37 @@ class LocalVm:
     @property
     def name(self) -> str:
         """Its name."""
-        return self._pools.vm(self.id).name
+        return self._pools.find_vm(self.id).name
 
     @property
     def state(self) -> str:
-        """Its state's name as ``onevm show`` prints it, such as RUNNING or BOOT_FAILURE."""
-        return str(self._pools.vm(self.id).state)
+        """The name of its state in ``onevm show``, such as RUNNING or BOOT_FAILURE."""
+        return str(self._pools.find_vm(self.id).state)
 
     @property
     def deploy_id(self) -> str:
         """Its deploy id, empty before the first boot."""
-        return self._pools.vm(self.id).deploy_id
+        return self._pools.find_vm(self.id).deploy_id
 
     @property
     def error(self) -> str:
-        """USER_TEMPLATE/ERROR: why the last operation failed, without the time."""
-        return self._pools.vm(self.id).user_template.text("ERROR").partition(" : ")[2]
+        """USER_TEMPLATE/ERROR: the reason of the last failure, without the time."""
+        return self._pools.find_vm(self.id).user_template.text("ERROR").partition(" : ")[2]
 
     @property
     def template(self) -> Template:
         """VM/TEMPLATE."""
-        return self._pools.vm(self.id).template
+        return self._pools.find_vm(self.id).template
 
     @property
     def user_template(self) -> Template:
         """VM/USER_TEMPLATE."""
-        return self._pools.vm(self.id).user_template
+        return self._pools.find_vm(self.id).user_template
 
     @property
     def monitoring(self) -> Template:
         """VM/MONITORING."""
-        return self._pools.vm(self.id).monitoring
+        return self._pools.find_vm(self.id).monitoring
 
     @property
     def log(self) -> list[str]:
@@ -123,7 +123,7 @@ class LocalVm:
         return self._pools.vm_logs[self.id]
 
     def wait(self, state: str, timeout: float = _TIMEOUT) -> None:
-        """Wait until the VM is in *state*; raises TimeoutError, which tells the last log lines."""
+        """Wait until the VM is in *state*; raises TimeoutError with the last log lines."""
         if not self._pools.wait_for(lambda: self.state == state, timeout):
             last = "\n".join(self.log[-10:])
             raise TimeoutError(f"VM {self.id} is {self.state}, not {state}. Its log:\n{last}")
@@ -138,7 +138,7 @@ class LocalVm:
         self._call("one.vm.deploy", self.id, host.id)
 
     def act(self, action: str) -> None:
-        """``onevm suspend``, ``resume``, ``poweroff-hard``, …, as ``one.vm.action`` names them."""
+        """``onevm suspend``, ``resume``, ``poweroff-hard``, …: the names of ``one.vm.action``."""
         self._call("one.vm.action", action, self.id)
 
     def recover(self, operation: str) -> None:
@@ -147,7 +147,7 @@ class LocalVm:
 
     def attach_disk(self, **disk: str) -> None:
         """``onevm disk-attach``."""
-        self._call("one.vm.attach", self.id, _section("DISK", disk))
+        self._call("one.vm.attach", self.id, _format_section("DISK", disk))
 
     def detach_disk(self, number: int) -> None:
         """``onevm disk-detach``."""
@@ -155,7 +155,7 @@ class LocalVm:
 
     def attach_nic(self, **nic: str) -> None:
         """``onevm nic-attach``."""
-        self._call("one.vm.attachnic", self.id, _section("NIC", nic))
+        self._call("one.vm.attachnic", self.id, _format_section("NIC", nic))
 
     def detach_nic(self, number: int) -> None:
         """``onevm nic-detach``."""
@@ -179,12 +179,12 @@ class LocalVm:
 
     def update_context(self, **context: str) -> None:
         """``onevm updateconf`` with a new CONTEXT."""
-        self._call("one.vm.updateconf", self.id, _section("CONTEXT", context))
+        self._call("one.vm.updateconf", self.id, _format_section("CONTEXT", context))
 
     def migrate(self, host: LocalHost) -> None:
         """``onevm migrate --live``."""
         self._call("one.vm.migrate", self.id, host.id, True, False)
 
 
-def _section(name: str, members: Vector) -> str:
+def _format_section(name: str, members: Vector) -> str:
     return to_xml(Template([(name, members)]))

@@ -1,16 +1,16 @@
-"""How an oned cuts what a driver writes into lines, odd bytes included.
+"""Splits the bytes of a driver into lines as oned does.
 
-oned from 6.0 looks for the end of a line with ``strchr``, which a NUL ends. What is behind a NUL in
-one piece is only looked at with the next piece, as a part of the same line: the next answer is
-lost. Source: ``include/StringBuffer.h``; measured on 6.10 and 7.2. Before 6.0 it reads byte by
-byte (``src/mad/MadManager.cc``).
+Since 6.0 oned finds the end of a line with ``strchr``, which stops at a NUL. oned reads the bytes
+after a NUL only with the next piece, as a part of the same line. So it loses the next answer.
+Source: ``include/StringBuffer.h``; measured on 6.10 and 7.2. Before 6.0 it reads byte by byte
+(``src/mad/MadManager.cc``).
 """
 
 from collections.abc import Iterator
 
 
 class Lines:
-    """What came from a driver and has no end yet."""
+    """The bytes of a line that has no end yet."""
 
     def __init__(self, *, stops_at_nul: bool) -> None:
         self._stops_at_nul = stops_at_nul
@@ -21,7 +21,7 @@ class Lines:
         return bool(self._rest)
 
     def feed(self, data: bytes) -> Iterator[str]:
-        """Yield each line that *data* ends, as far as oned reads it."""
+        """Yield each line that *data* ends, as oned reads it."""
         while (end := self._find_end(data)) >= 0:
             line = (self._rest + data[:end]).partition(b"\n")[0]
             yield line.decode(errors="surrogateescape")

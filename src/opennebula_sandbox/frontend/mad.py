@@ -1,9 +1,9 @@
-"""A driver as a process of oned's: its start, its handshake, its lines, its crashes.
+"""Runs a driver as a process of oned: start, handshake, lines and crashes.
 
-The whole ARGUMENTS string is one element of argv, standard error is closed, and what is written
-at once must be read at once. Source: ``src/mad/Mad.cc`` and ``MadManager.cc`` (until 5.12),
-``include/Driver.h`` and ``StreamManager.h`` (since 6.0); before that, a driver which pauses for
-25 ms within a line is taken for dead.
+The whole ARGUMENTS string is one element of argv, and standard error is closed. Since 6.0 a
+driver must write the answer to INIT in one piece; until 5.12 oned considers a driver dead when
+it pauses for 25 ms within a line. Source: ``src/mad/Mad.cc`` and ``MadManager.cc`` (until 5.12),
+``include/Driver.h`` and ``StreamManager.h`` (since 6.0).
 """
 
 import contextlib
@@ -15,9 +15,9 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO
 
-from opennebula_sandbox.frontend.generation import Generation
-from opennebula_sandbox.frontend.handshake import handshake, readable
+from opennebula_sandbox.frontend.handshake import check_handshake, wait_readable
 from opennebula_sandbox.frontend.lines import Lines
+from opennebula_sandbox.frontend.release import Release
 
 _CLOSED_STDERR = ("/bin/sh", "-c", 'exec "$@" 2>&-', "sh")
 _CHUNK = 1 << 16
@@ -27,7 +27,7 @@ _PATIENCE = 30.0
 
 
 class OnedDoesNotStart(Exception):
-    """Raised when a driver's first handshake fails: the real oned would not start either."""
+    """Raised when a driver's first handshake fails; a real oned does not start then."""
 
     def __init__(self, executable: str, problem: str) -> None:
         self.executable = executable
@@ -35,21 +35,21 @@ class OnedDoesNotStart(Exception):
 
 
 class Mad:
-    """A driver process, restarted whenever it dies."""
+    """A driver process; oned restarts it after each end."""
 
     def __init__(
         self,
         argv: Sequence[str],
         environment: Mapping[str, str],
-        generation: Generation,
+        release: Release,
         receive: Callable[[str], None],
         log: Callable[[str, str], None],
     ) -> None:
-        """Run *argv*; *receive* gets each line, *log* a severity and what oned would write."""
+        """Run *argv*; *receive* gets each line, *log* gets a severity and a text of oned."""
         self._executable = argv[0]
         self._argv = [*_CLOSED_STDERR, *argv]
         self._environment = environment
-        self._generation = generation
+        self._release = release
         self._receive = receive
         self._log = log
         self._stopping = threading.Event()
@@ -60,22 +60,22 @@ class Mad:
         self._stdin: IO[bytes] | None = None
         self._ready = threading.Condition()
         self.starts = 0
-        """How many processes there were, the present one included once it is ready."""
+        """How many processes were ready, with the current one."""
         self.exit_status: int | None = None
-        """How the last process ended; negative for a signal, None while it runs."""
+        """The exit status of the last process; negative for a signal, None while it runs."""
 
     def start(self) -> None:
-        """Start it; raises OnedDoesNotStart."""
+        """Start the process; raises OnedDoesNotStart."""
         self._spawn()
         self._reader.start()
         self._writer.start()
 
     def send(self, line: str) -> None:
-        """Send *line*, whose end is added, without waiting for the driver to read it."""
+        """Send *line* and a line end; do not wait until the driver reads it."""
         self._outgoing.put(line.encode() + b"\n")
 
     def stop(self) -> None:
-        """FINALIZE, and end it, by force where it does not end itself."""
+        """Send FINALIZE, wait for the end of the process, and kill it if it stays."""
         self._stopping.set()
         self.send("FINALIZE")
         self._outgoing.put(None)
@@ -86,7 +86,7 @@ class Mad:
         self._writer.join()
 
     def abandon(self) -> None:
-        """Close its stdin without a word and hear it no more, as an oned does that is killed."""
+        """Close its stdin without a message and ignore its lines, as when oned is killed."""
         self._stopping.set()
         self._receive = lambda _line: None
         self._outgoing.put(None)
@@ -97,9 +97,9 @@ class Mad:
             self._reader.join(_GRACE)
 
     def kill(self) -> None:
-        """Kill the process, as the kernel does when memory runs out, and wait for its successor.
+        """Kill the process, as the kernel does without memory, and wait for the next one.
 
-        Raises TimeoutError when none starts.
+        Raises TimeoutError if none starts.
         """
         with self._ready:
             starts = self.starts
@@ -109,7 +109,7 @@ class Mad:
 
     @property
     def pid(self) -> int:
-        """The id of the present process; raises ValueError without one."""
+        """The id of the current process; raises ValueError without one."""
         if self._process is None:
             raise ValueError("the driver does not run")
         return self._process.pid
@@ -124,10 +124,10 @@ class Mad:
             process_group=0,
         )
         self._process, self.exit_status = process, None
-        stdin, stdout = _pipes(process)
+        stdin, stdout = _take_pipes(process)
         try:
             stdin.write(b"INIT\n")
-            problem = handshake(stdout.fileno(), self._generation)
+            problem = check_handshake(stdout.fileno(), self._release)
         except OSError as error:
             problem = f"Driver initialization failed ({error})"
         if problem:
@@ -139,19 +139,19 @@ class Mad:
             self._ready.notify_all()
 
     def _read(self) -> None:
-        """Read from one process after the other; whoever spawns one also reaps it here."""
+        """Read from each process in turn; this thread starts the next one and reaps the last."""
         while self._process is not None:
-            self._read_lines(_pipes(self._process)[1].fileno())
+            self._read_lines(_take_pipes(self._process)[1].fileno())
             self._reap(grace=_GRACE if self._stopping.is_set() else 1.0)
             if not self._stopping.is_set():
                 self._log("E", "Driver died, trying to recover it")
                 self._restart()
 
     def _read_lines(self, fd: int) -> None:
-        """Pass on lines until the driver ends, or counts as dead."""
-        stream = self._generation.stream_driver
+        """Pass on lines until the driver ends, or oned considers it dead."""
+        stream = self._release.stream_driver
         lines = Lines(stops_at_nul=stream)
-        while not lines or readable(fd, None if stream else _GAP):
+        while not lines or wait_readable(fd, None if stream else _GAP):
             data = os.read(fd, _CHUNK)
             if not data:
                 return
@@ -164,7 +164,7 @@ class Mad:
                 self._spawn()
             except OnedDoesNotStart as error:
                 self._log("E", f"Cannot restart the driver: {error}")
-                if not self._generation.stream_driver:
+                if not self._release.stream_driver:
                     return
             else:
                 self._log("I", "Driver restarted")
@@ -179,11 +179,11 @@ class Mad:
             stdin.close()
 
     def _reap(self, grace: float) -> None:
-        """Tell the process to end, wait *grace* seconds, kill what is left of it."""
+        """Ask the process to end, wait *grace* seconds, and kill what remains."""
         process, self._stdin = self._process, None
         if process is None:
             return
-        stdin, stdout = _pipes(process)
+        stdin, stdout = _take_pipes(process)
         with contextlib.suppress(OSError, ValueError):
             stdin.write(b"FINALIZE\n")
         stdin.close()
@@ -196,13 +196,13 @@ class Mad:
         self._process = None
 
     def _kill(self) -> None:
-        """Kill the process and its children, but for those that left its group."""
+        """Kill the process and its children, except those that left its process group."""
         if process := self._process:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+def _take_pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
     assert process.stdin is not None  # noqa: S101 - Popen was told to make them
     assert process.stdout is not None  # noqa: S101
     return process.stdin, process.stdout

@@ -1,4 +1,4 @@
-"""One action script, run and judged the way the stock shell does it.
+"""Runs an action script and judges its end as the stock shell does.
 
 Source: ``CommandManager.rb`` and ``DriverExecHelper.rb`` of each release.
 """
@@ -13,14 +13,14 @@ from os import killpg
 from pathlib import Path
 from typing import NamedTuple
 
-from opennebula_sandbox.frontend.generation import Generation
+from opennebula_sandbox.frontend.release import Release
 
 _ERROR = re.compile(r"(?ms)^ERROR MESSAGE --8<------\n(.*?)ERROR MESSAGE ------>8--$")
 _LEVEL = re.compile(r"^(ERROR|INFO|WARN|DEBUG):\s+(\d+)?\s*(.*)$")
 _LOG_LEVEL = re.compile(r"^(ERROR|DEBUG|INFO):(.*)$")
 _NOT_EXITED = 255
 _ENCODED_LINE = 45
-"""Bytes that Ruby's ``Base64.encode64`` puts into a line, of 60 characters."""
+"""How many bytes Ruby's ``Base64.encode64`` puts into a line of 60 characters."""
 
 Log = Callable[[str, str], None]
 """Takes a severity and a text."""
@@ -31,14 +31,14 @@ class Outcome(NamedTuple):
 
     success: bool
     info: str
-    """What it printed, or why it failed; ``-`` where it said nothing."""
+    """The output, or the reason of a failure; ``-`` without text."""
     logs: tuple[tuple[str, str, str], ...] = ()
-    """Severity, VM id and text of what 7.x takes out of standard error."""
+    """Severity, VM id and text of each log line that 7.x finds in standard error."""
 
 
-def encode_stdin(text: str, generation: Generation) -> bytes:
-    """Return what a local script finds on its standard input."""
-    if generation.monitord:
+def encode_stdin(text: str, release: Release) -> bytes:
+    """Return the standard input of a local script."""
+    if release.monitord:
         return b64encode(text.encode())
     data = text.replace("\n", "").encode()
     parts = range(0, len(data), _ENCODED_LINE)
@@ -46,18 +46,16 @@ def encode_stdin(text: str, generation: Generation) -> bytes:
 
 
 class Runner:
-    """Runs commands, and can end those under way."""
+    """Runs commands, and can end those that run."""
 
-    def __init__(
-        self, environment: Mapping[str, str], directory: Path, generation: Generation
-    ) -> None:
+    def __init__(self, environment: Mapping[str, str], directory: Path, release: Release) -> None:
         self._environment = environment
         self._directory = directory
-        self._generation = generation
+        self._release = release
         self._running: set[int] = set()
 
     def run(self, command: str, stdin: bytes, log: Log, timeout: float | None = None) -> Outcome:
-        """Run *command* with ``sh``, in its own process group, and judge how it ended."""
+        """Run *command* with ``sh`` in its own process group, and return its outcome."""
         process = subprocess.Popen(
             ["/bin/sh", "-c", command],
             stdin=subprocess.PIPE,
@@ -76,14 +74,14 @@ class Runner:
             _end(process.pid, signal.SIGTERM)
             process.communicate()
             code, stdout, stderr = _NOT_EXITED, "", f"Timeout executing {command}"
-            if self._generation.version < (6, 2):
+            if self._release.version < (6, 2):
                 stderr = f"ERROR MESSAGE --8<------\n{stderr}\nERROR MESSAGE ------>8--"
         finally:
             self._running.discard(process.pid)
         if code:
             log("I", f"Command execution failed (exit code: {code}): {command}")
-            _log_lines(stderr, log, self._generation)
-        return judge(code, stdout, stderr, self._generation)
+            _log_lines(stderr, log, self._release)
+        return judge(code, stdout, stderr, self._release)
 
     def stop(self) -> None:
         """End the commands that still run."""
@@ -91,13 +89,13 @@ class Runner:
             _end(group, signal.SIGKILL)
 
 
-def judge(code: int, stdout: str, stderr: str, generation: Generation) -> Outcome:
-    """Return the outcome of a command by what it wrote and its exit status."""
+def judge(code: int, stdout: str, stderr: str, release: Release) -> Outcome:
+    """Return the outcome of a command from its output and its exit status."""
     logs: list[tuple[str, str, str]] = []
-    if generation.version < (6, 2):
+    if release.version < (6, 2):
         blocks = _ERROR.findall(stderr)
         reason = blocks[0].strip() if blocks else ""
-    elif generation.version < (7, 0):
+    elif release.version < (7, 0):
         reason = stderr.strip().replace("\n", " ")
     else:
         rest = []
@@ -111,11 +109,11 @@ def judge(code: int, stdout: str, stderr: str, generation: Generation) -> Outcom
     return Outcome(code == 0, info or "-", tuple(logs))
 
 
-def _log_lines(stderr: str, log: Log, generation: Generation) -> None:
-    """Pass standard error on to the log, by the severities that its lines name."""
+def _log_lines(stderr: str, log: Log, release: Release) -> None:
+    """Write standard error to the log, with the severities in its lines."""
     in_error = False
     for line in map(str.strip, stderr.strip().splitlines()):
-        if generation.version < (6, 2) and line.startswith("ERROR MESSAGE --"):
+        if release.version < (6, 2) and line.startswith("ERROR MESSAGE --"):
             in_error = "8<" in line
         elif in_error:
             log("E", line)

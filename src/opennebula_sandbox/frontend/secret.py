@@ -1,7 +1,7 @@
-"""oned's encryption of attributes, and of OneGate tokens.
+"""oned's encryption of attributes and of OneGate tokens.
 
-AES-256-CBC with an initialization vector of zeros, the key being the first 32 characters of the
-secret as they are. Source: ``one_util::aes256cbc_encrypt``, the same from 5.6 to 7.4.
+AES-256-CBC; all bytes of the initialization vector are zero, and the key is the first 32
+characters of the secret. Source: ``one_util::aes256cbc_encrypt``, the same from 5.6 to 7.4.
 """
 
 from base64 import b64decode, b64encode
@@ -17,7 +17,7 @@ _KEY_LENGTH = 32
 
 
 def encrypt(text: str, secret: str) -> str:
-    """Return *text* as base64 of its cipher text."""
+    """Encrypt *text* and return the cipher text as base64."""
     padder = PKCS7(_BLOCK_BITS).padder()
     padded = padder.update(text.encode()) + padder.finalize()
     encryptor = _cipher(secret).encryptor()
@@ -25,7 +25,7 @@ def encrypt(text: str, secret: str) -> str:
 
 
 def decrypt(text: str, secret: str) -> str | None:
-    """Return what *text* stands for, None when it was not encrypted with *secret*."""
+    """Return *text* as clear text; None if *secret* did not encrypt it."""
     try:
         data = b64decode(text, validate=True)
         decryptor = _cipher(secret).decryptor()

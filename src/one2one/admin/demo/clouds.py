@@ -18,7 +18,7 @@ from one2one.opennebula.states import State, VmState
 from opennebula_sandbox.cloud.cloud import SimulatedCloud as SandboxCloud
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
-from opennebula_sandbox.frontend.im.monitoring import Settings
+from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 from opennebula_sandbox.frontend.mad import OnedDoesNotStart
 
 HYBRID_ID_PREFIX = "one2one-trial-"
@@ -79,7 +79,7 @@ def open_clouds(
     account: Account | None,
     *,
     scripts: bool = False,
-    monitoring: Settings | None = None,
+    monitoring: MonitoringSettings | None = None,
     attributes: Mapping[str, str] | None = None,
 ) -> Iterator[DemoClouds]:
     """Give both sides; without an *account* the remote is simulated, of the same release.

@@ -16,10 +16,10 @@ from one2one.admin.options import object_id
 from one2one.admin.output import say
 from one2one.opennebula.states import State
 from opennebula_sandbox.cloud.profile import PROFILES
-from opennebula_sandbox.frontend.im.monitoring import Settings
+from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 
 _MOST_VMS = 100
-_SIMULATED = Settings(
+_SIMULATED = MonitoringSettings(
     beacon_host=1, monitor_host=1, state_vm=1, monitor_vm=1, timer=1, interval=180
 )
 _LOOK_S = 0.1
@@ -70,7 +70,7 @@ def demo(
             raise click.UsageError("--endpoint needs --user and --template")
         password = password or click.prompt("Password", hide_input=True, err=True)
         account = Account(endpoint, user, password, template, ca_file)
-    periods = _SIMULATED if account is None else Settings()
+    periods = _SIMULATED if account is None else MonitoringSettings()
     with open_clouds(generation, account, scripts=scripts, monitoring=periods) as sides:
         where = endpoint or f"a simulated OpenNebula {generation}"
         how = "scripts" if scripts else "resident driver"

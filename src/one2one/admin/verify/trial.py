@@ -14,14 +14,14 @@ from one2one.hybrid.naming import parse_deploy_id, read_marks
 from one2one.opennebula.states import State, VmState
 from opennebula_sandbox.cloud.refusal import Refusal
 from opennebula_sandbox.frontend.handles import LocalVm
-from opennebula_sandbox.frontend.im.monitoring import Settings
+from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 
 _PADDING = "x" * (24 << 10)
 """What makes the call that creates a VM longer than any other."""
 _LOOK_S = 0.5
 _FRONT_END = "6.10"
 """The release of the simulated front-end. What the remote is asked does not depend on it."""
-_PERIODS = Settings(timer=5, beacon_host=5, monitor_host=10, state_vm=2, monitor_vm=5)
+_PERIODS = MonitoringSettings(timer=5, beacon_host=5, monitor_host=10, state_vm=2, monitor_vm=5)
 _LOOKS_AFTER_AN_INTERRUPTION = 3
 _AT_REST = frozenset({"RUNNING", "UNKNOWN", "POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED"})
 

@@ -1,1 +1,1 @@
-"""What a local oned answers: its XML-RPC calls."""
+"""The XML-RPC calls of the local oned."""

@@ -1,4 +1,4 @@
-"""The local XML-RPC: who calls, with what, and what is answered."""
+"""Answers the XML-RPC calls of the local oned."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,14 +12,14 @@ _NO_SUCH_METHOD = -506
 
 
 class Api:
-    """Answers calls. The functions of *methods* take the user who calls, and the arguments."""
+    """Answers calls. The functions of *methods* get the user and the arguments."""
 
     def __init__(self, pools: Pools, methods: Mapping[str, Method]) -> None:
         self._pools = pools
         self._methods = methods
 
     def call(self, method: str, arguments: tuple[object, ...]) -> Sequence[Value]:
-        """Return the array that answers a call; raises Fault for what is none."""
+        """Return the array of the answer to a call; raises Fault for an unknown call."""
         if method not in self._methods:
             raise Fault(_NO_SUCH_METHOD, f"Method '{method}' not defined")
         called = self._methods[method]

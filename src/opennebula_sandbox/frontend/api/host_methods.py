@@ -16,23 +16,23 @@ from opennebula_sandbox.cloud.refusal import no_such_error
 from opennebula_sandbox.cloud.wire.grammar import parse
 from opennebula_sandbox.cloud.wire.render import render_attribute, render_attributes
 from opennebula_sandbox.cloud.wire.render_host import render_host
-from opennebula_sandbox.frontend.oned.contents import ONEGATE_ENDPOINT
 from opennebula_sandbox.frontend.oned.pools import Pools
+from opennebula_sandbox.frontend.oned.vm_builder import ONEGATE_ENDPOINT
 from opennebula_sandbox.frontend.secret import decrypt, encrypt
 
-_SEALED = "ONE_PASSWORD"
+_ENCRYPTED = "ONE_PASSWORD"
 _BY_STATUS = {0: HostState.INIT, 1: HostState.DISABLED, 2: HostState.OFFLINE}
 
 
 class Watch(Protocol):
-    """Tells monitoring about a host that is new, whose state was set, or that is deleted."""
+    """Tells the monitoring about a host that is new, has a new state, or is deleted."""
 
     def __call__(self, host: Host, *, deleted: bool = False) -> None:
-        """Do that."""
+        """Tell the monitoring about *host*."""
 
 
 class HostMethods:
-    """Answers the calls."""
+    """Answers the calls about hosts, users and the installation."""
 
     def __init__(self, pools: Pools, profile: Profile, one_key: str, watch: Watch) -> None:
         self._pools = pools
@@ -58,25 +58,25 @@ class HostMethods:
         }
 
     def add_user(self, name: str, password: str, group: str) -> User:
-        """Create a user, with the secret from which oned makes OneGate tokens."""
+        """Create a user, with the secret that encrypts OneGate tokens."""
         user = self._pools.accounts.add(name, password, group)
         token_password = sha256(secrets.token_bytes()).hexdigest()
         user.template = Template([("TOKEN_PASSWORD", token_password)])
         return user
 
     def _info(self, _user: User, host_id: int, opened: bool = False) -> str:
-        host = self._pools.host(host_id)
+        host = self._pools.find_host(host_id)
         closed = host.template
         if opened:
-            host.template = Template((n, self._opened(n, v)) for n, v in closed)
+            host.template = Template((n, self._decrypt(n, v)) for n, v in closed)
         try:
             return render_host(host, self._profile, monitoring=True)
         finally:
             host.template = closed
 
     def _monitoring(self, _user: User, host_id: int) -> str:
-        """Return the newest record alone, as until 5.10."""
-        host = self._pools.host(host_id)
+        """Return only the newest record, as 5.10 does."""
+        host = self._pools.find_host(host_id)
         record = (
             f"<HOST><ID>{host.id}</ID><STATE>{host.state}</STATE>"
             f"<LAST_MON_TIME>{host.reported_at}</LAST_MON_TIME></HOST>"
@@ -84,7 +84,7 @@ class HostMethods:
         return f"<MONITORING_DATA>{record if host.reported_at else ''}</MONITORING_DATA>"
 
     def _pool(self, user: User) -> str:
-        hosts = map(self._pools.host, self._pools.hosts) if user.is_admin else ()
+        hosts = map(self._pools.find_host, self._pools.hosts) if user.is_admin else ()
         rows = (render_host(host, self._profile, monitoring=False) for host in hosts)
         return f"<HOST_POOL>{''.join(rows)}</HOST_POOL>"
 
@@ -106,12 +106,12 @@ class HostMethods:
         return number
 
     def _delete(self, _user: User, host_id: int) -> int:
-        self._watch(self._pools.host(host_id), deleted=True)
+        self._watch(self._pools.find_host(host_id), deleted=True)
         del self._pools.hosts[host_id]
         return host_id
 
     def _status(self, _user: User, host_id: int, status: int) -> int:
-        host = self._pools.host(host_id)
+        host = self._pools.find_host(host_id)
         state = _BY_STATUS[status]
         if host.state == HostState.DISABLED and state == HostState.INIT and host.share.total_cpu:
             state = HostState.MONITORED
@@ -122,19 +122,19 @@ class HostMethods:
         return host_id
 
     def _update(self, _user: User, host_id: int, text: str, append: int) -> int:
-        host = self._pools.host(host_id)
-        changes = Template((name, self._closed(name, value)) for name, value in parse(text))
+        host = self._pools.find_host(host_id)
+        changes = Template((name, self._encrypt(name, value)) for name, value in parse(text))
         host.template = merge(host.template if append else Template(), changes)
-        self._pools.update(host_id)
+        self._pools.note_update(host_id)
         return host_id
 
-    def _closed(self, name: str, value: Value) -> Value:
-        if name != _SEALED or isinstance(value, dict) or decrypt(value, self._one_key):
+    def _encrypt(self, name: str, value: Value) -> Value:
+        if name != _ENCRYPTED or isinstance(value, dict) or decrypt(value, self._one_key):
             return value
         return encrypt(value, self._one_key)
 
-    def _opened(self, name: str, value: Value) -> Value:
-        if name != _SEALED or isinstance(value, dict):
+    def _decrypt(self, name: str, value: Value) -> Value:
+        if name != _ENCRYPTED or isinstance(value, dict):
             return value
         return decrypt(value, self._one_key) or value
 

@@ -15,7 +15,7 @@ from opennebula_sandbox.frontend.oned.pools import Pools
 
 
 class TemplateMethods:
-    """Answers the calls."""
+    """Answers the calls about VM templates."""
 
     def __init__(self, pools: Pools, dispatch: Dispatch) -> None:
         self._pools = pools
@@ -50,14 +50,14 @@ class TemplateMethods:
         return number
 
     def _delete(self, _user: User, template_id: int, _recursive: bool = False) -> int:
-        del self._pools.templates[self._pools.template(template_id).id]
+        del self._pools.templates[self._pools.find_template(template_id).id]
         return template_id
 
     def _info(self, _user: User, template_id: int, *_options: bool) -> str:
-        return render_template(self._pools.template(template_id))
+        return render_template(self._pools.find_template(template_id))
 
     def _update(self, _user: User, template_id: int, template: str, append: int) -> int:
-        old = self._pools.template(template_id)
+        old = self._pools.find_template(template_id)
         old.template = merge(old.template if append else Template(), parse(template))
         return template_id
 
@@ -78,7 +78,7 @@ class TemplateMethods:
         extra: str = "",
         _persistent: bool = False,
     ) -> int:
-        template = self._pools.template(template_id)
+        template = self._pools.find_template(template_id)
         source = merge(template.template, parse(extra))
         vm = self._dispatch.create(
             source, name=name, template_id=template_id, owner=user, hold=hold

@@ -1,1 +1,1 @@
-"""Monitoring, before and with onemonitord, and the stock shell for probes."""
+"""The monitoring of hosts, with and without onemonitord, and the stock shell for probes."""

@@ -1,4 +1,4 @@
-"""What the messages of a host's client do, once monitord has accepted them.
+"""What the messages of a host's client do after monitord has accepted them.
 
 Source: ``MonitorDriverProtocol.cc``.
 """
@@ -16,11 +16,11 @@ from opennebula_sandbox.frontend.im.vm_states import VmStates
 from opennebula_sandbox.frontend.oned.pools import Pools
 
 _BLAMES_HOST = ("MONITOR_HOST", "MONITOR_VM")
-"""Messages that put the host into ERROR when their text cannot be parsed."""
+"""Messages that put the host into ERROR when their text has wrong syntax."""
 
 
 class ClientMessages:
-    """Has hosts and VMs follow their clients."""
+    """Updates hosts and VMs from the messages of their clients."""
 
     def __init__(self, pools: Pools, hosts: HostReports, vm_states: VmStates) -> None:
         self._pools = pools
@@ -28,7 +28,7 @@ class ClientMessages:
         self._vm_states = vm_states
 
     def take(self, host: Host, line: MonitorLine) -> str | None:
-        """Take a message; return why the host is in error by it, None when it is not."""
+        """Take a message; return the reason if it puts the host into ERROR, else None."""
         try:
             told = parse(line.text)
         except Refusal as refusal:
@@ -37,16 +37,16 @@ class ClientMessages:
             return "Error parsing monitor information" if line.type in _BLAMES_HOST else None
         match line.type:
             case "MONITOR_HOST":
-                self._hosts.usage(host, told)
+                self._hosts.take_usage(host, told)
             case "SYSTEM_HOST":
-                self._hosts.system(host, told)
+                self._hosts.take_system(host, told)
             case "STATE_VM":
                 self._vm_states.take(host, told)
             case "MONITOR_VM":
-                self._usage_of_vms(told)
+                self._set_vm_usage(told)
         return None
 
-    def _usage_of_vms(self, told: Template) -> None:
+    def _set_vm_usage(self, told: Template) -> None:
         now = str(self._pools.now())
         for record in told.vectors("VM"):
             number = record.get("ID", "")

@@ -1,4 +1,4 @@
-"""What monitord tells an IM driver: about the host, and what its own ``monitord.conf`` says.
+"""The documents of monitord for an IM driver: the host, and the configuration of monitord.
 
 Source: ``MonitorDriver.h``, ``HostBase.cc`` and ``monitord.conf`` of 6.10 and 7.2.
 """
@@ -6,13 +6,13 @@ Source: ``MonitorDriver.h``, ``HostBase.cc`` and ``monitord.conf`` of 6.10 and 7
 from one2one.opennebula.template import Template, Vector
 from opennebula_sandbox.cloud.objects import Host
 from opennebula_sandbox.cloud.wire.render import render_attribute, render_attributes
-from opennebula_sandbox.frontend.generation import Generation
-from opennebula_sandbox.frontend.im.monitoring import Settings
+from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
+from opennebula_sandbox.frontend.release import Release
 
 _EXPIRATION_SECONDS = "43200"
 
 
-def driver_action(host: Host, configuration: str) -> str:
+def format_driver_action(host: Host, configuration: str) -> str:
     """Return the document of START_MONITOR and STOP_MONITOR."""
     return (
         f"<MONITOR_DRIVER_ACTION><HOST><ID>{host.id}</ID><NAME>{host.name}</NAME>"
@@ -23,18 +23,20 @@ def driver_action(host: Host, configuration: str) -> str:
     )
 
 
-def configuration(
-    generation: Generation, settings: Settings, *, datastores: str, port: int, public_key: str
+def format_configuration(
+    release: Release, settings: MonitoringSettings, *, datastores: str, port: int, public_key: str
 ) -> str:
-    """Return MONITOR_CONFIGURATION; *public_key* is in PEM, or empty."""
-    template = values(generation, settings, datastores=datastores, port=port, public_key=public_key)
+    """Return MONITOR_CONFIGURATION; *public_key* is PEM or empty."""
+    template = build_configuration(
+        release, settings, datastores=datastores, port=port, public_key=public_key
+    )
     return f"<MONITOR_CONFIGURATION>{render_attributes(template)}</MONITOR_CONFIGURATION>"
 
 
-def values(
-    generation: Generation, settings: Settings, *, datastores: str, port: int, public_key: str
+def build_configuration(
+    release: Release, settings: MonitoringSettings, *, datastores: str, port: int, public_key: str
 ) -> Template:
-    """Return the same as a template; in the file *public_key* is the path of one."""
+    """Return the configuration as a template; in a file, *public_key* is a path."""
     periods = {
         "BEACON_HOST": settings.beacon_host,
         "MONITOR_HOST": settings.monitor_host,
@@ -43,7 +45,7 @@ def values(
         "SYNC_STATE_VM": settings.sync_state_vm,
         "SYSTEM_HOST": settings.system_host,
     }
-    if generation.version >= (7, 2):
+    if release.version >= (7, 2):
         periods["EXEC_VM"] = settings.state_vm
     network: Vector = {
         "ADDRESS": "127.0.0.1",

@@ -1,4 +1,4 @@
-"""Monitoring since 5.12, as onemonitord does it: hosts' clients send, monitord takes.
+"""Monitoring since 5.12 with onemonitord: the clients of hosts send messages to it.
 
 Source: ``src/monitor/src/monitor/{HostMonitorManager,MonitorDriverProtocol}.cc``.
 """
@@ -16,46 +16,46 @@ from one2one.opennebula.states import HostState, RaftState
 from one2one.opennebula.template import Vector, to_text
 from one2one.opennebula.xml import Element, parse, read_integer
 from opennebula_sandbox.cloud.objects import Host
-from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.im import monitor_config, monitor_line
 from opennebula_sandbox.frontend.im.client_messages import ClientMessages
 from opennebula_sandbox.frontend.im.host_reports import HostReports
 from opennebula_sandbox.frontend.im.listener import Listener
 from opennebula_sandbox.frontend.im.monitor_line import MonitorLine
-from opennebula_sandbox.frontend.im.monitoring import Settings
+from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 from opennebula_sandbox.frontend.oned.pools import Pools
+from opennebula_sandbox.frontend.release import Release
 
 _EXPIRES_SECONDS = 300
 _IN_START = ("MONITOR_VM", "BEACON_HOST", "MONITOR_HOST", "SYSTEM_HOST", "STATE_VM")
-"""The messages that START_MONITOR's answer may hold, in the order in which they are taken."""
+"""The messages in START_MONITOR's answer, in the order in which monitord takes them."""
 _ORDERED = frozenset(_IN_START) - {"BEACON_HOST"}
 _SIGNS_OF_LIFE = ("BEACON_HOST", "MONITOR_HOST")
 _BLAMES_HOST = ("BEACON_HOST", "MONITOR_HOST", "SYSTEM_HOST")
-"""Messages whose FAILURE puts the host into ERROR."""
+"""Messages that put the host into ERROR if they say FAILURE."""
 
 
 @dataclass
-class _Watched:
-    """What monitord remembers of a host."""
+class _HostRecord:
+    """What monitord knows of a host."""
 
     heard: float = 0.0
-    """When something was heard of it last."""
+    """The time of the last message of the host."""
     in_progress: bool = False
     state: int = HostState.INIT
     newest: dict[str, int] = field(default_factory=dict)
-    """The time of the newest message, by type."""
+    """The time of the newest message of each type."""
 
 
 class Monitord:
-    """Starts clients of hosts through the IM driver, and takes what they send."""
+    """Starts the clients of hosts with the IM driver, and takes their messages."""
 
     def __init__(
         self,
         pools: Pools,
-        generation: Generation,
+        release: Release,
         hosts: HostReports,
         messages: ClientMessages,
-        settings: Settings,
+        settings: MonitoringSettings,
         datastores: str,
         send: Callable[[str], None],
     ) -> None:
@@ -65,16 +65,16 @@ class Monitord:
         self._settings = settings
         self._send = send
         self._listener = Listener(self.take)
-        self._key = _new_key() if settings.encrypted else None
-        self._generation, self._datastores = generation, datastores
-        self._configuration = monitor_config.configuration(
-            generation,
+        self._key = _create_key() if settings.encrypted else None
+        self._release, self._datastores = release, datastores
+        self._configuration = monitor_config.format_configuration(
+            release,
             settings,
             datastores=datastores,
             port=self.port,
             public_key=self.public_key,
         )
-        self._watched: dict[int, _Watched] = defaultdict(_Watched)
+        self._watched: dict[int, _HostRecord] = defaultdict(_HostRecord)
         self._stopped = False
 
     @property
@@ -84,13 +84,13 @@ class Monitord:
 
     @property
     def public_key(self) -> str:
-        """The key to encrypt messages with, in PEM; empty without encryption."""
-        return _public_pem(self._key) if self._key else ""
+        """The key that encrypts messages, as PEM; empty without encryption."""
+        return _export_public_key(self._key) if self._key else ""
 
-    def conf(self, im_mad: Vector, key_file: str) -> str:
-        """Return monitord.conf with this driver; *key_file* is where its public key is."""
-        values = monitor_config.values(
-            self._generation,
+    def format_conf(self, im_mad: Vector, key_file: str) -> str:
+        """Return monitord.conf with this driver; *key_file* is the path of the public key."""
+        values = monitor_config.build_configuration(
+            self._release,
             self._settings,
             datastores=self._datastores,
             port=self.port,
@@ -100,32 +100,32 @@ class Monitord:
         return to_text(values) + "\n"
 
     def start(self) -> None:
-        """Listen."""
+        """Start to listen."""
         self._listener.start()
         self._pools.clock.after(self._settings.timer, self._tick)
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._stopped = True
         self._listener.stop()
 
     def halt(self) -> None:
-        """End with oned: the port is closed."""
+        """Close the port, because oned ended."""
         self._listener.stop()
 
     def resume(self) -> None:
-        """Begin with a new oned, on the same port."""
+        """Start with a new oned on the same port."""
         self._listener = Listener(self.take, self.port)
         self._listener.start()
         self.take_over()
 
     def take_over(self) -> None:
-        """Take the list of hosts, as after a start and as a new leader: all count as heard of."""
+        """Read the list of hosts after a start or as a new leader; no host is late yet."""
         for host in self._pools.hosts.values():
-            self._watched[host.id] = _Watched(self._pools.clock.now(), state=host.state)
+            self._watched[host.id] = _HostRecord(self._pools.clock.now(), state=host.state)
 
     def watch(self, host: Host) -> None:
-        """Start the client of a host, or stop that of one that went offline."""
+        """Start the client of a host, or stop it if the host is offline."""
         watched = self._watched[host.id]
         was_offline = watched.state == HostState.OFFLINE
         watched.state, watched.newest = host.state, {}
@@ -135,28 +135,28 @@ class Monitord:
             self.renew(host)
 
     def renew(self, host: Host) -> None:
-        """Monitor a host now, whatever is known of it; only a leader does."""
+        """Monitor a host now in any state; only a leader does this."""
         if not self._leads:
             return
         watched = self._watched[host.id]
         watched.heard, watched.in_progress = self._pools.clock.now(), True
-        document = monitor_config.driver_action(host, self._configuration)
+        document = monitor_config.format_driver_action(host, self._configuration)
         self._send(monitor_line.write("START_MONITOR", host.id, document))
 
     def forget(self, host: Host) -> None:
-        """Stop the client of a host; only a leader does."""
+        """Stop the client of a host; only a leader does this."""
         if not self._leads:
             return
         self._watched[host.id].in_progress = False
-        document = monitor_config.driver_action(host, self._configuration)
+        document = monitor_config.format_driver_action(host, self._configuration)
         self._send(monitor_line.write("STOP_MONITOR", host.id, document))
 
     def receive(self, line: str) -> None:
-        """Take a line of the IM driver's."""
+        """Take a line of the IM driver."""
         self.take(line.encode())
 
     def take(self, data: bytes) -> None:
-        """Take a message, from the IM driver or from the port."""
+        """Take a message from the IM driver or from the port."""
         with self._pools.clock.lock:
             try:
                 line = monitor_line.read(data.decode(errors="replace"), self._key)
@@ -176,15 +176,15 @@ class Monitord:
 
     def _dispatch(self, host: Host, line: MonitorLine) -> None:
         if line.type == "START_MONITOR":
-            self._started(host, line)
+            self._take_start_answer(host, line)
         elif line.type in _IN_START:
-            self._client_says(host, line)
+            self._take_client_message(host, line)
 
     @property
     def _leads(self) -> bool:
         return self._pools.raft in (RaftState.SOLO, RaftState.LEADER)
 
-    def _client_says(self, host: Host, line: MonitorLine) -> None:
+    def _take_client_message(self, host: Host, line: MonitorLine) -> None:
         if not self._leads:
             self._ignore(line)
             return
@@ -205,12 +205,12 @@ class Monitord:
             self._fail(host, reason)
 
     def _ignore(self, line: MonitorLine) -> None:
-        """Ignore a message, or pass it on to a follower's oned, which may write nothing."""
+        """Ignore a message, or give it to a follower's oned, which may not write."""
         if line.type in ("SYSTEM_HOST", "STATE_VM") and line.status == "SUCCESS":
             self._pools.write_log("DBM", "E", "Tried to modify DB being a follower")
 
-    def _started(self, host: Host, line: MonitorLine) -> None:
-        """Take the answer to START_MONITOR, and the messages that it holds."""
+    def _take_start_answer(self, host: Host, line: MonitorLine) -> None:
+        """Take the answer to START_MONITOR and the messages in it."""
         watched = self._watched[host.id]
         try:
             root = parse(line.text) if line.text.strip() else None
@@ -249,18 +249,18 @@ class Monitord:
         return True
 
     def _fail(self, host: Host, reason: str) -> None:
-        """Put the host into ERROR; one that is there keeps its first reason."""
+        """Put the host into ERROR; a host in ERROR keeps its first reason."""
         if host.state != HostState.ERROR:
-            self._hosts.error(host, reason)
+            self._hosts.set_error(host, reason)
 
     def _tick(self) -> None:
-        """Start anew the clients of hosts of which nothing was heard."""
+        """Restart the clients of hosts that sent no message for too long."""
         if self._stopped:
             return
         for host in self._pools.hosts.values():
             watched = self._watched[host.id]
-            # An update counts as news, ``HostBase::init_attributes``.
-            known = max(watched.heard, self._pools.updated[host.id])
+            # A change of the host counts as a message: ``HostBase::init_attributes``.
+            known = max(watched.heard, self._pools.update_times[host.id])
             silent = self._pools.clock.now() - known
             limit = _EXPIRES_SECONDS if watched.in_progress else self._settings.interval
             if host.state != HostState.OFFLINE and silent >= limit:
@@ -268,9 +268,9 @@ class Monitord:
         self._pools.clock.after(self._settings.timer, self._tick)
 
 
-def _new_key() -> rsa.RSAPrivateKey:
+def _create_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def _public_pem(key: rsa.RSAPrivateKey) -> str:
+def _export_public_key(key: rsa.RSAPrivateKey) -> str:
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.PKCS1).decode()

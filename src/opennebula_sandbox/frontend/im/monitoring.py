@@ -1,4 +1,4 @@
-"""What monitoring is configured to, and what oned tells it, whatever the generation."""
+"""The settings of monitoring, and its interface to oned in all releases."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,13 +7,13 @@ from opennebula_sandbox.cloud.objects import Host
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The periods of oned.conf and monitord.conf, in seconds, as they are shipped."""
+class MonitoringSettings:
+    """The periods in oned.conf and monitord.conf, in seconds, with their stock values."""
 
     interval: float = 180
-    """MONITORING_INTERVAL_HOST: after so long without news a host is asked anew."""
+    """MONITORING_INTERVAL_HOST: after this time without a message, the host is asked again."""
     timer: float = 15
-    """MANAGER_TIMER: how often that is looked at."""
+    """MANAGER_TIMER: the period of this check."""
     beacon_host: float = 30
     system_host: float = 600
     monitor_host: float = 120
@@ -21,32 +21,32 @@ class Settings:
     monitor_vm: float = 30
     sync_state_vm: float = 180
     encrypted: bool = False
-    """Whether monitord has a pair of keys, so that clients encrypt what they send."""
+    """Whether monitord has a pair of keys, so that clients encrypt their messages."""
 
 
 class Monitoring(Protocol):
-    """The side of oned, or of monitord, that monitors hosts."""
+    """The part of oned, or of monitord, that monitors hosts."""
 
     def start(self) -> None:
-        """Begin, once the IM driver is ready."""
+        """Start, after the IM driver is ready."""
 
     def stop(self) -> None:
-        """Listen to nothing more."""
+        """Stop listening."""
 
     def watch(self, host: Host) -> None:
-        """Monitor a new host now, or one whose state an administrator has set."""
+        """Monitor a host that is new, or whose state an administrator has set."""
 
     def renew(self, host: Host) -> None:
-        """Monitor a host now, whatever is known of it."""
+        """Monitor a host now in any state."""
 
     def forget(self, host: Host) -> None:
-        """Stop monitoring a host that is deleted."""
+        """Stop the monitoring of a deleted host."""
 
     def halt(self) -> None:
-        """End with oned: listen to nothing."""
+        """Stop listening, because oned ended."""
 
     def resume(self) -> None:
-        """Begin with a new oned, which tells of its hosts."""
+        """Start with a new oned and its hosts."""
 
     def receive(self, line: str) -> None:
-        """Take a line of the IM driver's."""
+        """Take a line of the IM driver."""

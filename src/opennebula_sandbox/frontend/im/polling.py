@@ -1,4 +1,4 @@
-"""Monitoring until 5.10: oned asks the IM driver about each host, and reads the answer.
+"""Monitoring until 5.10: oned asks the IM driver about each host and reads the answer.
 
 Source: ``src/im/InformationManager.cc``, ``MonitorThread.cc`` and ``Host::update_info`` of 5.10.
 """
@@ -17,12 +17,12 @@ from opennebula_sandbox.cloud.objects import Host
 from opennebula_sandbox.cloud.refusal import Refusal
 from opennebula_sandbox.cloud.wire.grammar import parse
 from opennebula_sandbox.frontend.im.host_reports import HostReports
-from opennebula_sandbox.frontend.im.monitoring import Settings
-from opennebula_sandbox.frontend.im.polls import Polls
+from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
+from opennebula_sandbox.frontend.im.vm_polls import VmPolls
 from opennebula_sandbox.frontend.oned.pools import Pools
 
 _USAGE = ("TOTALCPU", "TOTALMEMORY", "FREECPU", "FREEMEMORY", "USEDCPU", "USEDMEMORY", "VM_POLL")
-"""What is told of a host and not kept in its template."""
+"""Attributes in an answer that are not stored in the host's template."""
 _ASKED = {
     HostState.INIT: HostState.MONITORING_INIT,
     HostState.MONITORED: HostState.MONITORING_MONITORED,
@@ -33,21 +33,21 @@ _EXPIRES_SECONDS = 300
 
 
 @dataclass
-class _Asked:
+class _HostPoll:
     at: float = float("-inf")
-    """When the host was asked last."""
+    """The time of the last question about the host."""
     before: HostState = HostState.INIT
 
 
 class Polling:
-    """Asks about hosts, and takes the answers."""
+    """Asks the IM driver about hosts, and takes the answers."""
 
     def __init__(
         self,
         pools: Pools,
         hosts: HostReports,
-        polls: Polls,
-        settings: Settings,
+        polls: VmPolls,
+        settings: MonitoringSettings,
         datastores: str,
         send: Callable[[str], None],
     ) -> None:
@@ -57,26 +57,26 @@ class Polling:
         self._settings = settings
         self._datastores = datastores
         self._send = send
-        self._asked: dict[int, _Asked] = defaultdict(_Asked)
+        self._asked: dict[int, _HostPoll] = defaultdict(_HostPoll)
         self._stopped = False
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start to ask."""
         self._pools.clock.after(self._settings.timer, self._tick)
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Stop asking."""
         self._stopped = True
 
     def watch(self, host: Host) -> None:
-        """Ask about a host now, or have its monitoring stopped when it went offline."""
+        """Ask about a host now, or stop its monitoring if it is offline."""
         if host.state == HostState.OFFLINE:
             self.forget(host)
         else:
             self.renew(host)
 
     def renew(self, host: Host) -> None:
-        """Monitor a host now, whatever is known of it."""
+        """Monitor a host now in any state."""
         if host.state == HostState.OFFLINE:
             return
         asked = self._asked[host.id]
@@ -89,11 +89,11 @@ class Polling:
         self._send(f"MONITOR {host.id} {host.name} {self._datastores} {first}")
 
     def forget(self, host: Host) -> None:
-        """Have the monitoring of a host stopped."""
+        """Stop the monitoring of a host."""
         self._send(f"STOPMONITOR {host.id} {host.name} ")
 
     def halt(self) -> None:
-        """Nothing: until 5.10 nobody listens."""
+        """Do nothing: until 5.10 oned has no port for monitoring."""
 
     def resume(self) -> None:
         """Ask about every host."""
@@ -101,7 +101,7 @@ class Polling:
             self.renew(host)
 
     def receive(self, line: str) -> None:
-        """Take a line of the IM driver's."""
+        """Take a line of the IM driver."""
         action, result, number, info = [*line.split(maxsplit=3), "", "", "", ""][:4]
         with self._pools.clock.lock:
             host = self._pools.hosts.get(int(number)) if number.isdecimal() else None
@@ -111,7 +111,7 @@ class Polling:
                 text = f"Could not stop monitor on host {number} {info}"
                 self._pools.write_log("InM", "E", text)
             elif action == "MONITOR" and info and host and host.state != HostState.OFFLINE:
-                self._answered(host, _decoded(info), success=result == "SUCCESS")
+                self._take_answer(host, _decode(info), success=result == "SUCCESS")
 
     def _tick(self) -> None:
         if self._stopped:
@@ -124,11 +124,11 @@ class Polling:
                 self.renew(host)
         self._pools.clock.after(self._settings.timer, self._tick)
 
-    def _answered(self, host: Host, text: str, *, success: bool) -> None:
+    def _take_answer(self, host: Host, text: str, *, success: bool) -> None:
         if host.state in _ASKED.values():
             self._pools.set_state(host, self._asked[host.id].before)
         if not success:
-            self._hosts.error(host, text)
+            self._hosts.set_error(host, text)
             return
         try:
             told = parse(text)
@@ -137,16 +137,16 @@ class Polling:
             more = "Check oned.log for more details."
             self._hosts.complain(host, f"Error parsing monitor information. {more}")
             return
-        self._hosts.system(host, told)
-        self._hosts.usage(host, told)
+        self._hosts.take_system(host, told)
+        self._hosts.take_usage(host, told)
         host.template = remove(host.template, *_USAGE)
         if told.text("VM_POLL"):
-            zombies = self._polls.take(host, told.vectors("VM"), self._hosts.imported)
+            zombies = self._polls.take(host, told.vectors("VM"), self._hosts.find_imported)
             self._hosts.set_zombies(host, zombies)
 
 
-def _decoded(info: str) -> str:
-    """Return what an answer holds: base64, which may hold what zlib made smaller."""
+def _decode(info: str) -> str:
+    """Return the text of an answer; it is base64, of zlib or of the text."""
     try:
         data = b64decode(info)
     except Error:

@@ -1,24 +1,24 @@
-"""A STATE_VM message: what is reported of VMs, and of those that it does not list.
+"""Takes STATE_VM messages: the listed VMs, and the VMs that are missing.
 
 Source: ``InformationManager::_vm_state`` of each release since 5.12.
 """
 
 from one2one.opennebula.template import Template, Vector
 from opennebula_sandbox.cloud.objects import Host
-from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.im.host_reports import HostReports
-from opennebula_sandbox.frontend.im.reports import Reports
+from opennebula_sandbox.frontend.im.vm_reports import VmReports
 from opennebula_sandbox.frontend.oned.pools import Pools
+from opennebula_sandbox.frontend.release import Release
 
 
 class VmStates:
-    """Has VMs follow STATE_VM messages."""
+    """Updates VMs from STATE_VM messages."""
 
     def __init__(
-        self, pools: Pools, generation: Generation, hosts: HostReports, reports: Reports
+        self, pools: Pools, release: Release, hosts: HostReports, reports: VmReports
     ) -> None:
         self._pools = pools
-        self._generation = generation
+        self._release = release
         self._hosts = hosts
         self._reports = reports
 
@@ -29,20 +29,20 @@ class VmStates:
         sync, missing = told.text("SYNC_STATE"), told.text("MISSING_STATE")
         if sync.upper() != "YES" or not missing:
             return
-        here = self._pools.host(host.id).vms
+        here = self._pools.find_host(host.id).vms
         self._hosts.set_zombies(host, map(str, sorted(listed - here)))
         for vm_id in sorted(here - listed):
             self._reports.miss(self._pools.vms[vm_id], missing)
 
     def _take_vm(self, host: Host, told: Vector) -> int | None:
-        """Take a record; return the id that it concerns, None where it concerns nobody.
+        """Take a record; return the id of its VM, None for a foreign VM.
 
-        Since 7.0 nobody is looked up by the deploy id: an id below zero is one that no VM has,
-        complained of and counted among the zombies.
+        Since 7.0 oned does not search by deploy id: it logs a record with an id below zero,
+        and counts it as a zombie.
         """
-        vm_id = _number(told.get("ID", ""))
-        if vm_id < 0 and self._generation.public_cloud:
-            imported = self._hosts.imported(told)
+        vm_id = _read_number(told.get("ID", ""))
+        if vm_id < 0 and self._release.public_cloud:
+            imported = self._hosts.find_imported(told)
             if imported is None:
                 return None
             vm_id = imported
@@ -51,13 +51,13 @@ class VmStates:
         if vm is None:
             self._pools.write_log("InM", "W", f"Unable to find VM, id: {vm_id}")
         elif vm.history and vm.history[-1].host_id == host.id:
-            if state == "RUNNING" or self._generation.version < (7, 0):
+            if state == "RUNNING" or self._release.version < (7, 0):
                 vm.deploy_id = deploy_id
             self._reports.report(vm, state)
         return vm_id
 
 
-def _number(text: str) -> int:
+def _read_number(text: str) -> int:
     try:
         return int(text)
     except ValueError:

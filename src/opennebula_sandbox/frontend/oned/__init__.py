@@ -1,1 +1,1 @@
-"""What a local oned does with its VMs: users' requests, states, and their tables."""
+"""How a local oned handles its VMs: the users' requests, and the tables of states."""

@@ -1,4 +1,4 @@
-"""oned's dispatch manager: what users ask for, checked and set going.
+"""oned's dispatch manager: checks what users ask for, and starts it.
 
 Callers hold ``pools.clock.lock``. Every method raises Refusal where oned refuses.
 """
@@ -9,8 +9,6 @@ from opennebula_sandbox.cloud.accounts import User
 from opennebula_sandbox.cloud.merging import remove
 from opennebula_sandbox.cloud.objects import HistoryRecord, Host, Vm
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
-from opennebula_sandbox.frontend.generation import Generation
-from opennebula_sandbox.frontend.oned.contents import Contents
 from opennebula_sandbox.frontend.oned.lifecycle import LifeCycle
 from opennebula_sandbox.frontend.oned.operations import (
     BOOT,
@@ -22,27 +20,31 @@ from opennebula_sandbox.frontend.oned.operations import (
     active,
 )
 from opennebula_sandbox.frontend.oned.pools import Pools, is_public_cloud
-from opennebula_sandbox.frontend.oned.reactions import RECOVERED_AS
+from opennebula_sandbox.frontend.oned.reactions import RECOVERED_ACTIONS
+from opennebula_sandbox.frontend.oned.vm_builder import VmBuilder
+from opennebula_sandbox.frontend.release import Release
 from opennebula_sandbox.frontend.vmm.message import DATASTORE, PUBLIC_CLOUD_DATASTORE
 
 
 class Dispatch:
-    """Does what users ask for."""
+    """Creates, deploys and recovers VMs, and does actions on them."""
 
     def __init__(
-        self, pools: Pools, generation: Generation, lifecycle: LifeCycle, contents: Contents
+        self, pools: Pools, release: Release, lifecycle: LifeCycle, vm_builder: VmBuilder
     ) -> None:
         self._pools = pools
-        self._generation = generation
+        self._release = release
         self._lifecycle = lifecycle
-        self._contents = contents
+        self._vm_builder = vm_builder
 
     def create(
         self, source: Template, *, name: str, template_id: int, owner: User, hold: bool = False
     ) -> Vm:
         """Return a new VM of the template *source*."""
         vm_id = max(self._pools.vms, default=-1) + 1
-        template, user_template = self._contents.split(source, vm_id, template_id, owner.id)
+        template, user_template = self._vm_builder.split_template(
+            source, vm_id, template_id, owner.id
+        )
         vm = Vm(
             id=vm_id,
             uid=owner.id,
@@ -61,10 +63,10 @@ class Dispatch:
         return vm
 
     def deploy(self, vm: Vm, host: Host) -> None:
-        """Put *vm* on *host*."""
+        """Deploy *vm* on *host*."""
         if vm.state not in DEPLOYABLE:
-            raise wrong_state("deploy", vm)
-        public = is_public_cloud(host) and self._generation.public_cloud
+            raise wrong_state_error("deploy", vm)
+        public = is_public_cloud(host) and self._release.public_cloud
         tm_mad = "" if public else "dummy"
         store = PUBLIC_CLOUD_DATASTORE if public else DATASTORE
         last = vm.history[-1].action if vm.history else 0
@@ -92,8 +94,8 @@ class Dispatch:
         step = OPERATIONS[action].get(vm.state)
         if step is None and action.startswith("terminate") and vm.state in RETRY:
             self._lifecycle.clean_up(vm, recreate=False)
-        elif step is None or (step.cancel and not self._generation.stream_driver):
-            raise wrong_state(action, vm)
+        elif step is None or (step.cancel and not self._release.stream_driver):
+            raise wrong_state_error(action, vm)
         else:
             self._lifecycle.do(vm, step)
 
@@ -111,11 +113,11 @@ class Dispatch:
             if step := RETRY.get(vm.state):
                 self._lifecycle.do(vm, step)
             return
-        self._settle(vm, success=operation == 1)
+        self._answer_for_driver(vm, success=operation == 1)
 
     def _note_import(self, vm: Vm) -> None:
-        """Take a deploy id that the template gives for that of a VM which runs already."""
-        name = "DEPLOY_ID" if self._generation.monitord else "IMPORT_VM_ID"
+        """Import a running VM if the template has a deploy id."""
+        name = "DEPLOY_ID" if self._release.monitord else "IMPORT_VM_ID"
         deploy_id = vm.user_template.text(name)
         if not deploy_id:
             return
@@ -128,22 +130,22 @@ class Dispatch:
         vm.template.add("IMPORTED", "YES")
         vm.state = State(VmState.HOLD)
 
-    def _settle(self, vm: Vm, *, success: bool) -> None:
-        """Pretend that the driver answered what the VM waits for."""
+    def _answer_for_driver(self, vm: Vm, *, success: bool) -> None:
+        """Do what the answer does that the VM waits for."""
         lcm = LcmState(vm.state.lcm_state)
         if vm.state == UNKNOWN:
             self._lifecycle.move(vm, RUNNING)
         elif lcm == LcmState.HOTPLUG_SNAPSHOT:
             marked = [s for s in vm.template.vectors("SNAPSHOT") if "ACTIVE" in s]
-            self._lifecycle.answered(vm, f"SNAPSHOT{marked[0]['ACTION']}", success=success)
-        elif action := RECOVERED_AS.get(lcm):
+            self._lifecycle.take_answer(vm, f"SNAPSHOT{marked[0]['ACTION']}", success=success)
+        elif action := RECOVERED_ACTIONS.get(lcm):
             if success and action == "DEPLOY" and not vm.deploy_id:
                 vm.deploy_id = f"one-{vm.id}"
-            self._lifecycle.answered(vm, action, success=success)
+            self._lifecycle.take_answer(vm, action, success=success)
 
 
-def wrong_state(action: str, vm: Vm) -> Refusal:
-    """Return the refusal of what *vm*'s state does not allow."""
+def wrong_state_error(action: str, vm: Vm) -> Refusal:
+    """Return the refusal of an action that the state of *vm* does not allow."""
     return Refusal(
         ErrorCode.ACTION,
         f'Error performing action "{action}": This action is not available for state {vm.state}',

@@ -1,4 +1,4 @@
-"""What is asked of the parts of a VM that runs: disks, NICs, snapshots, capacity, context.
+"""Changes a VM that runs: its disks, NICs, snapshots, capacity and context.
 
 Callers hold ``pools.clock.lock``. Every method raises Refusal where oned refuses.
 """
@@ -9,47 +9,47 @@ from opennebula_sandbox.cloud.merging import merge, remove
 from opennebula_sandbox.cloud.objects import Host, Vm
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
 from opennebula_sandbox.cloud.vm.devices import next_id
-from opennebula_sandbox.frontend.generation import Generation
-from opennebula_sandbox.frontend.oned.contents import Contents
-from opennebula_sandbox.frontend.oned.dispatch import wrong_state
-from opennebula_sandbox.frontend.oned.lifecycle import LifeCycle, successor
+from opennebula_sandbox.frontend.oned.device_flags import flag_device
+from opennebula_sandbox.frontend.oned.dispatch import wrong_state_error
+from opennebula_sandbox.frontend.oned.lifecycle import LifeCycle, make_next_record
 from opennebula_sandbox.frontend.oned.operations import HOTPLUG
-from opennebula_sandbox.frontend.oned.parts import marked
 from opennebula_sandbox.frontend.oned.pools import Pools
+from opennebula_sandbox.frontend.oned.vm_builder import VmBuilder
+from opennebula_sandbox.frontend.release import Release
 from opennebula_sandbox.frontend.vmm.message import PUBLIC_CLOUD_DATASTORE
 
 
 class Hotplug:
-    """Does what users ask for."""
+    """Does the changes that users ask for."""
 
     def __init__(
-        self, pools: Pools, generation: Generation, lifecycle: LifeCycle, contents: Contents
+        self, pools: Pools, release: Release, lifecycle: LifeCycle, vm_builder: VmBuilder
     ) -> None:
         self._pools = pools
-        self._generation = generation
+        self._release = release
         self._lifecycle = lifecycle
-        self._contents = contents
+        self._vm_builder = vm_builder
 
-    def attach_disk(self, vm: Vm, asked: Vector) -> None:
+    def attach_disk(self, vm: Vm, wanted: Vector) -> None:
         """Attach a new disk."""
         self._require_running(vm, "attach")
-        self._contents.add_disk(vm, asked)
+        self._vm_builder.add_disk(vm, wanted)
         self._lifecycle.do(vm, HOTPLUG["ATTACHDISK"])
 
-    def attach_nic(self, vm: Vm, asked: Vector) -> None:
+    def attach_nic(self, vm: Vm, wanted: Vector) -> None:
         """Attach a new NIC."""
         self._require_running(vm, "attachnic")
-        self._contents.add_nic(vm, asked)
+        self._vm_builder.add_nic(vm, wanted)
         self._lifecycle.do(vm, HOTPLUG["ATTACHNIC"])
 
-    def on_part(self, vm: Vm, action: str, name: str, number: int, marks: Vector) -> None:
-        """Do *action* to the disk, NIC or snapshot *number*, marked with *marks* meanwhile."""
+    def change_device(self, vm: Vm, action: str, name: str, number: int, flags: Vector) -> None:
+        """Do *action* on the disk, NIC or snapshot *number*; it has *flags* until the answer."""
         self._require_running(vm, action.lower())
-        vm.template = marked(vm, name, number, marks)
+        vm.template = flag_device(vm, name, number, flags)
         self._lifecycle.do(vm, HOTPLUG[action])
 
-    def snapshot(self, vm: Vm, name: str) -> int:
-        """Create a system snapshot, and return its id."""
+    def create_snapshot(self, vm: Vm, name: str) -> int:
+        """Create a system snapshot and return its id."""
         self._require_running(vm, "snapshot")
         snapshots = vm.template.vectors("SNAPSHOT")
         number = next_id(snapshots, "SNAPSHOT_ID")
@@ -61,7 +61,7 @@ class Hotplug:
             "SNAPSHOT_ID": str(number),
             "TIME": str(self._pools.now()),
         }
-        if self._generation.version >= (6, 0):
+        if self._release.version >= (6, 0):
             new["SYSTEM_DISK_SIZE"] = vm.template.text("MEMORY")
         vm.template.add("SNAPSHOT", new)
         self._lifecycle.do(vm, HOTPLUG["SNAPSHOTCREATE"])
@@ -71,14 +71,14 @@ class Hotplug:
         """Do ``one.vm.updateconf`` on a running VM."""
         self._require_running(vm, "updateconf")
         if context := changes.vector("CONTEXT"):
-            context = self._contents.updated_context(vm, context)
+            context = self._vm_builder.update_context(vm, context)
             changes = merge(changes, Template([("CONTEXT", context)]))
         vm.template = merge(remove(vm.template, "OS"), changes)
         self._lifecycle.do(vm, HOTPLUG["UPDATECONF"])
 
     def resize(self, vm: Vm, changes: Template) -> None:
         """Do ``one.vm.resize`` on a running VM."""
-        if self._generation.version < (6, 0) or vm.state != RUNNING:
+        if self._release.version < (6, 0) or vm.state != RUNNING:
             raise Refusal(ErrorCode.ACTION, f"Cannot resize a VM in state {vm.state}")
         before: Vector = {name: vm.template.text(name) for name, _ in changes}
         vm.template = merge(vm.template, changes)
@@ -90,11 +90,11 @@ class Hotplug:
         if vm.history and vm.history[-1].datastore_id == PUBLIC_CLOUD_DATASTORE:
             raise Refusal(ErrorCode.ACTION, "Cannot migrate to or from a Public Cloud Host")
         self._require_running(vm, "migrate")
-        record = successor(vm.history[-1], self._pools.now())
+        record = make_next_record(vm.history[-1], self._pools.now())
         record.host_id, record.host_name = host.id, host.name
         vm.history.append(record)
         self._lifecycle.do(vm, HOTPLUG["MIGRATE"])
 
     def _require_running(self, vm: Vm, action: str) -> None:
         if vm.state != RUNNING:
-            raise wrong_state(action, vm)
+            raise wrong_state_error(action, vm)

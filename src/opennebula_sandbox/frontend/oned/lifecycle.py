@@ -1,7 +1,7 @@
-"""oned's life-cycle manager: moves VMs from state to state, and tells the driver.
+"""oned's life-cycle manager: moves VMs from state to state, and sends messages to the driver.
 
-The tables of ``operations`` and ``reactions`` say what; this says how a step is done: logs,
-times of the history record, messages. Callers hold ``pools.clock.lock``.
+The tables in ``operations`` and ``reactions`` have the next states. This module does the
+transitions: logs, times of the history record, messages. Callers hold ``pools.clock.lock``.
 """
 
 from collections.abc import Callable
@@ -10,15 +10,21 @@ from one2one.opennebula.states import RUNNING, LcmState, State, VmState
 from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.accounts import ONEADMIN
 from opennebula_sandbox.cloud.objects import HistoryRecord, Vm
-from opennebula_sandbox.frontend.generation import Generation
-from opennebula_sandbox.frontend.oned.contents import forget_network
-from opennebula_sandbox.frontend.oned.operations import NOWHERE, RESTING, RESUMED, Step, active
-from opennebula_sandbox.frontend.oned.parts import settled, unmarked
+from opennebula_sandbox.frontend.oned.device_flags import clear_flags, settle_device
+from opennebula_sandbox.frontend.oned.operations import (
+    NOWHERE,
+    RESTING,
+    RESUMED,
+    Transition,
+    active,
+)
 from opennebula_sandbox.frontend.oned.pools import Pools, occupies
-from opennebula_sandbox.frontend.oned.reactions import ASKED_ABOUT, REACTIONS, SETTLED
+from opennebula_sandbox.frontend.oned.reactions import POLLED_AFTER_FAILURE, REACTIONS, SETTLED
+from opennebula_sandbox.frontend.oned.vm_builder import forget_network
+from opennebula_sandbox.frontend.release import Release
 
 Send = Callable[[str, Vm], None]
-"""Send the driver an action about a VM, as that is now."""
+"""Sends the driver an action about a VM in its current state."""
 
 _DELETED, _RECREATED = 13, 14
 _ENDS_RUN = (
@@ -31,61 +37,61 @@ _ENDS_RUN = (
 
 
 class LifeCycle:
-    """Does steps to VMs."""
+    """Moves VMs from state to state."""
 
-    def __init__(self, pools: Pools, generation: Generation, send: Send) -> None:
+    def __init__(self, pools: Pools, release: Release, send: Send) -> None:
         self._pools = pools
-        self._generation = generation
+        self._release = release
         self._send = send
         self._requests = 0
 
-    def do(self, vm: Vm, step: Step) -> None:
-        """Do what a user asked for."""
-        if step.cancel:
+    def do(self, vm: Vm, transition: Transition) -> None:
+        """Do the *transition* that a user asked for."""
+        if transition.cancel:
             self._send("DRIVER_CANCEL", vm)
-        if step.renew:
-            self._renew(vm, step.action)
-        elif step.action and vm.history:
-            self._sign(vm.history[-1], step.action)
-        if step.to is not None:
-            self.move(vm, step.to)
-        if step.message:
-            self._send(step.message, vm)
+        if transition.renew:
+            self._begin_record(vm, transition.action)
+        elif transition.action and vm.history:
+            self._sign(vm.history[-1], transition.action)
+        if transition.to is not None:
+            self.move(vm, transition.to)
+        if transition.message:
+            self._send(transition.message, vm)
 
     def move(self, vm: Vm, state: State) -> None:
-        """Put *vm* into *state*, and on, as far as oned goes without asking anybody."""
+        """Put *vm* into *state*, and into the states after it that need no answer."""
         old, vm.state = vm.state, state
         if vm.history and occupies(old) != occupies(state):
-            self._pools.update(vm.history[-1].host_id)
+            self._pools.note_update(vm.history[-1].host_id)
         if state.state != old.state:
             self._log(vm, f"New state is {VmState(state.state).name}")
         if state.lcm_state != old.lcm_state:
             self._log(vm, f"New LCM state is {LcmState(state.lcm_state).name}")
-        self._stamp(vm, old)
+        self._update_record(vm, old)
         self._pools.clock.lock.notify_all()
         if following := SETTLED.get(LcmState(state.lcm_state)):
             self.move(vm, following)
 
-    def answered(self, vm: Vm, action: str, *, success: bool) -> None:
-        """Take the answer to *action*: the VM moves if its state is one that waits for it."""
+    def take_answer(self, vm: Vm, action: str, *, success: bool) -> None:
+        """Take the answer to *action*: move the VM if its state waits for this answer."""
         reaction = REACTIONS[action]
         moves = reaction.success if success else reaction.failure
         lcm = LcmState(vm.state.lcm_state)
-        vm.template = settled(vm.template, action, success=success)
+        vm.template = settle_device(vm.template, action, success=success)
         if action in ("ATTACHNIC", "DETACHNIC") and not vm.template.vectors("NIC"):
             forget_network(vm)
         if lcm == LcmState.MIGRATE and not success:
-            vm.history.append(successor(vm.history[-2], self._pools.now()))
+            vm.history.append(make_next_record(vm.history[-2], self._pools.now()))
         if lcm in moves:
             self.move(vm, moves[lcm])
-            if not success and lcm in ASKED_ABOUT and not self._generation.monitord:
+            if not success and lcm in POLLED_AFTER_FAILURE and not self._release.monitord:
                 self._send("POLL", vm)
         elif moves and vm.state != RUNNING:
             result = "success" if success else "failure"
             self._log(vm, f"{action.lower()}_{result}_action, VM in a wrong state", "LCM", "E")
 
     def clean_up(self, vm: Vm, *, recreate: bool) -> None:
-        """Take *vm* from its host by force: ``onevm recover --delete`` or ``--recreate``."""
+        """Remove *vm* from its host: ``onevm recover --delete`` or ``--recreate``."""
         end = State(VmState.PENDING if recreate else VmState.DONE)
         was_active = vm.state.state == VmState.ACTIVE
         if vm.state.state == VmState.DONE:
@@ -93,7 +99,7 @@ class LifeCycle:
         if vm.state in NOWHERE or vm.state.lcm_state == LcmState.CLEANUP_RESUBMIT:
             self.move(vm, end)
             return
-        vm.template = unmarked(vm.template)
+        vm.template = clear_flags(vm.template)
         self._sign(vm.history[-1], _RECREATED if recreate else _DELETED)
         if was_active:
             self._send("DRIVER_CANCEL", vm)
@@ -103,18 +109,18 @@ class LifeCycle:
             return
         if was_active:
             self.move(vm, active(LcmState.CLEANUP_DELETE))
-        # Until 5.12 the message is written when the VM is DONE already.
-        early = was_active and self._generation.stream_driver
+        # Until 5.12 oned sends the message after the VM is DONE.
+        early = was_active and self._release.stream_driver
         if early:
             self._send("CLEANUP", vm)
         self.move(vm, end)
-        if not early and (was_active or self._generation.public_cloud):
+        if not early and (was_active or self._release.public_cloud):
             self._send("CLEANUP", vm)
 
-    def _renew(self, vm: Vm, action: int) -> None:
-        """Close the history record and begin another; only a resume is noted in the new one."""
+    def _begin_record(self, vm: Vm, action: int) -> None:
+        """Close the history record and begin another; only a resume signs the new one."""
         now = self._pools.now()
-        old, new = vm.history[-1], successor(vm.history[-1], now)
+        old, new = vm.history[-1], make_next_record(vm.history[-1], now)
         old.etime, old.retime = now, old.retime or now
         if action:
             self._sign(new if action == RESUMED else old, action)
@@ -125,8 +131,8 @@ class LifeCycle:
         record.action, record.request_id = action, self._requests
         record.uid = record.gid = ONEADMIN
 
-    def _stamp(self, vm: Vm, old: State) -> None:
-        """Note in the history record when *vm* entered the state that it is in."""
+    def _update_record(self, vm: Vm, old: State) -> None:
+        """Write the time at which *vm* entered its state into the history record."""
         now, state, lcm = self._pools.now(), vm.state.state, vm.state.lcm_state
         if state == VmState.DONE:
             vm.etime = now
@@ -145,22 +151,22 @@ class LifeCycle:
             self._stop_running(vm, now)
         if lcm in (LcmState.CLEANUP_RESUBMIT, LcmState.CLEANUP_DELETE):
             place.etime = now
-            vm.last_poll = 0 if self._generation.monitord else now
+            vm.last_poll = 0 if self._release.monitord else now
 
     def _stop_running(self, vm: Vm, now: int) -> None:
         place = vm.history[-1]
         place.retime = place.retime or now
         if vm.state.lcm_state in SETTLED:
             place.estime = now
-        if not self._generation.monitord:
+        if not self._release.monitord:
             vm.monitoring = Template([("CPU", "0.0"), ("MEMORY", "0")])
 
     def _log(self, vm: Vm, text: str, module: str = "VM", severity: str = "I") -> None:
         self._pools.write_log(module, severity, text, vm)
 
 
-def successor(record: HistoryRecord, now: int) -> HistoryRecord:
-    """Return the record of a new stay at the same place."""
+def make_next_record(record: HistoryRecord, now: int) -> HistoryRecord:
+    """Return a new record with the same host and datastore."""
     return HistoryRecord(
         record.host_name,
         record.host_id,

@@ -1,4 +1,4 @@
-"""The parts of a local oned, put together: objects, reactions, API and monitoring."""
+"""The local oned with its parts: objects, life cycle, API and monitoring."""
 
 from typing import Protocol
 
@@ -8,69 +8,69 @@ from opennebula_sandbox.frontend.api.calls import Api
 from opennebula_sandbox.frontend.api.host_methods import HostMethods
 from opennebula_sandbox.frontend.api.template_methods import TemplateMethods
 from opennebula_sandbox.frontend.api.vm_methods import VmMethods
-from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.home import Home
 from opennebula_sandbox.frontend.im.client_messages import ClientMessages
 from opennebula_sandbox.frontend.im.host_reports import HostReports
 from opennebula_sandbox.frontend.im.monitord import Monitord
-from opennebula_sandbox.frontend.im.monitoring import Monitoring, Settings
+from opennebula_sandbox.frontend.im.monitoring import Monitoring, MonitoringSettings
 from opennebula_sandbox.frontend.im.polling import Polling
-from opennebula_sandbox.frontend.im.polls import Polls
-from opennebula_sandbox.frontend.im.reports import Reports
+from opennebula_sandbox.frontend.im.vm_polls import VmPolls
+from opennebula_sandbox.frontend.im.vm_reports import VmReports
 from opennebula_sandbox.frontend.im.vm_states import VmStates
-from opennebula_sandbox.frontend.oned.contents import Contents
 from opennebula_sandbox.frontend.oned.dispatch import Dispatch
 from opennebula_sandbox.frontend.oned.hotplug import Hotplug
 from opennebula_sandbox.frontend.oned.lifecycle import LifeCycle
 from opennebula_sandbox.frontend.oned.pools import Pools
+from opennebula_sandbox.frontend.oned.vm_builder import VmBuilder
+from opennebula_sandbox.frontend.release import Release
+from opennebula_sandbox.frontend.vmm.answers import DriverAnswers
 from opennebula_sandbox.frontend.vmm.messenger import Messenger
-from opennebula_sandbox.frontend.vmm.results import Results
 
 
 class Driver(Protocol):
-    """What answers oned's messages: a process, or a stock shell."""
+    """A driver, which answers oned's messages: a process, or a stock shell."""
 
     def start(self) -> None:
-        """Be ready for messages."""
+        """Start the driver."""
 
     def send(self, line: str) -> None:
-        """Take a message."""
+        """Send the driver a message."""
 
     def stop(self) -> None:
-        """End."""
+        """Stop the driver."""
 
 
-class Oned:
-    """A local oned; the drivers, and whether it monitors, are set from outside."""
+class LocalOned:
+    """A local oned; FrontEnd sets its drivers and its monitoring."""
 
     driver: Driver
     """The VMM driver."""
     im_driver: Driver | None = None
     monitoring: Monitoring | None = None
 
-    def __init__(self, generation: Generation, home: Home, clock: Clock, one_key: str) -> None:
-        pools = self.pools = Pools(clock, restricted=[*generation.profile.restricted])
-        self._generation = generation
+    def __init__(self, release: Release, home: Home, clock: Clock, one_key: str) -> None:
+        pools = self.pools = Pools(clock, restricted=[*release.profile.restricted])
+        self._release = release
         self._datastores = str(home.var / "datastores")
-        contents = Contents(generation, one_key)
-        messenger = Messenger(pools, generation, home, contents, self._send)
-        lifecycle = LifeCycle(pools, generation, messenger.send)
-        dispatch = Dispatch(pools, generation, lifecycle, contents)
-        hotplug = Hotplug(pools, generation, lifecycle, contents)
-        reports = Reports(pools, generation, lifecycle)
-        self._host_reports = HostReports(pools, generation, reports)
-        self._vm_states = VmStates(pools, generation, self._host_reports, reports)
-        self._polls = Polls(pools, reports, lambda vm: messenger.send("POLL", vm))
-        self.results = Results(pools, generation, lifecycle, self._polls)
-        hosts = HostMethods(pools, generation.profile, one_key, self._watch)
+        vm_builder = VmBuilder(release, one_key)
+        messenger = Messenger(pools, release, home, vm_builder, self._send)
+        lifecycle = LifeCycle(pools, release, messenger.send)
+        dispatch = Dispatch(pools, release, lifecycle, vm_builder)
+        hotplug = Hotplug(pools, release, lifecycle, vm_builder)
+        reports = VmReports(pools, release, lifecycle)
+        self._host_reports = HostReports(pools, release, reports)
+        self._vm_states = VmStates(pools, release, self._host_reports, reports)
+        self._polls = VmPolls(pools, reports, lambda vm: messenger.send("POLL", vm))
+        self.answers = DriverAnswers(pools, release, lifecycle, self._polls)
+        hosts = HostMethods(pools, release.profile, one_key, self._watch)
         self.add_user = hosts.add_user
         templates = TemplateMethods(pools, dispatch)
-        vms = VmMethods(pools, generation, dispatch, hotplug, contents)
+        vms = VmMethods(pools, release, dispatch, hotplug, vm_builder)
         self.api = Api(pools, {**hosts.methods(), **templates.methods(), **vms.methods()})
 
-    def new_monitoring(self, settings: Settings) -> Monitoring:
-        """Return the generation's way of monitoring; it uses ``im_driver``."""
-        if not self._generation.monitord:
+    def create_monitoring(self, settings: MonitoringSettings) -> Monitoring:
+        """Return the monitoring of this release; it uses ``im_driver``."""
+        if not self._release.monitord:
             return Polling(
                 self.pools,
                 self._host_reports,
@@ -81,7 +81,7 @@ class Oned:
             )
         return Monitord(
             self.pools,
-            self._generation,
+            self._release,
             self._host_reports,
             ClientMessages(self.pools, self._host_reports, self._vm_states),
             settings,
@@ -90,7 +90,7 @@ class Oned:
         )
 
     def monitor(self, host: Host) -> None:
-        """Monitor a host now, if oned monitors at all."""
+        """Monitor a host now, if the front-end has monitoring."""
         if self.monitoring:
             self.monitoring.renew(host)
 

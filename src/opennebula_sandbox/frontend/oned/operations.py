@@ -1,7 +1,7 @@
-"""What a user may do with a VM, as a table: the state it is in, and what follows.
+"""What users may do with VMs, as tables: the state of the VM, and its transition.
 
-Source: ``src/dm/DispatchManagerActions.cc`` and ``src/lcm/LifeCycleActions.cc``, the same from
-5.4 to 7.4 but for the hard operations that override their soft kin (since 6.0).
+Source: ``src/dm/DispatchManagerActions.cc`` and ``src/lcm/LifeCycleActions.cc``. They are the
+same from 5.4 to 7.4, except that since 6.0 a hard operation replaces the soft one.
 """
 
 from typing import NamedTuple
@@ -17,31 +17,31 @@ def active(state: LcmState) -> State:
 UNKNOWN = active(LcmState.UNKNOWN)
 
 
-class Step(NamedTuple):
-    """What an operation does to a VM that is in a state which allows it."""
+class Transition(NamedTuple):
+    """What an operation does to a VM in one state."""
 
     to: State | None
-    """The state that it enters at once; None leaves it where it is."""
+    """The state that the VM enters at once; None means that its state stays."""
     message: str = ""
-    """What the driver is told; empty where it is never asked."""
+    """The message to the driver; empty means no message."""
     action: int = 0
-    """VMActions, as the history record keeps it."""
+    """The action in the history record (VMActions)."""
     renew: bool = False
     """Whether a new history record begins."""
     cancel: bool = False
-    """Whether DRIVER_CANCEL is sent first."""
+    """Whether oned sends DRIVER_CANCEL first."""
 
 
-Operation = dict[State, Step]
+Operation = dict[State, Transition]
 
 RESUMED = 11
-"""VMActions: RESUME_ACTION."""
+"""RESUME_ACTION of VMActions."""
 
 RESTING = tuple(
     State(state)
     for state in (VmState.SUSPENDED, VmState.POWEROFF, VmState.STOPPED, VmState.UNDEPLOYED)
 )
-"""States of a VM that has a host, or had one, and does not run."""
+"""States of a VM that does not run and has, or had, a host."""
 NOWHERE = tuple(
     State(state)
     for state in (
@@ -55,9 +55,9 @@ NOWHERE = tuple(
 
 
 def _leave(lcm: LcmState, action: int, hard: int) -> tuple[Operation, Operation]:
-    """Return an operation that ends the VM's run, soft and hard."""
-    soft = Step(active(lcm), "SHUTDOWN", action)
-    cut = Step(active(lcm), "CANCEL", hard)
+    """Return the soft and the hard operation that ends the VM's run."""
+    soft = Transition(active(lcm), "SHUTDOWN", action)
+    cut = Transition(active(lcm), "CANCEL", hard)
     return (
         dict.fromkeys((RUNNING, UNKNOWN), soft),
         dict.fromkeys((RUNNING, UNKNOWN), cut) | {active(lcm): cut._replace(cancel=True)},
@@ -67,10 +67,12 @@ def _leave(lcm: LcmState, action: int, hard: int) -> tuple[Operation, Operation]
 _poweroff, _poweroff_hard = _leave(LcmState.SHUTDOWN_POWEROFF, 19, 20)
 _undeploy, _undeploy_hard = _leave(LcmState.SHUTDOWN_UNDEPLOY, 5, 6)
 _terminate, _terminate_hard = _leave(LcmState.SHUTDOWN, 27, 28)
-_bury = dict.fromkeys(RESTING, Step(active(LcmState.EPILOG), action=27))
-_bury |= dict.fromkeys(NOWHERE, Step(State(VmState.DONE)))
-_bury |= {State(VmState.DONE): Step(None)}
-_store: Operation = {State(VmState.POWEROFF): Step(active(LcmState.EPILOG_UNDEPLOY), action=5)}
+_bury = dict.fromkeys(RESTING, Transition(active(LcmState.EPILOG), action=27))
+_bury |= dict.fromkeys(NOWHERE, Transition(State(VmState.DONE)))
+_bury |= {State(VmState.DONE): Transition(None)}
+_store: Operation = {
+    State(VmState.POWEROFF): Transition(active(LcmState.EPILOG_UNDEPLOY), action=5)
+}
 
 OPERATIONS: dict[str, Operation] = {
     "terminate": _terminate | _bury,
@@ -79,63 +81,63 @@ OPERATIONS: dict[str, Operation] = {
     "poweroff-hard": _poweroff_hard,
     "undeploy": _undeploy | _store,
     "undeploy-hard": _undeploy_hard | _store,
-    "suspend": {RUNNING: Step(active(LcmState.SAVE_SUSPEND), "SAVE", 10)},
+    "suspend": {RUNNING: Transition(active(LcmState.SAVE_SUSPEND), "SAVE", 10)},
     "stop": {
-        RUNNING: Step(active(LcmState.SAVE_STOP), "SAVE", 9),
-        State(VmState.SUSPENDED): Step(active(LcmState.EPILOG_STOP), action=9),
+        RUNNING: Transition(active(LcmState.SAVE_STOP), "SAVE", 9),
+        State(VmState.SUSPENDED): Transition(active(LcmState.EPILOG_STOP), action=9),
     },
     "resume": {
-        State(VmState.SUSPENDED): Step(
+        State(VmState.SUSPENDED): Transition(
             active(LcmState.BOOT_SUSPENDED), "RESTORE", RESUMED, renew=True
         ),
-        State(VmState.POWEROFF): Step(
+        State(VmState.POWEROFF): Transition(
             active(LcmState.BOOT_POWEROFF), "DEPLOY", RESUMED, renew=True
         ),
-        UNKNOWN: Step(active(LcmState.BOOT_UNKNOWN), "DEPLOY"),
-        State(VmState.STOPPED): Step(State(VmState.PENDING)),
-        State(VmState.UNDEPLOYED): Step(State(VmState.PENDING)),
+        UNKNOWN: Transition(active(LcmState.BOOT_UNKNOWN), "DEPLOY"),
+        State(VmState.STOPPED): Transition(State(VmState.PENDING)),
+        State(VmState.UNDEPLOYED): Transition(State(VmState.PENDING)),
     },
-    "reboot": {RUNNING: Step(None, "REBOOT")},
-    "reboot-hard": {RUNNING: Step(None, "RESET")},
-    "hold": {State(VmState.PENDING): Step(State(VmState.HOLD))},
-    "release": {State(VmState.HOLD): Step(State(VmState.PENDING))},
+    "reboot": {RUNNING: Transition(None, "REBOOT")},
+    "reboot-hard": {RUNNING: Transition(None, "RESET")},
+    "hold": {State(VmState.PENDING): Transition(State(VmState.HOLD))},
+    "release": {State(VmState.HOLD): Transition(State(VmState.PENDING))},
 }
-"""``one.vm.action``; resched and unresched, which only set a flag, are not here."""
+"""The actions of ``one.vm.action``, except resched and unresched, which only set a flag."""
 
 RETRY: Operation = {
-    active(LcmState.BOOT_FAILURE): Step(active(LcmState.BOOT), "DEPLOY"),
-    active(LcmState.BOOT_UNDEPLOY_FAILURE): Step(active(LcmState.BOOT_UNDEPLOY), "DEPLOY"),
-    active(LcmState.BOOT_MIGRATE_FAILURE): Step(active(LcmState.BOOT_MIGRATE), "RESTORE"),
-    active(LcmState.BOOT_STOPPED_FAILURE): Step(active(LcmState.BOOT_STOPPED), "RESTORE"),
+    active(LcmState.BOOT_FAILURE): Transition(active(LcmState.BOOT), "DEPLOY"),
+    active(LcmState.BOOT_UNDEPLOY_FAILURE): Transition(active(LcmState.BOOT_UNDEPLOY), "DEPLOY"),
+    active(LcmState.BOOT_MIGRATE_FAILURE): Transition(active(LcmState.BOOT_MIGRATE), "RESTORE"),
+    active(LcmState.BOOT_STOPPED_FAILURE): Transition(active(LcmState.BOOT_STOPPED), "RESTORE"),
 }
 """``onevm recover --retry``."""
 
-BOOT_AFTER: dict[int, Step] = {
-    9: Step(active(LcmState.BOOT_STOPPED), "RESTORE"),
-    5: Step(active(LcmState.BOOT_UNDEPLOY), "DEPLOY"),
-    6: Step(active(LcmState.BOOT_UNDEPLOY), "DEPLOY"),
+BOOT_AFTER: dict[int, Transition] = {
+    9: Transition(active(LcmState.BOOT_STOPPED), "RESTORE"),
+    5: Transition(active(LcmState.BOOT_UNDEPLOY), "DEPLOY"),
+    6: Transition(active(LcmState.BOOT_UNDEPLOY), "DEPLOY"),
 }
-"""What ``one.vm.deploy`` does by the action that ended the last stay; else a plain BOOT."""
+"""What ``one.vm.deploy`` does, by the action that ended the last stay; BOOT for others."""
 
-BOOT = Step(active(LcmState.BOOT), "DEPLOY")
+BOOT = Transition(active(LcmState.BOOT), "DEPLOY")
 
 DEPLOYABLE = frozenset(
     State(state) for state in (VmState.PENDING, VmState.HOLD, VmState.STOPPED, VmState.UNDEPLOYED)
 )
 
-HOTPLUG: dict[str, Step] = {
-    "ATTACHDISK": Step(active(LcmState.HOTPLUG), "ATTACHDISK", 21, renew=True),
-    "DETACHDISK": Step(active(LcmState.HOTPLUG), "DETACHDISK", 22, renew=True),
-    "ATTACHNIC": Step(active(LcmState.HOTPLUG_NIC), "ATTACHNIC", 23, renew=True),
-    "DETACHNIC": Step(active(LcmState.HOTPLUG_NIC), "DETACHNIC", 24, renew=True),
-    "SNAPSHOTCREATE": Step(active(LcmState.HOTPLUG_SNAPSHOT), "SNAPSHOTCREATE"),
-    "SNAPSHOTREVERT": Step(active(LcmState.HOTPLUG_SNAPSHOT), "SNAPSHOTREVERT"),
-    "SNAPSHOTDELETE": Step(active(LcmState.HOTPLUG_SNAPSHOT), "SNAPSHOTDELETE"),
-    "DISKSNAPSHOTCREATE": Step(active(LcmState.DISK_SNAPSHOT), "DISKSNAPSHOTCREATE"),
-    "RESIZEDISK": Step(active(LcmState.DISK_RESIZE), "RESIZEDISK"),
-    "RESIZE": Step(active(LcmState.HOTPLUG_RESIZE), "RESIZE"),
-    "UPDATECONF": Step(active(LcmState.HOTPLUG), "UPDATECONF"),
-    "MIGRATE": Step(active(LcmState.MIGRATE), "MIGRATE", 2),
-    "BACKUP": Step(active(LcmState.BACKUP), "BACKUP", 50),
+HOTPLUG: dict[str, Transition] = {
+    "ATTACHDISK": Transition(active(LcmState.HOTPLUG), "ATTACHDISK", 21, renew=True),
+    "DETACHDISK": Transition(active(LcmState.HOTPLUG), "DETACHDISK", 22, renew=True),
+    "ATTACHNIC": Transition(active(LcmState.HOTPLUG_NIC), "ATTACHNIC", 23, renew=True),
+    "DETACHNIC": Transition(active(LcmState.HOTPLUG_NIC), "DETACHNIC", 24, renew=True),
+    "SNAPSHOTCREATE": Transition(active(LcmState.HOTPLUG_SNAPSHOT), "SNAPSHOTCREATE"),
+    "SNAPSHOTREVERT": Transition(active(LcmState.HOTPLUG_SNAPSHOT), "SNAPSHOTREVERT"),
+    "SNAPSHOTDELETE": Transition(active(LcmState.HOTPLUG_SNAPSHOT), "SNAPSHOTDELETE"),
+    "DISKSNAPSHOTCREATE": Transition(active(LcmState.DISK_SNAPSHOT), "DISKSNAPSHOTCREATE"),
+    "RESIZEDISK": Transition(active(LcmState.DISK_RESIZE), "RESIZEDISK"),
+    "RESIZE": Transition(active(LcmState.HOTPLUG_RESIZE), "RESIZE"),
+    "UPDATECONF": Transition(active(LcmState.HOTPLUG), "UPDATECONF"),
+    "MIGRATE": Transition(active(LcmState.MIGRATE), "MIGRATE", 2),
+    "BACKUP": Transition(active(LcmState.BACKUP), "BACKUP", 50),
 }
-"""What is done to the parts of a VM that is RUNNING, by the message that the driver gets."""
+"""The changes of a VM that is RUNNING, by the message to the driver."""

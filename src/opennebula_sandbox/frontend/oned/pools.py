@@ -1,4 +1,4 @@
-"""What oned knows: its objects by id, their logs, and one lock whose changes can be awaited."""
+"""oned's objects by id, their logs, and waits for changes."""
 
 import time
 from collections import defaultdict
@@ -20,7 +20,7 @@ Item = TypeVar("Item", Host, Vm, VmTemplate)
 
 @dataclass
 class Pools:
-    """The front-end's objects. Whoever reads or writes them holds ``clock.lock``."""
+    """The front-end's objects. Callers hold ``clock.lock``."""
 
     clock: Clock
     accounts: Accounts = field(default_factory=Accounts)
@@ -28,22 +28,22 @@ class Pools:
     templates: dict[int, VmTemplate] = field(default_factory=dict)
     vms: dict[int, Vm] = field(default_factory=dict)
     restricted: list[str] = field(default_factory=list)
-    """The attributes that users may not set: VM_RESTRICTED_ATTR of ``oned.conf``."""
+    """Attributes that users may not set: VM_RESTRICTED_ATTR of ``oned.conf``."""
     log: list[str] = field(default_factory=list)
-    """What ``/var/log/one/oned.log`` would show."""
+    """The lines of ``/var/log/one/oned.log``."""
     vm_logs: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
-    """What ``/var/log/one/<id>.log`` would show."""
-    updated: dict[int, float] = field(default_factory=lambda: defaultdict(float))
-    """When oned last changed a host, by its id: ``HostPool::update``."""
+    """The lines of ``/var/log/one/<id>.log``, by VM."""
+    update_times: dict[int, float] = field(default_factory=lambda: defaultdict(float))
+    """The time of oned's last change of a host, by its id: ``HostPool::update``."""
     raft: RaftState = RaftState.SOLO
-    """What this server is in its zone."""
+    """The state of this server in its zone."""
 
     def now(self) -> int:
-        """Return seconds since 1970."""
+        """Return the time in seconds since 1970."""
         return int(self.clock.now())
 
-    def host(self, host_id: int) -> Host:
-        """Return a host, up to date about its VMs; raises Refusal without it."""
+    def find_host(self, host_id: int) -> Host:
+        """Return a host with its current VMs; raises Refusal without it."""
         host = _find(self.hosts, "host", host_id)
         vms = [vm for vm in self.vms.values() if is_on(vm, host_id)]
         host.vms = {vm.id for vm in vms}
@@ -51,44 +51,44 @@ class Pools:
         host.share.memory_usage = sum(1024 * int(vm.template.text("MEMORY")) for vm in vms)
         return host
 
-    def vm(self, vm_id: int) -> Vm:
+    def find_vm(self, vm_id: int) -> Vm:
         """Return a VM; raises Refusal without it."""
         return _find(self.vms, "virtual machine", vm_id)
 
-    def template(self, template_id: int) -> VmTemplate:
+    def find_template(self, template_id: int) -> VmTemplate:
         """Return a VM template; raises Refusal without it."""
         return _find(self.templates, "virtual machine template", template_id)
 
     def set_state(self, host: Host, state: HostState) -> None:
         """Put *host* into *state*."""
         host.previous_state = host.state = int(state)
-        self.update(host.id)
+        self.note_update(host.id)
 
-    def update(self, host_id: int) -> None:
-        """Note that a host has changed, as monitord is told each time."""
-        self.updated[host_id] = self.clock.now()
+    def note_update(self, host_id: int) -> None:
+        """Note that a host has changed; monitord reads this time."""
+        self.update_times[host_id] = self.clock.now()
         self.clock.lock.notify_all()
 
     def write_log(self, module: str, severity: str, text: str, vm: Vm | None = None) -> None:
-        """Append a line to the log of *vm*, of oned without one; a NUL ends it."""
+        """Append a line to the log of *vm*, or of oned; a NUL ends the line."""
         written = text.partition("\0")[0]
         line = f"{time.ctime(self.clock.now())} [Z0][{module}][{severity}]: {written}"
         (self.log if vm is None else self.vm_logs[vm.id]).append(line)
         self.clock.lock.notify_all()
 
     def wait_for(self, predicate: Callable[[], Result], timeout: float) -> Result:
-        """Return what *predicate* returned when it was true, or at last, after *timeout* s."""
+        """Wait at most *timeout* seconds until *predicate* is true; return its last result."""
         with self.clock.lock:
             return self.clock.lock.wait_for(predicate, timeout)
 
 
 def is_on(vm: Vm, host_id: int) -> bool:
-    """Tell whether *vm* occupies the host."""
+    """Tell whether *vm* takes capacity of this host."""
     return occupies(vm.state) and bool(vm.history) and vm.history[-1].host_id == host_id
 
 
 def occupies(state: State) -> bool:
-    """Tell whether a VM in *state* has capacity of its host."""
+    """Tell whether a VM in *state* takes capacity of its host."""
     return state.state in _ON_HOST
 
 

@@ -1,4 +1,4 @@
-"""What a driver's answer does to a VM, as tables.
+"""The next state of a VM after a driver's answer, as tables.
 
 Source: ``src/vmm/VirtualMachineManagerDriver.cc`` (5.x), ``VirtualMachineManagerProtocol.cc``
 (since 6.0), ``src/lcm/LifeCycleStates.cc`` and ``LifeCycleActions.cc``.
@@ -12,7 +12,7 @@ from opennebula_sandbox.frontend.oned.operations import active
 Moves = dict[LcmState, State]
 
 BOOTING = tuple(state for state in LcmState if state.name.startswith("BOOT"))
-"""LCM states of a VM whose boot has not succeeded, or not yet."""
+"""LCM states of a VM that boots, or whose boot failed."""
 
 _BOOTED: Moves = dict.fromkeys((*BOOTING, LcmState.MIGRATE), RUNNING)
 _NOT_BOOTED: Moves = {
@@ -36,8 +36,8 @@ _SAVED: Moves = {
     LcmState.SAVE_SUSPEND: State(VmState.SUSPENDED),
     LcmState.SAVE_STOP: active(LcmState.EPILOG_STOP),
 }
-ASKED_ABOUT = (*_SHUT_DOWN, *_SAVED, LcmState.MIGRATE)
-"""Where a failure makes 5.x doubt that the VM still runs, so that it sends POLL."""
+POLLED_AFTER_FAILURE = (*_SHUT_DOWN, *_SAVED, LcmState.MIGRATE)
+"""LCM states in which 5.x sends POLL after a failure, to know whether the VM still runs."""
 
 _RESUBMITTED: Moves = {LcmState.CLEANUP_RESUBMIT: State(VmState.PENDING)}
 
@@ -46,26 +46,26 @@ SETTLED: Moves = {
     LcmState.EPILOG_STOP: State(VmState.STOPPED),
     LcmState.EPILOG_UNDEPLOY: State(VmState.UNDEPLOYED),
 }
-"""States that oned leaves by itself: there are no disks to move."""
+"""States that oned leaves at once, because there are no disks to move."""
 
 
 class Reaction(NamedTuple):
-    """How oned takes the answer to one action."""
+    """What oned does with the answer to one action."""
 
     success: Moves
     failure: Moves
     failed: str
-    """What 5.x writes before the driver's reason; later releases write the action's name."""
+    """The text of 5.x before the driver's reason; later releases write the action's name."""
     done: str = ""
-    """What is written to the VM's log on success."""
+    """The line in the VM's log after a success."""
 
 
-def _back(*states: LcmState) -> Moves:
+def _return_to_running(*states: LcmState) -> Moves:
     return dict.fromkeys(states, RUNNING)
 
 
-def _plug(state: LcmState, failed: str, done: str) -> Reaction:
-    return Reaction(_back(state), _back(state), failed, done)
+def _make_hotplug_reaction(state: LcmState, failed: str, done: str) -> Reaction:
+    return Reaction(_return_to_running(state), _return_to_running(state), failed, done)
 
 
 _HOTPLUG = LcmState.HOTPLUG
@@ -77,42 +77,56 @@ REACTIONS: dict[str, Reaction] = {
     "DEPLOY": Reaction(_BOOTED, _NOT_BOOTED, "Error deploying virtual machine"),
     "RESTORE": Reaction(_BOOTED, _NOT_BOOTED, "Error restoring VM"),
     "MIGRATE": Reaction(_BOOTED, _NOT_BOOTED, "Error live migrating VM"),
-    "SHUTDOWN": Reaction(_SHUT_DOWN, _back(*_SHUT_DOWN), "Error shutting down VM"),
-    "CANCEL": Reaction(_SHUT_DOWN, _back(*_SHUT_DOWN), "Error canceling VM"),
-    "SAVE": Reaction(_SAVED, _back(*_SAVED), "Error saving VM state"),
+    "SHUTDOWN": Reaction(_SHUT_DOWN, _return_to_running(*_SHUT_DOWN), "Error shutting down VM"),
+    "CANCEL": Reaction(_SHUT_DOWN, _return_to_running(*_SHUT_DOWN), "Error canceling VM"),
+    "SAVE": Reaction(_SAVED, _return_to_running(*_SAVED), "Error saving VM state"),
     "CLEANUP": Reaction(
         _RESUBMITTED, _RESUBMITTED, "Error cleaning Host", "Host successfully cleaned."
     ),
     "REBOOT": Reaction({}, {}, f"Error rebooting {_REBOOT}", "VM successfully rebooted."),
     "RESET": Reaction({}, {}, f"Error rebooting-hard {_REBOOT}", "VM successfully rebooted-hard."),
-    "ATTACHDISK": _plug(_HOTPLUG, "Error attaching new VM Disk", "VM Disk successfully attached."),
-    "DETACHDISK": _plug(_HOTPLUG, "Error detaching VM Disk", "VM Disk successfully detached."),
-    "ATTACHNIC": _plug(_NIC, "Error attaching new VM NIC", "VM NIC Successfully attached."),
-    "DETACHNIC": _plug(_NIC, "Error detaching VM NIC", "VM NIC Successfully detached."),
-    "SNAPSHOTCREATE": _plug(
+    "ATTACHDISK": _make_hotplug_reaction(
+        _HOTPLUG, "Error attaching new VM Disk", "VM Disk successfully attached."
+    ),
+    "DETACHDISK": _make_hotplug_reaction(
+        _HOTPLUG, "Error detaching VM Disk", "VM Disk successfully detached."
+    ),
+    "ATTACHNIC": _make_hotplug_reaction(
+        _NIC, "Error attaching new VM NIC", "VM NIC Successfully attached."
+    ),
+    "DETACHNIC": _make_hotplug_reaction(
+        _NIC, "Error detaching VM NIC", "VM NIC Successfully detached."
+    ),
+    "SNAPSHOTCREATE": _make_hotplug_reaction(
         _SNAPSHOT, "Error creating new VM Snapshot", "VM Snapshot successfully created."
     ),
-    "SNAPSHOTREVERT": _plug(
+    "SNAPSHOTREVERT": _make_hotplug_reaction(
         _SNAPSHOT, "Error reverting VM Snapshot", "VM Snapshot successfully reverted."
     ),
-    "SNAPSHOTDELETE": _plug(
+    "SNAPSHOTDELETE": _make_hotplug_reaction(
         _SNAPSHOT, "Error deleting VM Snapshot", "VM Snapshot successfully deleted."
     ),
-    "DISKSNAPSHOTCREATE": _plug(
+    "DISKSNAPSHOTCREATE": _make_hotplug_reaction(
         LcmState.DISK_SNAPSHOT,
         "Error creating new disk snapshot",
         "VM disk snapshot successfully created.",
     ),
-    "RESIZEDISK": _plug(
+    "RESIZEDISK": _make_hotplug_reaction(
         LcmState.DISK_RESIZE, "Error resizing disk", "VM disk successfully resized"
     ),
-    "UPDATECONF": _plug(_HOTPLUG, "Error updating conf for VM", "VM update conf succesfull."),
-    "RESIZE": _plug(LcmState.HOTPLUG_RESIZE, "Error resizing VM", "VM successfully resized."),
-    "BACKUP": _plug(LcmState.BACKUP, "Error creating backup", "VM backup successfully created."),
+    "UPDATECONF": _make_hotplug_reaction(
+        _HOTPLUG, "Error updating conf for VM", "VM update conf succesfull."
+    ),
+    "RESIZE": _make_hotplug_reaction(
+        LcmState.HOTPLUG_RESIZE, "Error resizing VM", "VM successfully resized."
+    ),
+    "BACKUP": _make_hotplug_reaction(
+        LcmState.BACKUP, "Error creating backup", "VM backup successfully created."
+    ),
 }
 
 
-RECOVERED_AS: dict[LcmState, str] = {
+RECOVERED_ACTIONS: dict[LcmState, str] = {
     **dict.fromkeys(_BOOTED, "DEPLOY"),
     **dict.fromkeys(_SHUT_DOWN, "SHUTDOWN"),
     **dict.fromkeys(_SAVED, "SAVE"),
@@ -124,5 +138,5 @@ RECOVERED_AS: dict[LcmState, str] = {
     LcmState.BACKUP: "BACKUP",
     LcmState.CLEANUP_RESUBMIT: "CLEANUP",
 }
-"""The action whose answer ``onevm recover --success`` and ``--failure`` stand for; that of a
-system snapshot depends on what was being done to it."""
+"""The action whose answer ``onevm recover --success`` and ``--failure`` replace. For system
+snapshots it depends on the change of the snapshot."""

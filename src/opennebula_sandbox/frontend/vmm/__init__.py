@@ -1,1 +1,1 @@
-"""What oned and a VMM driver say to each other, and the stock shell for scripts."""
+"""The messages between oned and a VMM driver, and the stock shell for scripts."""

@@ -1,7 +1,7 @@
-"""What oned sends a VMM driver: a line a message, with an XML document about the VM.
+"""The messages of oned to a VMM driver: a line with an XML document about the VM.
 
-Source: ``VirtualMachineManager::format_message`` and, for the line, ``Mad`` (until 5.12) and
-``Message.h`` (since 6.0, whose empty status leaves two spaces).
+Source: ``VirtualMachineManager::format_message``. The line comes from ``Mad`` (until 5.12) or
+``Message.h`` (since 6.0; its empty status leaves two spaces).
 """
 
 from base64 import b64encode
@@ -11,14 +11,14 @@ from xml.sax.saxutils import escape
 
 from opennebula_sandbox.cloud.objects import Vm
 from opennebula_sandbox.cloud.wire.render import render_attribute
-from opennebula_sandbox.frontend.generation import Generation
 from opennebula_sandbox.frontend.home import Home
+from opennebula_sandbox.frontend.release import Release
 
 PUBLIC_CLOUD_DATASTORE = -1
 DATASTORE = 100
-"""The system datastore, of TM_MAD dummy, for hosts that are no public cloud."""
+"""The system datastore, with TM_MAD dummy, of hosts that are no public cloud."""
 WITH_CONTEXT = ("DEPLOY", "RESTORE", "ATTACHNIC", "DETACHNIC", "UPDATECONF")
-"""Actions for which oned writes the VM's context anew."""
+"""Actions for which oned writes the VM's context again."""
 _DISK_COMMANDS = {"ATTACHDISK": "MKIMAGE", "DETACHDISK": "DELETE", "RESIZEDISK": "RESIZE"}
 _DATASTORE = (
     "<DATASTORE><ID>{id}</ID><UID>0</UID><GID>0</GID><UNAME>oneadmin</UNAME>"
@@ -41,23 +41,23 @@ _DATASTORE = (
 
 @dataclass(frozen=True)
 class Transfer:
-    """What the transfer manager would do around an action."""
+    """The commands of the transfer manager for an action."""
 
     command: str = ""
     rollback: str = ""
     disk: str = ""
 
 
-def line(action: str, vm_id: int, payload: str, generation: Generation) -> str:
-    """Return the line, without its end."""
+def format_line(action: str, vm_id: int, payload: str, release: Release) -> str:
+    """Return the line without its line end."""
     encoded = b64encode(payload.encode()).decode()
-    if generation.stream_driver:
+    if release.stream_driver:
         return f"{action}  {vm_id} {encoded}"
     return f"{action} {vm_id} {encoded}".rstrip()
 
 
-def action_data(action: str, vm: Vm, xml: str, home: Home) -> str:
-    """Return the document of *action* about *vm*, whose own XML is *xml*."""
+def format_action_data(action: str, vm: Vm, xml: str, home: Home) -> str:
+    """Return the document of *action* about *vm*; *xml* is the XML of the VM."""
     place, sequence = vm.history[-1], len(vm.history) - 1
     directory = home.vm_directory(place.datastore_id, vm.id)
     local = remote = checkpoint = ""
@@ -69,7 +69,7 @@ def action_data(action: str, vm: Vm, xml: str, home: Home) -> str:
         checkpoint = str(directory / "checkpoint")
     elif action == "MIGRATE":
         host, migrate_to = vm.history[-2].host_name, place.host_name
-    transfer = _transfer(action, vm, home, directory)
+    transfer = _plan_transfer(action, vm, home, directory)
     fields = [
         ("HOST", host),
         ("MIGR_HOST", migrate_to),
@@ -78,10 +78,10 @@ def action_data(action: str, vm: Vm, xml: str, home: Home) -> str:
         ("REMOTE_DEPLOYMENT_FILE", remote),
         ("CHECKPOINT_FILE", checkpoint),
     ]
-    parts = [_element(name, text) for name, text in fields]
-    parts.append(_command("TM_COMMAND", transfer.command))
-    parts.append(_command("TM_COMMAND_ROLLBACK", transfer.rollback))
-    parts.append(_element("DISK_TARGET_PATH", transfer.disk))
+    parts = [_render_element(name, text) for name, text in fields]
+    parts.append(_render_command("TM_COMMAND", transfer.command))
+    parts.append(_render_command("TM_COMMAND_ROLLBACK", transfer.rollback))
+    parts.append(_render_element("DISK_TARGET_PATH", transfer.disk))
     parts.append(xml)
     if place.datastore_id != PUBLIC_CLOUD_DATASTORE:
         base = home.var / "datastores" / str(DATASTORE)
@@ -89,10 +89,10 @@ def action_data(action: str, vm: Vm, xml: str, home: Home) -> str:
     return f"<VMM_DRIVER_ACTION_DATA>{''.join(parts)}</VMM_DRIVER_ACTION_DATA>"
 
 
-def _transfer(action: str, vm: Vm, home: Home, directory: Path) -> Transfer:
+def _plan_transfer(action: str, vm: Vm, home: Home, directory: Path) -> Transfer:
     store, tm_mad = vm.history[-1].datastore_id, vm.history[-1].tm_mad
     if action in _DISK_COMMANDS:
-        return _disk_transfer(action, vm, directory)
+        return _plan_disk_transfer(action, vm, directory)
     context = vm.template.vector("CONTEXT")
     if store == PUBLIC_CLOUD_DATASTORE:
         return Transfer()
@@ -106,22 +106,22 @@ def _transfer(action: str, vm: Vm, home: Home, directory: Path) -> Transfer:
     return Transfer()
 
 
-def _disk_transfer(action: str, vm: Vm, directory: Path) -> Transfer:
-    """Return the commands about the disk at hand; without a datastore its driver is empty."""
+def _plan_disk_transfer(action: str, vm: Vm, directory: Path) -> Transfer:
+    """Return the commands for the flagged disk; without a datastore its TM_MAD is empty."""
     store, tm_mad = vm.history[-1].datastore_id, vm.history[-1].tm_mad
     disks = vm.template.vectors("DISK")
-    marked = next(disk for disk in disks if {"ATTACH", "RESIZE"} & disk.keys())
-    path = f"{directory}/disk.{marked['DISK_ID']}"
+    disk = next(disk for disk in disks if {"ATTACH", "RESIZE"} & disk.keys())
+    path = f"{directory}/disk.{disk['DISK_ID']}"
     where = f"{vm.history[-1].host_name}:{path} {vm.id} {store}\n"
-    size = f"{marked.get('SIZE', '')} {marked.get('FORMAT', 'raw')} "
+    size = f"{disk.get('SIZE', '')} {disk.get('FORMAT', 'raw')} "
     what = "" if action == "DETACHDISK" else size
     rollback = f"DELETE.{tm_mad} {tm_mad} {where}" if action == "ATTACHDISK" and tm_mad else ""
     return Transfer(f"{_DISK_COMMANDS[action]} {tm_mad} {what}{where}", rollback, path)
 
 
-def _element(name: str, text: str) -> str:
+def _render_element(name: str, text: str) -> str:
     return f"<{name}>{escape(text)}</{name}>" if text else f"<{name}/>"
 
 
-def _command(name: str, text: str) -> str:
+def _render_command(name: str, text: str) -> str:
     return render_attribute(name, text) if text else f"<{name}/>"

@@ -1,7 +1,7 @@
-"""What the answers of 5.x say of VMs: found, lost, zombies, and their POLL strings.
+"""Takes the VMs in the answers of 5.x: found, lost and zombie VMs, and POLL strings.
 
-A VM that is missing, or found after it was off, must be so in two answers that follow each
-other. Source: ``Host::update_info``, ``MonitorThread::do_message`` and ``process_poll`` of 5.10.
+oned moves a VM that is missing, or found again, only after two such answers in sequence.
+Source: ``Host::update_info``, ``MonitorThread::do_message`` and ``process_poll`` of 5.10.
 """
 
 import re
@@ -14,7 +14,7 @@ from opennebula_sandbox.cloud.merging import merge, remove
 from opennebula_sandbox.cloud.objects import Host, Vm
 from opennebula_sandbox.cloud.refusal import Refusal
 from opennebula_sandbox.cloud.wire.grammar import parse
-from opennebula_sandbox.frontend.im.reports import Reports
+from opennebula_sandbox.frontend.im.vm_reports import VmReports
 from opennebula_sandbox.frontend.oned.operations import UNKNOWN
 from opennebula_sandbox.frontend.oned.pools import Pools
 
@@ -23,33 +23,33 @@ _NEVER_POLLED_SECONDS = 300
 
 
 @dataclass
-class _Before:
-    """What the answer before the present one said of a host's VMs."""
+class _LastAnswer:
+    """The VMs of a host in the last answer."""
 
     lost: set[int] = field(default_factory=set)
     zombies: set[int] = field(default_factory=set)
     found_off: set[int] = field(default_factory=set)
 
 
-class Polls:
-    """Has VMs follow the answers."""
+class VmPolls:
+    """Updates VMs from the answers."""
 
-    def __init__(self, pools: Pools, reports: Reports, ask: Callable[[Vm], None]) -> None:
-        """Call *ask* for a VM about which the VMM driver is to be asked."""
+    def __init__(self, pools: Pools, reports: VmReports, ask: Callable[[Vm], None]) -> None:
+        """Call *ask* for a VM about which oned asks the VMM driver."""
         self._pools = pools
         self._reports = reports
         self._ask = ask
-        self._before: dict[int, _Before] = {}
+        self._before: dict[int, _LastAnswer] = {}
 
     def take(
         self, host: Host, vms: Iterable[Vector], imported: Callable[[Vector], int | None]
     ) -> list[str]:
-        """Take what an answer says of VMs; return the names of zombies, told of twice."""
-        before = self._before.get(host.id, _Before())
-        lost = set(self._pools.host(host.id).vms)
-        now, found, zombies = _Before(), dict[int, str](), list[str]()
+        """Take the VMs of an answer; return the names of zombies in two answers."""
+        before = self._before.get(host.id, _LastAnswer())
+        lost = set(self._pools.find_host(host.id).vms)
+        now, found, zombies = _LastAnswer(), dict[int, str](), list[str]()
         for told in vms:
-            vm_id = _vm_id(told, imported)
+            vm_id = _find_vm_id(told, imported)
             if vm_id in found:
                 found[vm_id] += " " + told.get("POLL", "")
             elif vm_id in lost:
@@ -84,7 +84,7 @@ class Polls:
             vm.last_poll = self._pools.now()
         self._reports.report(vm, _STATES.get(told.text("STATE")[:1], ""))
 
-    def answered(self, vm: Vm, info: str, *, success: bool) -> None:
+    def take_answer(self, vm: Vm, info: str, *, success: bool) -> None:
         """Take the VMM driver's answer to POLL."""
         if success:
             self.poll(vm, info)
@@ -100,8 +100,8 @@ class Polls:
             self._ask(vm)
 
 
-def _vm_id(told: Vector, imported: Callable[[Vector], int | None]) -> int | None:
-    """Return the id of the VM that is told of, None for a foreign one."""
+def _find_vm_id(told: Vector, imported: Callable[[Vector], int | None]) -> int | None:
+    """Return the id of a VM in an answer; None for a foreign VM."""
     try:
         vm_id = int(told.get("ID", ""))
     except ValueError:
