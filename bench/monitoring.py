@@ -210,12 +210,12 @@ def _one2one(kind: str) -> Callable[[], object]:
     monitor = HostMonitor(0, local, remotes)
     monitor.refresh()
     if kind not in ("status", "account"):
-        monitor.statuses()
+        monitor.read_states()
     remote = remotes.open_for_host(0, "burst0")
     return {
-        "status": monitor.statuses,
-        "usage": monitor.usages,
-        "usage, 5.x": monitor.usages,
-        "capacity": monitor.capacity,
+        "status": monitor.read_states,
+        "usage": monitor.read_usages,
+        "usage, 5.x": monitor.read_usages,
+        "capacity": monitor.read_capacity,
         "account": remote.cloud.list_summaries,
     }[kind]

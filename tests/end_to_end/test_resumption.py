@@ -50,7 +50,7 @@ def test_a_user_who_suspended_it_just_now_is_not_contradicted() -> None:
 
 def resumes(world: Scene, report: Callable[[], object] = lambda: None) -> list[str]:
     """Have a round resume what runs again; *report* runs between the round and the last look."""
-    statuses = world.monitor.statuses()
+    statuses = world.monitor.read_states()
     report()
     return [line for _, line in resume_running(*world.monitor.clouds, statuses)]
 
@@ -58,7 +58,7 @@ def resumes(world: Scene, report: Callable[[], object] = lambda: None) -> list[s
 def test_it_is_asked_for_once() -> None:
     with scene("5.10") as world:
         vm = suspended(world.both)
-        world.monitor.statuses()
+        world.monitor.read_states()
         [line] = resumes(world)
         assert line == f"VM {vm.id} is SUSPENDED and runs at the remote: oned is asked to resume it"
         vm.wait("RUNNING")
@@ -69,7 +69,7 @@ def test_it_is_asked_for_once() -> None:
 def test_one_that_its_user_resumes_meanwhile_is_left_to_him() -> None:
     with scene("5.10") as world:
         vm = suspended(world.both)
-        world.monitor.statuses()
+        world.monitor.read_states()
         world.both.cloud.faults.on(faults.run(lambda: vm.act("resume")), "one.vm.info")
         assert resumes(world) == []
         assert world.local_calls["one.vm.action"] == 0
@@ -79,7 +79,7 @@ def test_one_that_its_user_resumes_meanwhile_is_left_to_him() -> None:
 def test_one_that_its_user_resumes_and_suspends_meanwhile_is_left_to_him() -> None:
     with scene("5.10") as world:
         vm = suspended(world.both)
-        world.monitor.statuses()
+        world.monitor.read_states()
 
         def resume_and_suspend() -> None:
             for action, state in (("resume", "RUNNING"), ("suspend", "SUSPENDED")):
@@ -94,7 +94,7 @@ def test_one_that_its_user_resumes_and_suspends_meanwhile_is_left_to_him() -> No
 def test_one_that_is_suspended_at_the_remote_meanwhile_stays_suspended() -> None:
     with scene("5.10") as world:
         vm = suspended(world.both)
-        world.monitor.statuses()
+        world.monitor.read_states()
 
         def suspend() -> None:
             world.both.cloud.act(world.both.remote_id(vm), "suspend")
@@ -107,7 +107,7 @@ def test_one_that_is_suspended_at_the_remote_meanwhile_stays_suspended() -> None
 def test_one_that_is_not_resumed_holds_up_no_other() -> None:
     with scene("5.10") as world:
         first, second = suspended(world.both), suspended(world.both)
-        world.monitor.statuses()
+        world.monitor.read_states()
         refusal = faults.refuse("limit of 1 reached for RUNNING_VMS quota in VM")
         world.both.frontend.faults.on(refusal, "one.vm.action")
         refused, asked = resumes(world)

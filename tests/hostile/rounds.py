@@ -27,24 +27,31 @@ def attack_round(ground: Ground, case: str, _chance: Chance) -> int:
 
 
 def _tell_states(monitor: HostMonitor) -> str:
-    return _pushed("STATE_VM", im_texts.format_state_vm(monitor.statuses()))
+    return _pushed("STATE_VM", im_texts.format_state_vm(monitor.read_states()))
 
 
 def _tell_found(monitor: HostMonitor) -> str:
-    return _pushed("STATE_VM", im_texts.format_state_vm(monitor.found()))
+    return _pushed("STATE_VM", im_texts.format_state_vm(monitor.find_unlinked()))
 
 
 def _tell_usages(monitor: HostMonitor) -> str:
-    return _pushed("MONITOR_VM", im_texts.format_monitor_vm(monitor.usages()))
+    return _pushed("MONITOR_VM", im_texts.format_monitor_vm(monitor.read_usages()))
 
 
 def _tell_host(monitor: HostMonitor) -> str:
-    return _pushed("SYSTEM_HOST", im_texts.format_system_host(monitor.capacity(), monitor.survey()))
+    return _pushed(
+        "SYSTEM_HOST",
+        im_texts.format_system_host(monitor.read_capacity(), monitor.survey_account()),
+    )
 
 
 def _tell_all(monitor: HostMonitor) -> str:
-    reports = {report.vm_id: report.report for report in monitor.statuses()}
-    capacity, usages, wilds = monitor.capacity(), monitor.usages(), monitor.survey()
+    reports = {report.vm_id: report.report for report in monitor.read_states()}
+    capacity, usages, wilds = (
+        monitor.read_capacity(),
+        monitor.read_usages(),
+        monitor.survey_account(),
+    )
     text = im_texts.format_monitor(monitor.host_name, capacity, reports, usages, wilds)
     checks.check_pulled(im_messages.format_pull_answer("MONITOR", 0, success=True, info=text))
     return _pushed("MONITOR_HOST", im_texts.format_monitor_host(capacity))

@@ -176,17 +176,17 @@ def test_a_recorded_life_is_reported_as_it_was_lived(version: str) -> None:
 def test_a_round_on_recorded_answers(version: str, tmp_path: Path) -> None:
     with monitored(version, tmp_path) as monitor:
         monitor.refresh()
-        monitor.statuses()
-        statuses = [one for one in monitor.statuses() if "hybrid-" in one.deploy_id]
+        monitor.read_states()
+        statuses = [one for one in monitor.read_states() if "hybrid-" in one.deploy_id]
         assert [one.report for one in statuses] == [Report.SILENCE], "both sides run"
-        capacity = monitor.capacity()
+        capacity = monitor.read_capacity()
         cpu, memory = TOTALS[version]
         assert capacity.total == (cpu, memory * 1024)
         assert (capacity.used_cpu, capacity.used_memory) == (10, 128 * 1024)
-        (usage,) = monitor.usages()
+        (usage,) = monitor.read_usages()
         assert usage.usage["REMOTE_STATE"] == "RUNNING"
         assert usage.usage["REMOTE_HOST"].startswith("hv")
-        wilds = monitor.survey()
+        wilds = monitor.survey_account()
         assert [wild.name for wild in wilds] == (["web-1"] if version == "5.10" else [])
         told = parse_text(im_texts.format_system_host(capacity, wilds))
         assert told.text("TOTALCPU") == str(cpu)

@@ -33,7 +33,7 @@ MESSAGE = b64encode(
 )
 def test_the_spaces_tell_the_generation(text: str, generation: Dialect) -> None:
     line = messages.parse_line(text)
-    assert (line.action, line.vm_id, line.generation) == ("SHUTDOWN", 34, generation)
+    assert (line.action, line.vm_id, line.dialect) == ("SHUTDOWN", 34, generation)
     request = messages.parse_request(line.action, line.payload)
     assert (request.host_name, request.deploy_id) == ("burst1", "opennebula-hybrid-9")
     assert (request.vm.id, request.placement.host_id) == (34, 2)

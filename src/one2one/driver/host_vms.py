@@ -63,7 +63,7 @@ class HostVms:
         self.rows = {row.id: row for row in here if row.state.state != VmState.DONE}
         self._observations = {vm_id: self._observe(row) for vm_id, row in self.rows.items()}
 
-    def unread(self) -> list[int]:
+    def find_unread(self) -> list[int]:
         """Return the ids of those VMs of the host that could not be read."""
         ids = (vm_id for vm_id in self._ids if vm_id not in self.rows)
         return [vm_id for vm_id in ids if self._cloud.cloud.is_unread(vm_id)]

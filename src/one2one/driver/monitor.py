@@ -26,7 +26,7 @@ from one2one.opennebula.template import Template
 
 _FRESH_S = 45.0
 """How old the local reading before a remote one may be."""
-_ASKED_ALONE = 20
+_MOST_QUERIES = 20
 """How many VMs that a pool left out are asked for by themselves in one round."""
 _GONE = State(VmState.DONE)
 
@@ -83,7 +83,7 @@ class HostMonitor:
     @property
     def clouds(self) -> tuple[LocalCloud, Remote]:
         """Both sides."""
-        return self._clouds[0], self._opened()
+        return self._clouds[0], self._ensure_open()
 
     @property
     def grace(self) -> float:
@@ -104,12 +104,12 @@ class HostMonitor:
         self.host_name = host.name
         self._remote = self._clouds[1].open(self._clouds[0].read_settings_of(host))
 
-    def statuses(self) -> list[VmReport]:
+    def read_states(self) -> list[VmReport]:
         """Return what to say of each VM of the host, SILENCE of most.
 
         Raises FrontEndError, and the errors of a call to the remote: nothing was read then.
         """
-        remote = self._opened()
+        remote = self._ensure_open()
         cloud = remote.cloud
         if not self._complete or runtime.monotonic() - self._vms.read_at > _FRESH_S:
             self._vms.read()
@@ -126,9 +126,9 @@ class HostMonitor:
         self._complete = True
         states = {row.id: row.state for row in rows}
         links = dict(self._vms.map_remote_ids().items() & linked.items())
-        states |= self._asked_alone(links, read_at)
+        states |= self._query_missing(links, read_at)
         reports = {
-            vm_id: self._correction(vm_id, states[remote_id], read_at)
+            vm_id: self._choose_report(vm_id, states[remote_id], read_at)
             for vm_id, remote_id in links.items()
             if remote_id in states
         }
@@ -137,32 +137,32 @@ class HostMonitor:
             VmReport(vm_id, row.deploy_id, reports.get(vm_id, Report.SILENCE))
             for vm_id, row in self._vms.rows.items()
         ]
-        return told + [VmReport(vm_id, "", Report.SILENCE) for vm_id in self._vms.unread()]
+        return told + [VmReport(vm_id, "", Report.SILENCE) for vm_id in self._vms.find_unread()]
 
-    def found(self) -> list[VmReport]:
+    def find_unlinked(self) -> list[VmReport]:
         """Return the running VMs whose deploy ids oned lacks, with what their marks tell.
 
-        They are looked for where an answer to DEPLOY must have been lost. Raises as ``statuses``
+        They are looked for where an answer to DEPLOY must have been lost. Raises as ``read_states``
         does.
         """
-        remote = self._opened()
+        remote = self._ensure_open()
         hybrid_id, not_before = remote.settings.hybrid_id, runtime.monotonic()
         reports = []
         for vm_id, row in self._vms.rows.items():
-            sighting = self._vms.get_observation(vm_id)
-            if hybrid_id and is_unlinked(sighting, stuck=self._stuck(sighting.since)):
-                owned = remote.vm_index.find_marked(vm_id, hybrid_id, row.stime, not_before)
+            observation = self._vms.get_observation(vm_id)
+            if hybrid_id and is_unlinked(observation, stuck=self._is_stuck(observation.since)):
+                marked_vms = remote.vm_index.find_marked(vm_id, hybrid_id, row.stime, not_before)
                 running = [
                     vm.id
-                    for vm in owned
-                    if map_state(vm.state) is Report.RUNNING and _made_for(row, vm)
+                    for vm in marked_vms
+                    if map_state(vm.state) is Report.RUNNING and _is_made_for(row, vm)
                 ]
                 for remote_id in running[:1]:
                     deploy_id = naming.format_deploy_id(remote_id)
                     reports.append(VmReport(vm_id, deploy_id, Report.RUNNING))
         return reports
 
-    def usages(self) -> list[VmUsage]:
+    def read_usages(self) -> list[VmUsage]:
         """Return what each running VM uses; raises the errors of a call."""
         running = {
             vm_id: row
@@ -170,7 +170,7 @@ class HostMonitor:
             if map_state(row.state) is Report.RUNNING
         }
         rows = {row.id: row for row in running.values()}
-        used = self._opened().cloud.list_monitoring_by_id(
+        used = self._ensure_open().cloud.list_monitoring_by_id(
             rows, lambda remote_id, record: read_usage(rows[remote_id], record)
         )
         return [
@@ -182,9 +182,9 @@ class HostMonitor:
             for vm_id, row in running.items()
         ]
 
-    def capacity(self) -> HostCapacity:
+    def read_capacity(self) -> HostCapacity:
         """Return what the host offers; raises the errors of a call, ProtocolError for a quota."""
-        remote = self._opened()
+        remote = self._ensure_open()
         members = [
             HostVm(self._vms.rows[vm_id].cpu, self._vms.rows[vm_id].memory, row.state)
             for vm_id, row in self._members().items()
@@ -194,12 +194,12 @@ class HostMonitor:
         remote.emit(CapacityRead(remote.settings.host_id, self.known_capacity))
         return self.known_capacity
 
-    def survey(self) -> list[WildVm]:
+    def survey_account(self) -> list[WildVm]:
         """Read the whole account, and return what may be imported from it.
 
         Raises FrontEndError, and the errors of a call.
         """
-        remote = self._opened()
+        remote = self._ensure_open()
         rows = remote.cloud.list_summaries()
         self._vms.read()
         if self._on_survey:
@@ -214,7 +214,7 @@ class HostMonitor:
             remote.cloud.list_whole_vms_by_id(strangers), known, self.host_name, version
         )
 
-    def _opened(self) -> Remote:
+    def _ensure_open(self) -> Remote:
         if self._remote is None:
             self.refresh()
         assert self._remote is not None  # noqa: S101 - refresh has set it, or raised
@@ -229,27 +229,27 @@ class HostMonitor:
             if found in rows
         }
 
-    def _stuck(self, since: float) -> bool:
+    def _is_stuck(self, since: float) -> bool:
         return runtime.monotonic() - since >= self._stuck_after
 
-    def _correction(self, vm_id: int, remote: State, read_at: float) -> Report:
-        sighting = self._vms.get_observation(vm_id)
-        return choose_report(sighting, remote, read_at, stuck=self._stuck(sighting.since))
+    def _choose_report(self, vm_id: int, remote: State, read_at: float) -> Report:
+        observation = self._vms.get_observation(vm_id)
+        return choose_report(observation, remote, read_at, stuck=self._is_stuck(observation.since))
 
-    def _asked_alone(self, links: Mapping[int, int], read_at: float) -> dict[int, State]:
+    def _query_missing(self, links: Mapping[int, int], read_at: float) -> dict[int, State]:
         """Ask for VMs that the pool left out, where it matters, and for few at a time.
 
         A pool leaves out what does not exist, what is DONE (before 5.12), and what now belongs to
         another user. Only the first two mean that the VM is gone.
         """
-        cloud, states = self._opened().cloud, dict[int, State]()
+        cloud, states = self._ensure_open().cloud, dict[int, State]()
         matters = [
             remote_id
             for vm_id, remote_id in links.items()
             if remote_id not in self._remote_rows
-            and self._correction(vm_id, _GONE, read_at) is not Report.SILENCE
+            and self._choose_report(vm_id, _GONE, read_at) is not Report.SILENCE
         ]
-        for remote_id in matters[:_ASKED_ALONE]:
+        for remote_id in matters[:_MOST_QUERIES]:
             try:
                 states[remote_id] = cloud.get_vm(remote_id).state
             except NotFound:
@@ -259,7 +259,7 @@ class HostMonitor:
         return states
 
 
-def _made_for(row: VmSummary, remote: Vm) -> bool:
+def _is_made_for(row: VmSummary, remote: Vm) -> bool:
     """Tell whether *remote* was made after the last ``onevm recover --recreate``."""
-    found = naming.read_marks(remote)
-    return found is not None and found.sequence == row.sequence
+    marks = naming.read_marks(remote)
+    return marks is not None and marks.sequence == row.sequence

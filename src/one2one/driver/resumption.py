@@ -40,23 +40,23 @@ def resume_running(
         try:
             if _runs_again(local, remote, status):
                 local.cloud.vm_action("resume", vm_id)
-                yield vm_id, f"{_said(vm_id)}: oned is asked to resume it"
+                yield vm_id, f"{_render(vm_id)}: oned is asked to resume it"
         except OneError as error:
-            yield vm_id, f"{_said(vm_id)}, and is not resumed: {error}"
+            yield vm_id, f"{_render(vm_id)}, and is not resumed: {error}"
 
 
-def _said(vm_id: int) -> str:
+def _render(vm_id: int) -> str:
     return f"VM {vm_id} is SUSPENDED and runs at the remote"
 
 
-def _runs_again(local: LocalCloud, remote: Remote, status: VmReport) -> bool:
-    before = local.cloud.get_vm(status.vm_id)
-    if before.state.state != VmState.SUSPENDED or before.deploy_id != status.deploy_id:
+def _runs_again(local: LocalCloud, remote: Remote, report: VmReport) -> bool:
+    before = local.cloud.get_vm(report.vm_id)
+    if before.state.state != VmState.SUSPENDED or before.deploy_id != report.deploy_id:
         return False
     ceased_at = before.history[-1].retime if before.history else 0
     if not ceased_at or runtime.time() - ceased_at < AT_REST_S:
         return False
-    if remote.cloud.get_vm(parse_deploy_id(status.deploy_id)).state != RUNNING:
+    if remote.cloud.get_vm(parse_deploy_id(report.deploy_id)).state != RUNNING:
         return False
-    after = local.cloud.get_vm(status.vm_id)
+    after = local.cloud.get_vm(report.vm_id)
     return (after.state, after.history) == (before.state, before.history)

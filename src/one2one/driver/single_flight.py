@@ -22,8 +22,8 @@ class _Reading(Generic[Value]):
     """The newest reading of one thing."""
 
     lock: runtime.Lock = field(default_factory=runtime.lock)
-    begun: float = float("-inf")
-    found: Value | OneError | None = None
+    began_at: float = float("-inf")
+    outcome: Value | OneError | None = None
     """None until it has been read."""
 
 
@@ -51,14 +51,14 @@ class SingleFlight(Generic[Key, Value]):
         reading = self._readings[key]
         with reading.lock:
             now = runtime.monotonic()
-            found = reading.found
-            old = reading.begun < max(not_before, now - self._max_age)
-            if found is None or old or not (isinstance(found, OneError) or serves(found)):
+            outcome = reading.outcome
+            old = reading.began_at < max(not_before, now - self._max_age)
+            if outcome is None or old or not (isinstance(outcome, OneError) or serves(outcome)):
                 try:
-                    found = read()
+                    outcome = read()
                 except Exception as error:  # noqa: BLE001 - a bug is shared as any other failure
-                    found = to_one_error(error)
-                reading.begun, reading.found = now, found
-        if isinstance(found, OneError):
-            raise copy(found)
-        return found
+                    outcome = to_one_error(error)
+                reading.began_at, reading.outcome = now, outcome
+        if isinstance(outcome, OneError):
+            raise copy(outcome)
+        return outcome

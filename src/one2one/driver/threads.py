@@ -16,10 +16,10 @@ def start_thread(name: str, run: Callable[[], object]) -> None:
     try:
         runtime.start_thread(name, run)
     except (RuntimeError, MemoryError) as error:
-        raise no_more(f"no thread can be started ({error})") from None
+        raise limit_error(f"no thread can be started ({error})") from None
 
 
-def no_more(cause: str) -> Busy:
+def limit_error(cause: str) -> Busy:
     """Return what to raise where a limit lets no thread or process be started, for now."""
     remedy = "Raise the limit of the driver's threads (TasksMax, ulimit -u) or free memory"
     return Busy(cause, remedy=remedy)

@@ -54,7 +54,7 @@ class HostLoop:
         self._monitor = monitor
         self._monitord = monitord
         named = {kind.upper(): float(period) for kind, period in asdict(periods).items()}
-        self._rhythm = PeriodicSchedule(named, runtime.monotonic())
+        self._schedule = PeriodicSchedule(named, runtime.monotonic())
         self._stop = runtime.event()
         self._answered_at = runtime.monotonic()
         self._is_ours = True
@@ -65,7 +65,7 @@ class HostLoop:
         self._missed = False
         """Whether something was due and not read, through no fault of the remote."""
         self._outage = Outage()
-        self._unsized = Outage()
+        self._sizing_outage = Outage()
         """How long the host's capacity has not been known at all."""
         self._reason = ""
         self._logged: dict[str, str] = {}
@@ -82,31 +82,31 @@ class HostLoop:
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Monitor until told to stop, until the host is gone or off line, or *until* holds."""
-        while not self._stop.wait(self._rhythm.seconds_until_due(runtime.monotonic())):
+        while not self._stop.wait(self._schedule.seconds_until_due(runtime.monotonic())):
             try:
                 if until():
                     return
-                self._round(self._rhythm.take_due(runtime.monotonic()))
+                self._run_round(self._schedule.take_due(runtime.monotonic()))
             except NotFound:
                 return
             except Exception as error:  # noqa: BLE001 - a bug must not end the host's monitoring
-                run_guarded(partial(self._failed, to_one_error(error)))
+                run_guarded(partial(self._record_failure, to_one_error(error)))
 
-    def _round(self, due: set[str]) -> None:
+    def _run_round(self, due: set[str]) -> None:
         if "BEACON_HOST" in due:
             self._refresh()
         if not self._is_ours:
             return
         if "STATE_VM" in due and self._configured:
-            due |= self._states(look_for_lost="BEACON_HOST" in due)
+            due |= self._send_states(look_for_lost="BEACON_HOST" in due)
         if not self._current:
             if self._outage.declared and "MONITOR_HOST" in due:
                 self._send("SYSTEM_HOST", self._reason, success=False)
             return
         if "MONITOR_VM" in due:
-            self._usages()
+            self._send_usages()
         if due & _OF_THE_HOST:
-            self._host(due)
+            self._send_host(due)
 
     def _refresh(self) -> None:
         """Read the host, and tell monitord that we live; raises NotFound when the host is gone."""
@@ -121,7 +121,7 @@ class HostLoop:
         except FrontEndError as error:
             self._missed = True
             self._log("BEACON_HOST", error)
-            self._rhythm.hasten(["BEACON_HOST"], runtime.monotonic() + _ASK_AGAIN_S)
+            self._schedule.hasten(["BEACON_HOST"], runtime.monotonic() + _ASK_AGAIN_S)
         except ConfigurationError as error:
             # Only the administrator who wrote the host can help, so he is told at once.
             self._configured = self._current = False
@@ -133,52 +133,52 @@ class HostLoop:
             self._logged.pop("BEACON_HOST", None)
             self._send("BEACON_HOST", "")
 
-    def _states(self, *, look_for_lost: bool) -> set[str]:
+    def _send_states(self, *, look_for_lost: bool) -> set[str]:
         """Send the states that differ; return what else is due because both sides are back."""
         try:
-            reports = self._monitor.statuses()
+            reports = self._monitor.read_states()
         except FrontEndError as error:
             self._current, self._missed = False, True
             self._log("STATE_VM", error)
             return set()
         except OneError as error:
-            self._failed(error)
+            self._record_failure(error)
             return set()
         self._current = True
         self._logged.pop("STATE_VM", None)
         if look_for_lost:
-            reports += self._found()
-        spoken = [report for report in reports if report.report is not Report.SILENCE]
-        if spoken:
-            self._send("STATE_VM", im_texts.format_state_vm(spoken))
+            reports += self._find_unlinked()
+        news = [report for report in reports if report.report is not Report.SILENCE]
+        if news:
+            self._send("STATE_VM", im_texts.format_state_vm(news))
         had_outage, had_missed, self._missed = self._outage.record_success(), self._missed, False
         if not (had_outage or had_missed):
             return set()
-        self._rhythm.hasten(_AFTER_AN_OUTAGE, runtime.monotonic())
-        return self._rhythm.take_due(runtime.monotonic())
+        self._schedule.hasten(_AFTER_AN_OUTAGE, runtime.monotonic())
+        return self._schedule.take_due(runtime.monotonic())
 
-    def _found(self) -> list[VmReport]:
+    def _find_unlinked(self) -> list[VmReport]:
         try:
-            found = self._monitor.found()
+            reports = self._monitor.find_unlinked()
         except OneError as error:
             self._log("found", error)
             return []
         self._logged.pop("found", None)
-        return found
+        return reports
 
-    def _failed(self, error: OneError) -> None:
+    def _record_failure(self, error: OneError) -> None:
         self._current = False
         if isinstance(error, AuthenticationError):  # the host may have a new password already
-            self._rhythm.hasten(["BEACON_HOST"], runtime.monotonic())
+            self._schedule.hasten(["BEACON_HOST"], runtime.monotonic())
         self._reason = clean_line(str(error))
         if self._outage.record_failure(runtime.monotonic(), self._monitor.grace):
             self._send("SYSTEM_HOST", self._reason, success=False)
         else:
             self._log("STATE_VM", error)
 
-    def _usages(self) -> None:
+    def _send_usages(self) -> None:
         try:
-            usages = self._monitor.usages()
+            usages = self._monitor.read_usages()
         except OneError as error:
             self._log("MONITOR_VM", error)
             return
@@ -188,7 +188,7 @@ class HostLoop:
         if news and self._send("MONITOR_VM", im_texts.format_monitor_vm(news)):
             self._usage_news.note(news, now)
 
-    def _host(self, due: set[str]) -> None:
+    def _send_host(self, due: set[str]) -> None:
         """Send what tells of the host, by a reading that is as fresh as MONITOR_HOST."""
         known, wilds = self._monitor.known_capacity, self._wilds
         if "MONITOR_HOST" in due or known is None:
@@ -206,20 +206,20 @@ class HostLoop:
     def _read_capacity(self) -> None:
         """Read the capacity, or leave it as it was; if it never was, that is soon an error."""
         try:
-            self._monitor.capacity()
+            self._monitor.read_capacity()
         except OneError as error:
             self._log("MONITOR_HOST", error)
             if self._monitor.known_capacity is None:
                 now, grace = runtime.monotonic(), self._monitor.grace
-                self._rhythm.hasten(["MONITOR_HOST"], now + grace / GRACE_ROUNDS)
-                if self._unsized.record_failure(now, grace):
+                self._schedule.hasten(["MONITOR_HOST"], now + grace / GRACE_ROUNDS)
+                if self._sizing_outage.record_failure(now, grace):
                     self._send("SYSTEM_HOST", clean_line(str(error)), success=False)
         else:
             self._logged.pop("MONITOR_HOST", None)
 
     def _survey(self) -> None:
         try:
-            self._wilds = self._monitor.survey()
+            self._wilds = self._monitor.survey_account()
         except OneError as error:
             self._log("SYSTEM_HOST", error)
         else:

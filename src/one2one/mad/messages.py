@@ -1,6 +1,6 @@
 """The lines that oned and a VMM driver exchange, without any I/O.
 
-Two generations differ in small things. 5.6 to 5.12 write ``DEPLOY 34 <payload>`` and take ``-``
+The two dialects differ in small things. 5.6 to 5.12 write ``DEPLOY 34 <payload>`` and take ``-``
 for "no VM"; from 6.0 oned writes two spaces after the action (an empty status), and ``-`` would
 mean VM 0. Sources: ``src/mad/Mad.cc`` and ``include/Message.h``.
 """
@@ -40,7 +40,7 @@ class VmmLine:
     vm_id: int
     """-1 for INIT and FINALIZE."""
     payload: str
-    generation: Dialect | None
+    dialect: Dialect | None
     """None where the line does not tell."""
 
 
@@ -56,8 +56,8 @@ def parse_line(line: str) -> VmmLine:
     if not _ACTION.fullmatch(action) or vm_id is None:
         raise ProtocolError(f"oned sent {line[:60]!r}: no action or no VM id in it", remedy="")
     empty_status = line[len(words[0]) :].startswith("  ")
-    generation = Dialect.DRIVER if empty_status else Dialect.MAD
-    return VmmLine(action, vm_id, words[2] if len(words) > 2 else "", generation)
+    dialect = Dialect.DRIVER if empty_status else Dialect.MAD
+    return VmmLine(action, vm_id, words[2] if len(words) > 2 else "", dialect)
 
 
 def parse_request(action: str, payload: str) -> Request:
@@ -96,10 +96,10 @@ def format_answer(action: str, vm_id: int, *, success: bool, info: str) -> str:
     return f"{action} {result} {vm_id} {clean_line(info) or '-'}\n"
 
 
-def format_log(severity: str, vm_id: int | None, info: str, generation: Dialect) -> str:
+def format_log(severity: str, vm_id: int | None, info: str, dialect: Dialect) -> str:
     """Return a LOG line, for the VM's log, or for oned's own without a VM.
 
     *severity* is E, W (from 6.0), I or D.
     """
-    about = generation.value if vm_id is None else vm_id
+    about = dialect.value if vm_id is None else vm_id
     return f"LOG {severity} {about} {clean_line(info)}\n"

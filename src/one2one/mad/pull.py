@@ -50,20 +50,20 @@ def answer_pull(
 def _read_all(
     monitor: HostMonitor, log: Callable[[OneError], None], write: Callable[[str], None]
 ) -> str:
-    statuses = monitor.statuses()
+    statuses = monitor.read_states()
     reports = {status.vm_id: status.report for status in statuses}
     for vm_id, line in resume_running(*monitor.clouds, statuses):
         reports[vm_id] = Report.SILENCE  # else oned has it RUNNING before RESTORE is answered
         write(line)
     try:
-        capacity = monitor.capacity()
+        capacity = monitor.read_capacity()
     except OneError as error:
         if monitor.known_capacity is None:
             raise
         log(error)
         capacity = monitor.known_capacity
-    usages = _read_or_log(monitor.usages, log)
-    wilds = _read_or_log(monitor.survey, log)
+    usages = _read_or_log(monitor.read_usages, log)
+    wilds = _read_or_log(monitor.survey_account, log)
     return im_texts.format_monitor(monitor.host_name, capacity, reports, usages, wilds)
 
 

@@ -23,7 +23,7 @@ class Timer:
         """Call *callback* in so many seconds; raises Busy where it will not be called."""
         with self._changed:
             if not self._running:
-                start_thread("alarm", self._run)
+                start_thread("timer", self._run)
                 self._running = True
             due = runtime.monotonic() + seconds
             heapq.heappush(self._calls, (due, next(self._numbers), callback))

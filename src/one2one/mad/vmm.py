@@ -33,7 +33,7 @@ class VmmDriver:
         self._output = output
         self._retries = arguments.retries
         self._runner = Runner(arguments.threads, self._advance)
-        self._generation = Dialect.DRIVER
+        self._dialect = Dialect.DRIVER
         self._lock = runtime.lock()
         self._clouds: tuple[LocalCloud, Remotes] | None = None
 
@@ -44,7 +44,7 @@ class VmmDriver:
         except Exception as error:  # noqa: BLE001 - the next line may be better
             self.log("E", None, str(to_one_error(error)))
             return True
-        self._generation = line.generation or self._generation
+        self._dialect = line.dialect or self._dialect
         if line.action == "FINALIZE":
             return False
         if line.action == "INIT":
@@ -61,7 +61,7 @@ class VmmDriver:
 
     def log(self, severity: str, vm_id: int | None, text: str) -> None:
         """Write into the log of a VM, or into oned's own."""
-        self._output.write(messages.format_log(severity, vm_id, text, self._generation))
+        self._output.write(messages.format_log(severity, vm_id, text, self._dialect))
 
     def _refuse(self, line: VmmLine) -> None:
         info = str(unsupported_error(line.action))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from one2one import runtime
 from one2one.driver.local import var_location
-from one2one.driver.threads import no_more
+from one2one.driver.threads import limit_error
 from one2one.opennebula.errors import Busy
 
 _PATIENCE_S = 10.0
@@ -38,7 +38,7 @@ class Daemon:
             child = os.fork()
         except OSError as error:
             os.close(file)
-            raise no_more(f"no process can be started ({error.strerror})") from None
+            raise limit_error(f"no process can be started ({error.strerror})") from None
         if child:
             os.close(file)
             return

@@ -57,7 +57,7 @@ def main() -> int:
 def _run(argv: list[str]) -> None:
     match argv:
         case ["stop", _, host_id, _]:
-            monitoring_daemon(_id(host_id)).stop()
+            monitoring_daemon(_parse_host_id(host_id)).stop()
         case ["start", mad, host_id, name]:
             _start(_own_configuration(mad), mad, host_id, name, replace=False)
         case [mad, host_id, name]:
@@ -66,7 +66,7 @@ def _run(argv: list[str]) -> None:
         case [_, _, _, _, host_id, _]:
             local = LocalCloud()
             # Nothing is remembered from one call to the next, so any operation may be stuck.
-            number = _id(host_id)
+            number = _parse_host_id(host_id)
             reaper = Reaper(number, local, write, one_shot=True)
             monitor = HostMonitor(
                 number, local, Remotes(local), stuck_after=0, on_survey=reaper.reap
@@ -94,7 +94,7 @@ def _start(
     configuration: Configuration, mad: str, host_id: str, name: str, *, replace: bool
 ) -> None:
     """Leave a process that monitors the host; *replace* one that does so already."""
-    number = _id(host_id)
+    number = _parse_host_id(host_id)
     monitord = MonitordClient(number, configuration)
     local = LocalCloud()
     reaper = Reaper(number, local, monitord.log)
@@ -105,7 +105,7 @@ def _start(
     monitoring_daemon(number).start(lambda: _monitor(loop, again), replace=replace)
 
 
-def _id(host_id: str) -> int:
+def _parse_host_id(host_id: str) -> int:
     number = read_id(host_id)
     if number is None:
         raise ConfigurationError(f"run for the host {host_id[:60]!r}", remedy=_STARTED_BY)
@@ -114,13 +114,13 @@ def _id(host_id: str) -> int:
 
 def _monitor(loop: HostLoop, again: list[str]) -> None:
     """Monitor the host, with what is installed and configured when oned is started again."""
-    began = _started_at()
-    loop.run(lambda: _started_at() != began or loop.unanswered_for() > _PATIENCE_S)
-    if _started_at() != began:
+    began = _read_start_time()
+    loop.run(lambda: _read_start_time() != began or loop.unanswered_for() > _PATIENCE_S)
+    if _read_start_time() != began:
         os.execv(again[0], again)  # noqa: S606 - this very script
 
 
-def _started_at() -> int:
+def _read_start_time() -> int:
     """Return when oned was started last: it writes this file then, and at no other time."""
     try:
         return Path(var_location(), "config").stat().st_mtime_ns
