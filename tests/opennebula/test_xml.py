@@ -74,3 +74,11 @@ def test_what_stands_between_the_objects_of_a_pool_is_dropped() -> None:
     found = [read_integer(vm, "ID") for vm in parse_pool(iter(pool), "VM")]
     assert found == [1] * 50
     assert len(list(parse_pool(iter(pool), "VM"))[-1].getroottree().getroot()) <= len(junk)
+
+
+def test_text_that_goes_on_behind_an_object_is_written_into_no_freed_memory() -> None:
+    """libxml2 appends to the text that it is at, which must not be removed under its hands."""
+    start = b"<P>&amp;<VM/>" + b"t" * 10_000 + b"&amp;" + b"t" * 3000 + b"&amp;"
+    pool = [start, *[b"t" * 3000 + b"&amp;"] * 100, b"<VM/></P>"]
+    for _ in range(20):  # the process would be aborted
+        assert [vm.tag for vm in parse_pool(iter(pool), "VM")] == ["VM", "VM"]

@@ -121,17 +121,20 @@ def _feed(document: Iterable[bytes], tag: str) -> Iterator[Element]:
                     root = _check_root(element)
                 if element.getparent() is root:
                     yield element
-                    _drop_up_to(element, root)
+                    _drop_before(element, root)
                     held = tags = 0
     except etree.XMLSyntaxError as error:
         raise _not_xml(first, error) from None
 
 
-def _drop_up_to(element: Element, root: Element) -> None:
-    """Remove *element* and what stands before it; the parser may have begun the next one."""
+def _drop_before(element: Element, root: Element) -> None:
+    """Remove what stands before *element*.
+
+    It stays itself until the next one has come. The parser may still be at the text behind it, and
+    libxml2 would write that into freed memory.
+    """
     while (before := element.getprevious()) is not None:
         root.remove(before)
-    root.remove(element)
 
 
 def _check_root(element: Element) -> Element:
