@@ -1,4 +1,4 @@
-"""What the operators of recorded clouds did to hybrid VMs, done once more to a front-end."""
+"""Repeats on a front-end what the operators of recorded clouds did to hybrid VMs."""
 
 import gzip
 import json
@@ -33,7 +33,7 @@ AT_REST = ("RUNNING", "SUSPENDED", "POWEROFF", "STOPPED", "UNDEPLOYED", "DONE", 
 
 
 def read_recorded_lives(generation: str) -> list[dict[str, Any]]:
-    """Return the messages about the VMs whose life is recorded from its beginning."""
+    """Return the messages about the VMs that were recorded from their start."""
     known: set[str] = set()
     events = []
     with gzip.open(DATA / f"vmm-{generation}.jsonl.gz", "rt") as lines:
@@ -55,7 +55,7 @@ class Operator:
         self.vms: dict[int, LocalVm] = {}
 
     def cause(self, action: str, vm_id: int, document: Element) -> None:
-        """Do what makes oned send *action*, and wait until that is over."""
+        """Do what makes oned send *action*, and wait for its end."""
         lcm = LcmState(read_integer(document, "VM/LCM_STATE"))
         vm = self.vms.get(vm_id) or self.new(vm_id)
         if vm.state == "HOTPLUG" and action != "CLEANUP":

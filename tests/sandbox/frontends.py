@@ -1,4 +1,4 @@
-"""A front-end with a driver that does as a test tells it."""
+"""A front-end with a driver whose answers a test sets."""
 
 import json
 import sys
@@ -40,11 +40,11 @@ class FakeDriver:
         new.replace(self._answers)
 
     def lines(self) -> list[str]:
-        """Return the lines that the driver was sent."""
+        """Return the lines that the driver got."""
         return self._notes.read_text().splitlines()
 
     def read_sent(self) -> list[str]:
-        """Return the first two words of each line that the driver was sent."""
+        """Return the first two words of each line that the driver got."""
         return [" ".join(line.split()[:2]) for line in self.lines()]
 
 
@@ -52,7 +52,7 @@ class FakeDriver:
 def running(
     generation: str, fake_driver: FakeDriver, **template: Value
 ) -> Iterator[tuple[FrontEnd, LocalVm]]:
-    """Give a front-end, and a VM of it that runs."""
+    """Yield a front-end with a VM that runs."""
     with FrontEnd(generation, driver=fake_driver.argv) as frontend:
         vm = frontend.add_vm(TEMPLATE | template)
         vm.deploy(frontend.add_host("burst1"))

@@ -1,4 +1,4 @@
-"""No call, whatever its arguments, gets anything but an answer: true or false, and XML if any."""
+"""Every call with any arguments gets an answer: true or false, and correct XML."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Time in the sandbox: real, or standing still until a test moves it."""
+"""Time in the sandbox: a real clock, and a clock that only a test moves."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""``opennebula-sandbox`` serves until it is interrupted, and prints what one needs to use it."""
+"""``opennebula-sandbox`` serves until an interrupt, and prints what a user needs."""
 
 import os
 import re

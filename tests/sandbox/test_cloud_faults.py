@@ -1,4 +1,4 @@
-"""What a client meets when the sandbox is told to fail, and what remains of the call."""
+"""Faults of the sandbox: what the client gets, and whether the call has its effect."""
 
 import http.client
 import ssl

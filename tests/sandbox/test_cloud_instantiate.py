@@ -1,4 +1,4 @@
-"""Instantiating a template: what is merged, expanded, checked and refused, as measured."""
+"""Instantiation of a template as measured: merges, expansions, checks and errors."""
 
 import xmlrpc.client
 

@@ -1,4 +1,4 @@
-"""VMs in the sandbox live as VMs do: through oned's states, in oned's time, with its refusals."""
+"""VMs in the sandbox have oned's states, oned's times and oned's errors."""
 
 import threading
 
@@ -50,7 +50,7 @@ LEGAL = {
     "CLEANUP_DELETE": "DONE",
     "DONE": "",
 }
-"""What OpenNebula's documentation draws, written down a second time."""
+"""The state diagrams in OpenNebula's documentation, written a second time."""
 
 ACTIONS = (
     *("suspend", "resume", "stop", "poweroff", "poweroff-hard", "undeploy", "undeploy-hard"),
@@ -104,7 +104,7 @@ STEPS = st.lists(st.tuples(STEP, st.integers(0, 4)), min_size=5, max_size=40)
 
 
 class Observer:
-    """Watches one VM second by second, and does to it what a test says."""
+    """Watches one VM every second, and does the steps of a test."""
 
     def __init__(self, release: str) -> None:
         self.release = release

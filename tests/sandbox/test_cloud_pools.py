@@ -1,4 +1,4 @@
-"""Pools and monitoring of the sandbox: who sees which VMs, in which order, with which records."""
+"""Pools and monitoring of the sandbox: the VMs that a user sees, their order, their records."""
 
 import pytest
 from lxml import etree
@@ -65,16 +65,16 @@ def test_filters_show_what_may_be_used() -> None:
         assert created[0]
     simulated.vms[1].permissions = 0o640
 
-    def seen(whose: int, session: str = simulated.session) -> list[int]:
+    def list_ids(whose: int, session: str = simulated.session) -> list[int]:
         arguments = (session, whose, -1, -1, -1)
         return ids(call(simulated.oned, "one.vmpool.info", arguments)[1])
 
-    assert seen(-3) == [0]
-    assert seen(-1) == seen(-2) == [1, 0]
-    assert seen(-4) == [1, 0]
-    assert seen(simulated.accounts.users["other"].id) == [1]
-    assert seen(simulated.accounts.users["stranger"].id) == []
-    assert seen(-2, f"oneadmin:{simulated.oneadmin.password}") == [2, 1, 0]
+    assert list_ids(-3) == [0]
+    assert list_ids(-1) == list_ids(-2) == [1, 0]
+    assert list_ids(-4) == [1, 0]
+    assert list_ids(simulated.accounts.users["other"].id) == [1]
+    assert list_ids(simulated.accounts.users["stranger"].id) == []
+    assert list_ids(-2, f"oneadmin:{simulated.oneadmin.password}") == [2, 1, 0]
     with pytest.raises(Refusal, match="Incorrect filter_flag"):
         simulated.call("one.vmpool.info", -5, -1, -1, -1)
     with pytest.raises(Refusal, match=r"User \[2\] : Not authorized to perform USE VM \[2\]\."):

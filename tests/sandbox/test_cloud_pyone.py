@@ -1,4 +1,4 @@
-"""OpenNebula's own Python binding works with the sandbox, and reads what it should."""
+"""OpenNebula's Python binding works with the sandbox and reads the right values."""
 
 from collections.abc import Iterator
 

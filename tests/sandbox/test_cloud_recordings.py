@@ -36,7 +36,7 @@ Shape = tuple[str, str, list[Any]]
 
 
 def shape(element: etree._Element, *, monitoring: bool = False) -> Shape:
-    """Return tag, text and children, with an asterisk for what may differ."""
+    """Return tag, text and children, with an asterisk for text that may differ."""
     text = "" if len(element) else element.text or ""
     volatile = element.tag in VOLATILE and text not in ("", "0", "-1")
     if volatile or element.tag == "HID" or (monitoring and text and element.tag != "ID"):
@@ -49,7 +49,7 @@ def shape(element: etree._Element, *, monitoring: bool = False) -> Shape:
 
 
 class Replay:
-    """A cloud that is brought through the life of the recorded one, call by call."""
+    """A cloud that gets the calls of the recorded one in their order."""
 
     def __init__(self, version: str) -> None:
         lines = gzip.decompress((DATA / f"api-{version}.jsonl.gz").read_bytes()).splitlines()
@@ -102,7 +102,7 @@ class Replay:
             cloud.vms.note_change(vm)
 
     def prepare(self, call: dict[str, Any]) -> None:
-        """Bring the cloud to where the recorded one was when *call* was made."""
+        """Give the cloud the state of the recorded one before *call*."""
         if call["method"] == "one.template.instantiate" and call["result"][0]:
             self.cloud.vms.next_id = call["result"][1]
         if call["note"] == "ACTIVE RUNNING":

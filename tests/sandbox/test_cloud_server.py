@@ -1,4 +1,4 @@
-"""The server of XML-RPC keeps connections, and ends them, as oned's does."""
+"""The XML-RPC server keeps and closes connections as oned's server does."""
 
 import http.client
 import socket

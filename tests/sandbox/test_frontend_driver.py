@@ -1,4 +1,4 @@
-"""The front-end starts, hears, and restarts a driver process as each generation's oned does."""
+"""The front-end starts, reads and restarts a driver process as the oned of each release does."""
 
 import json
 import sys

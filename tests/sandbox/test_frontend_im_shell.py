@@ -29,7 +29,7 @@ exec({body!r})
 
 
 class Probes:
-    """What is in ``remotes/im/one.d``."""
+    """The probes in ``remotes/im/one.d``."""
 
     def __init__(self, directory: Path) -> None:
         self.remotes = directory / "remotes"
@@ -40,7 +40,7 @@ class Probes:
         (self._directory / "README").write_text("not to be run")
 
     def add(self, name: str, body: str) -> None:
-        """Add an executable that notes how it is called, then runs *body*."""
+        """Add an executable that records its call and then runs *body*."""
         path = self._directory / name
         path.write_text(RECORDER.format(python=sys.executable, calls=str(self._calls), body=body))
         path.chmod(stat.S_IRWXU)

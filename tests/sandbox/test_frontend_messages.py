@@ -1,4 +1,4 @@
-"""The front-end sends a driver what real oneds sent, over the whole life of several VMs."""
+"""The front-end sends the messages of real oneds during the whole life of several VMs."""
 
 import re
 import sys
@@ -16,9 +16,9 @@ from tests.sandbox.frontends import GENERATIONS
 TIMES = ("STIME", "ETIME", "PSTIME", "PETIME", "RSTIME", "RETIME", "ESTIME", "EETIME", "LAST_POLL")
 BY_CHANCE = ("UUID", "TIME", "REQUEST_ID")
 RACE = ("STATE", "LCM_STATE", "PREV_STATE", "PREV_LCM_STATE", "ETIME")
-"""A 5.10 that deletes a VM tells its driver sometimes before, mostly after the VM is DONE."""
+"""A 5.10 that deletes a VM sends the message mostly after, sometimes before the VM is DONE."""
 ADDRESSES = ("/VM/TEMPLATE/NIC/IP", "/VM/TEMPLATE/CONTEXT/ETH0_IP")
-"""The network of the recorded 5.10 gave none."""
+"""The network of the recorded 5.10 gave no IP addresses."""
 
 
 def comparable(line: str, var: str) -> list[tuple[str, str]]:

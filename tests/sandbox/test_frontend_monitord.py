@@ -1,4 +1,4 @@
-"""Monitoring since 5.12: what an administrator sees after each message that monitord takes."""
+"""Monitoring since 5.12: what an administrator sees after each message to monitord."""
 
 import gzip
 import json

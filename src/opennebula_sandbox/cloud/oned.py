@@ -71,8 +71,8 @@ class RemoteOned:
 
     def order_pool(self, newest_first: Iterable[Listed]) -> list[Listed]:
         """Return objects, given newest first, in the order of this cloud's pools."""
-        found = list(newest_first)
-        return found if self.newest_first else found[::-1]
+        objects = list(newest_first)
+        return objects if self.newest_first else objects[::-1]
 
 
 def _missing_right_error(user: User, right: Right, subject: str) -> Exception:

@@ -93,8 +93,8 @@ def instantiate(
 def _find_name_problem(name: str) -> str:
     if not name:
         return "it cannot be empty"
-    if found := next((c for c in name if c in "&|:\\\";/'#{}$<>"), ""):
-        return f"char '{found}' is not allowed"
+    if forbidden := next((c for c in name if c in "&|:\\\";/'#{}$<>"), ""):
+        return f"char '{forbidden}' is not allowed"
     return "max length is 128 chars" if len(name.encode()) > 128 else ""
 
 

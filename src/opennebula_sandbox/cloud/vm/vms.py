@@ -78,16 +78,16 @@ class Vms:
         """
         if whose < _OWN_GROUP:
             raise Refusal(ErrorCode.XML_RPC_API, "Incorrect filter_flag")
-        found = [
+        vms = [
             vm
             for vm in reversed(self._by_id.values())
             if (state == _ANY_STATE or _is_in_state(vm, state)) and _is_selected(vm, user, whose)
         ]
         if end < -1:
-            return found[max(start, 0) : max(start, 0) - end]
+            return vms[max(start, 0) : max(start, 0) - end]
         if start < 0:
-            return found
-        return [vm for vm in found if start <= vm.id and (end < 0 or vm.id <= end)]
+            return vms
+        return [vm for vm in vms if start <= vm.id and (end < 0 or vm.id <= end)]
 
     def _write(self, vm: Vm, extended: bool) -> str:
         if not extended:

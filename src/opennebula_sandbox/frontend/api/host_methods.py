@@ -151,13 +151,13 @@ class HostMethods:
         return f"<OPENNEBULA_CONFIGURATION>{inner}</OPENNEBULA_CONFIGURATION>"
 
     def _user(self, user: User, user_id: int, _opened: bool = False) -> str:
-        found = user if user_id == -1 else self._pools.accounts.find_user(user_id)
-        if found is None or not (user.is_admin or found is user):
+        account = user if user_id == -1 else self._pools.accounts.find_user(user_id)
+        if account is None or not (user.is_admin or account is user):
             raise no_such_error("user", user_id)
         return (
-            f"<USER><ID>{found.id}</ID><GID>{found.group.id}</GID>"
-            f"<GROUPS><ID>{found.group.id}</ID></GROUPS><GNAME>{found.group.name}</GNAME>"
-            f"<NAME>{found.name}</NAME><TEMPLATE>{render_attributes(found.template)}</TEMPLATE></USER>"
+            f"<USER><ID>{account.id}</ID><GID>{account.group.id}</GID>"
+            f"<GROUPS><ID>{account.group.id}</ID></GROUPS><GNAME>{account.group.name}</GNAME>"
+            f"<NAME>{account.name}</NAME><TEMPLATE>{render_attributes(account.template)}</TEMPLATE></USER>"
         )
 
     def _raft(self, _user: User) -> str:

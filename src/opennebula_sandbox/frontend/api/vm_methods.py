@@ -105,7 +105,7 @@ class VmMethods:
     ) -> list[Vm]:
         if search:
             raise Refusal(ErrorCode.INTERNAL, self._profile.search_refused)
-        found = [
+        vms = [
             vm
             for vm in self._list_visible(user, who)
             if state == _ANY_STATE
@@ -113,8 +113,8 @@ class VmMethods:
             or vm.state.state == state
         ]
         if last < -1:
-            return found[first : first - last]
-        return [vm for vm in found if first <= vm.id and (last == -1 or vm.id <= last)]
+            return vms[first : first - last]
+        return [vm for vm in vms if first <= vm.id and (last == -1 or vm.id <= last)]
 
     def _list_visible(self, user: User, who: int) -> list[Vm]:
         """Return the VMs of *who* that *user* may use, newest first."""

@@ -30,25 +30,25 @@ class ClientMessages:
     def take(self, host: Host, line: MonitorLine) -> str | None:
         """Take a message; return the reason if it puts the host into ERROR, else None."""
         try:
-            told = parse(line.text)
+            report = parse(line.text)
         except Refusal as refusal:
             words = f"Error parsing {line.type} from host {host.id}: {refusal.text}"
             self._pools.write_log("MDP", "E", words)
             return "Error parsing monitor information" if line.type in _BLAMES_HOST else None
         match line.type:
             case "MONITOR_HOST":
-                self._hosts.take_usage(host, told)
+                self._hosts.take_usage(host, report)
             case "SYSTEM_HOST":
-                self._hosts.take_system(host, told)
+                self._hosts.take_system(host, report)
             case "STATE_VM":
-                self._vm_states.take(host, told)
+                self._vm_states.take(host, report)
             case "MONITOR_VM":
-                self._set_vm_usage(told)
+                self._set_vm_usage(report)
         return None
 
-    def _set_vm_usage(self, told: Template) -> None:
+    def _set_vm_usage(self, report: Template) -> None:
         now = str(self._pools.now())
-        for record in told.vectors("VM"):
+        for record in report.vectors("VM"):
             number = record.get("ID", "")
             vm = self._pools.vms.get(int(number)) if number.isdecimal() else None
             try:

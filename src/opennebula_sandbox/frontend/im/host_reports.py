@@ -28,24 +28,24 @@ class HostReports:
         self._release = release
         self._reports = reports
 
-    def take_system(self, host: Host, told: Template) -> None:
+    def take_system(self, host: Host, report: Template) -> None:
         """Take the attributes of the host from a report without error; the host leaves ERROR."""
-        host.template = merge(remove(host.template, "ERROR", "VM", "VM_POLL"), told)
+        host.template = merge(remove(host.template, "ERROR", "VM", "VM_POLL"), report)
         if HostState(host.state) not in _UNTOUCHED:
             self._pools.set_state(host, HostState.MONITORED)
         self._pools.note_update(host.id)
         share = host.share
-        share.total_cpu = share.max_cpu = _read_whole_number(told.text("TOTALCPU"))
-        share.total_memory = share.max_memory = _read_whole_number(told.text("TOTALMEMORY"))
+        share.total_cpu = share.max_cpu = _read_whole_number(report.text("TOTALCPU"))
+        share.total_memory = share.max_memory = _read_whole_number(report.text("TOTALMEMORY"))
         if self._release.version < (7, 0):
             host.template = remove(host.template, "TOTALCPU", "TOTALMEMORY")
         self._set_wilds(host)
 
-    def take_usage(self, host: Host, told: Template) -> None:
+    def take_usage(self, host: Host, report: Template) -> None:
         """Take the free and the used capacity of the host."""
         signed = not self._release.monitord
         capacity = {
-            f"{name[:4]}_{name[4:]}": str(_read_whole_number(told.text(name), signed=signed))
+            f"{name[:4]}_{name[4:]}": str(_read_whole_number(report.text(name), signed=signed))
             for name in _CAPACITY
         }
         host.monitoring = Template([("CAPACITY", capacity), ("SYSTEM", {})])

@@ -57,7 +57,7 @@ class Polling:
         self._settings = settings
         self._datastores = datastores
         self._send = send
-        self._asked: dict[int, _HostPoll] = defaultdict(_HostPoll)
+        self._host_polls: dict[int, _HostPoll] = defaultdict(_HostPoll)
         self._stopped = False
 
     def start(self) -> None:
@@ -79,11 +79,11 @@ class Polling:
         """Monitor a host now in any state."""
         if host.state == HostState.OFFLINE:
             return
-        asked = self._asked[host.id]
-        asked.at = self._pools.clock.now()
+        poll = self._host_polls[host.id]
+        poll.at = self._pools.clock.now()
         state = HostState(host.state)
         if state in _ASKED:
-            asked.before = state
+            poll.before = state
             self._pools.set_state(host, _ASKED[state])
         first, host.monitored_at = int(not host.monitored_at), self._pools.now()
         self._send(f"MONITOR {host.id} {host.name} {self._datastores} {first}")
@@ -118,7 +118,7 @@ class Polling:
             return
         now = self._pools.clock.now()
         for host in self._pools.hosts.values():
-            silent = now - self._asked[host.id].at
+            silent = now - self._host_polls[host.id].at
             waiting = host.state in _ASKED.values()
             if silent >= (_EXPIRES_SECONDS if waiting else self._settings.interval):
                 self.renew(host)
@@ -126,22 +126,22 @@ class Polling:
 
     def _take_answer(self, host: Host, text: str, *, success: bool) -> None:
         if host.state in _ASKED.values():
-            self._pools.set_state(host, self._asked[host.id].before)
+            self._pools.set_state(host, self._host_polls[host.id].before)
         if not success:
             self._hosts.set_error(host, text)
             return
         try:
-            told = parse(text)
+            report = parse(text)
         except Refusal as refusal:
             self._pools.write_log("ONE", "E", f"Error parsing host {host.id}: {refusal.text}")
             more = "Check oned.log for more details."
             self._hosts.complain(host, f"Error parsing monitor information. {more}")
             return
-        self._hosts.take_system(host, told)
-        self._hosts.take_usage(host, told)
+        self._hosts.take_system(host, report)
+        self._hosts.take_usage(host, report)
         host.template = remove(host.template, *_USAGE)
-        if told.text("VM_POLL"):
-            zombies = self._polls.take(host, told.vectors("VM"), self._hosts.find_imported)
+        if report.text("VM_POLL"):
+            zombies = self._polls.take(host, report.vectors("VM"), self._hosts.find_imported)
             self._hosts.set_zombies(host, zombies)
 
 

@@ -42,52 +42,52 @@ class VmPolls:
         self._before: dict[int, _LastAnswer] = {}
 
     def take(
-        self, host: Host, vms: Iterable[Vector], imported: Callable[[Vector], int | None]
+        self, host: Host, vms: Iterable[Vector], find_imported: Callable[[Vector], int | None]
     ) -> list[str]:
         """Take the VMs of an answer; return the names of zombies in two answers."""
         before = self._before.get(host.id, _LastAnswer())
         lost = set(self._pools.find_host(host.id).vms)
-        now, found, zombies = _LastAnswer(), dict[int, str](), list[str]()
-        for told in vms:
-            vm_id = _find_vm_id(told, imported)
-            if vm_id in found:
-                found[vm_id] += " " + told.get("POLL", "")
+        now, polls, zombies = _LastAnswer(), dict[int, str](), list[str]()
+        for reported_vm in vms:
+            vm_id = _find_vm_id(reported_vm, find_imported)
+            if vm_id in polls:
+                polls[vm_id] += " " + reported_vm.get("POLL", "")
             elif vm_id in lost:
-                found[vm_id] = told.get("POLL", "")
+                polls[vm_id] = reported_vm.get("POLL", "")
                 lost.discard(vm_id)
             elif vm_id is not None:
                 now.zombies.add(vm_id)
                 if vm_id in before.zombies:
-                    zombies.append(told.get("VM_NAME") or told.get("DEPLOY_ID", ""))
-        now.lost = lost | {vm_id for vm_id, poll in found.items() if not _tells_state(poll)}
+                    zombies.append(reported_vm.get("VM_NAME") or reported_vm.get("DEPLOY_ID", ""))
+        now.lost = lost | {vm_id for vm_id, poll in polls.items() if not _tells_state(poll)}
         for vm_id in now.lost & before.lost:
             self._lose(self._pools.vms[vm_id])
-        for vm_id in found.keys() - now.lost:
+        for vm_id in polls.keys() - now.lost:
             vm = self._pools.vms[vm_id]
             if vm.state.state == VmState.POWEROFF and vm_id not in before.found_off:
                 now.found_off.add(vm_id)
             else:
-                self.poll(vm, found[vm_id])
+                self.take_poll(vm, polls[vm_id])
         self._before[host.id] = now
         return zombies
 
-    def poll(self, vm: Vm, text: str) -> None:
+    def take_poll(self, vm: Vm, text: str) -> None:
         """Take the POLL string of a VM."""
         try:
-            told = parse(text)
+            values = parse(text)
         except Refusal as refusal:
             words = f"Ignoring monitoring information, error:{refusal.text}"
             self._pools.write_log("VMM", "E", f"{words}. Monitor information was: {text}")
             return
         if vm.state.state == VmState.ACTIVE:
-            vm.monitoring = merge(vm.monitoring, remove(told, "STATE"))
+            vm.monitoring = merge(vm.monitoring, remove(values, "STATE"))
             vm.last_poll = self._pools.now()
-        self._reports.report(vm, _STATES.get(told.text("STATE")[:1], ""))
+        self._reports.take_report(vm, _STATES.get(values.text("STATE")[:1], ""))
 
     def take_answer(self, vm: Vm, info: str, *, success: bool) -> None:
         """Take the VMM driver's answer to POLL."""
         if success:
-            self.poll(vm, info)
+            self.take_poll(vm, info)
         else:
             self._pools.write_log("VMM", "E", f"Error monitoring VM: {info}", vm)
             self._reports.lose_sight(vm)
@@ -95,18 +95,18 @@ class VmPolls:
     def _lose(self, vm: Vm) -> None:
         runs = self._pools.now() - vm.history[-1].rstime
         if vm.last_poll and vm.state != UNKNOWN:
-            self._reports.miss(vm, "POWEROFF")
+            self._reports.take_absence(vm, "POWEROFF")
         elif not vm.last_poll and vm.state == RUNNING and runs > _NEVER_POLLED_SECONDS:
             self._ask(vm)
 
 
-def _find_vm_id(told: Vector, imported: Callable[[Vector], int | None]) -> int | None:
+def _find_vm_id(reported_vm: Vector, find_imported: Callable[[Vector], int | None]) -> int | None:
     """Return the id of a VM in an answer; None for a foreign VM."""
     try:
-        vm_id = int(told.get("ID", ""))
+        vm_id = int(reported_vm.get("ID", ""))
     except ValueError:
         return None
-    return imported(told) if vm_id == -1 else vm_id
+    return find_imported(reported_vm) if vm_id == -1 else vm_id
 
 
 def _tells_state(poll: str) -> bool:

@@ -27,7 +27,7 @@ class VmReports:
         self._release = release
         self._lifecycle = lifecycle
 
-    def report(self, vm: Vm, state: str) -> None:
+    def take_report(self, vm: Vm, state: str) -> None:
         """Take a report about *vm*: RUNNING, POWEROFF, SUSPENDED or FAILURE."""
         if self._release.version >= (7, 0) and self._has_moved_lately(vm, started=True):
             self._log(vm, "Ignoring VM state update", "VMM")
@@ -44,7 +44,7 @@ class VmReports:
                 self._log(vm, "VM running but monitor state is ERROR.", "VMM")
                 self.lose_sight(vm)
 
-    def miss(self, vm: Vm, state: str) -> None:
+    def take_absence(self, vm: Vm, state: str) -> None:
         """Take a full report without *vm*; *state* is its MISSING_STATE."""
         if vm.state in _MISSED:
             if state == "UNKNOWN":

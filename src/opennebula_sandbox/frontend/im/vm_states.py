@@ -22,38 +22,38 @@ class VmStates:
         self._hosts = hosts
         self._reports = reports
 
-    def take(self, host: Host, told: Template) -> None:
+    def take(self, host: Host, report: Template) -> None:
         """Take a message about the VMs of *host*."""
-        taken = [self._take_vm(host, vm) for vm in told.vectors("VM")]
+        taken = [self._take_vm(host, vm) for vm in report.vectors("VM")]
         listed = {vm_id for vm_id in taken if vm_id is not None}
-        sync, missing = told.text("SYNC_STATE"), told.text("MISSING_STATE")
+        sync, missing = report.text("SYNC_STATE"), report.text("MISSING_STATE")
         if sync.upper() != "YES" or not missing:
             return
         here = self._pools.find_host(host.id).vms
         self._hosts.set_zombies(host, map(str, sorted(listed - here)))
         for vm_id in sorted(here - listed):
-            self._reports.miss(self._pools.vms[vm_id], missing)
+            self._reports.take_absence(self._pools.vms[vm_id], missing)
 
-    def _take_vm(self, host: Host, told: Vector) -> int | None:
+    def _take_vm(self, host: Host, reported_vm: Vector) -> int | None:
         """Take a record; return the id of its VM, None for a foreign VM.
 
         Since 7.0 oned does not search by deploy id: it logs a record with an id below zero,
         and counts it as a zombie.
         """
-        vm_id = _read_number(told.get("ID", ""))
+        vm_id = _read_number(reported_vm.get("ID", ""))
         if vm_id < 0 and self._release.public_cloud:
-            imported = self._hosts.find_imported(told)
+            imported = self._hosts.find_imported(reported_vm)
             if imported is None:
                 return None
             vm_id = imported
         vm = self._pools.vms.get(vm_id)
-        state, deploy_id = told.get("STATE", ""), told.get("DEPLOY_ID", "")
+        state, deploy_id = reported_vm.get("STATE", ""), reported_vm.get("DEPLOY_ID", "")
         if vm is None:
             self._pools.write_log("InM", "W", f"Unable to find VM, id: {vm_id}")
         elif vm.history and vm.history[-1].host_id == host.id:
             if state == "RUNNING" or self._release.version < (7, 0):
                 vm.deploy_id = deploy_id
-            self._reports.report(vm, state)
+            self._reports.take_report(vm, state)
         return vm_id
 
 

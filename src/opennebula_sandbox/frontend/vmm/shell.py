@@ -35,8 +35,8 @@ class Options:
 
 def read_arguments(arguments: str) -> Options:
     """Return the options in *arguments*; the shell splits them at spaces."""
-    found, words = getopt(arguments.split(), "r:t:l:ps:w:d:c")
-    flags = dict(found)
+    options, words = getopt(arguments.split(), "r:t:l:ps:w:d:c")
+    flags = dict(options)
     return Options(
         directory=words[-1],
         threads=int(flags.get("-t", _THREADS)),
