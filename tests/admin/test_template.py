@@ -48,7 +48,7 @@ def local_templates(clouds: Clouds) -> list[VmTemplate]:
     try:
         return sorted(cloud.list_templates(), key=lambda template: template.id)
     finally:
-        cloud.client.close()
+        cloud.close()
 
 
 def add_remote(clouds: Clouds, name: str = "added", **attributes: Value) -> int:

@@ -50,7 +50,7 @@ def scene(generation: str = "6.10", stuck_after: float = 60.0) -> Iterator[Scene
             yield Scene(both, HostMonitor(0, local, remotes, stuck_after=stuck_after), calls)
         finally:
             remotes.close()
-            local.cloud.client.close()
+            local.cloud.close()
             server.stop()
 
 

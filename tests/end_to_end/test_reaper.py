@@ -165,7 +165,7 @@ def looking(both: Burst) -> Iterator[Look]:
     reaper = Reaper(both.host.id, local, lines.append, grace=NO_GRACE)
     yield Look(reaper, remotes.open_for_host(both.host.id, both.host.name), lines)
     remotes.close()
-    local.cloud.client.close()
+    local.cloud.close()
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)

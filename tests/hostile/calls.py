@@ -54,7 +54,7 @@ def attack_calls(ground: Ground, case: str, chance: Chance) -> int:
         except OneError as error:
             checks.check_error(error)
         checks.check_echo(cloud.client, case)
-    cloud.client.close()
+    cloud.close()
     return 0
 
 

@@ -29,7 +29,7 @@ def attack_operation(ground: Ground, case: str, chance: Chance) -> int:
         info, success = explain(error, request, job.opened), False
     checks.check_to_oned(messages.format_answer(request.action, 7, success=success, info=info))
     remotes.close()
-    local.cloud.client.close()
+    local.cloud.close()
     return 2
 
 

@@ -22,7 +22,7 @@ def attack_round(ground: Ground, case: str, _chance: Chance) -> int:
             checks.check_error(error)
             _check_log(str(error))
     remotes.close()
-    local.cloud.client.close()
+    local.cloud.close()
     return 5
 
 

@@ -48,4 +48,4 @@ def test_a_document_that_was_not_asked_for(name: str) -> None:
         cloud = Cloud(Endpoint(f"http://127.0.0.1:{port}/RPC2"), SESSION)
         with pytest.raises(ProtocolError, match=found.told):
             found.call(cloud)
-        cloud.client.close()
+        cloud.close()

@@ -95,7 +95,7 @@ def monitored(version: str, tmp: Path) -> Iterator[HostMonitor]:
         yield HostMonitor(0, cloud, remotes)
     finally:
         remotes.close()
-        cloud.cloud.client.close()
+        cloud.cloud.close()
         for server in servers:
             server.stop()
 

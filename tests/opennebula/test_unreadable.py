@@ -24,7 +24,7 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 def cloud(sandbox: Sandbox) -> Iterator[Cloud]:
     cloud = Cloud(Endpoint(sandbox.endpoint), sandbox.session)
     yield cloud
-    cloud.client.close()
+    cloud.close()
 
 
 def test_every_reading_of_vms_tells_of_the_others(sandbox: Sandbox, cloud: Cloud) -> None:

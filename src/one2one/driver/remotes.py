@@ -77,7 +77,7 @@ class Remotes:
             remotes = list(self._remotes.values())
             self._remotes.clear()
         for remote in remotes:
-            remote.cloud.client.close()
+            remote.cloud.close()
 
     def _open_new(self, settings: Settings) -> Remote:
         """Open a remote; hosts and accounts that reach it the same way find it dead together."""

@@ -43,6 +43,10 @@ class Cloud:
         self.client = Client(server, session, breaker)
         self._pools = Pools(self.client)
 
+    def close(self) -> None:
+        """Close every connection."""
+        self.client.close()
+
     @property
     def url(self) -> str:
         """The URL of the cloud's XML-RPC."""

@@ -95,7 +95,7 @@ def open_clouds(
             account = Account(sandbox.endpoint, sandbox.user, sandbox.password, 0)
         server = Endpoint(account.endpoint, ca_file=account.ca_file)
         remote = Cloud(server, f"{account.user}:{account.password}")
-        stack.callback(remote.client.close)
+        stack.callback(remote.close)
         remote.get_template(account.template_id)
         remotes = Path(stack.enter_context(TemporaryDirectory(prefix="one2one-")))
         if scripts:

@@ -161,7 +161,7 @@ class HybridHost:
     def close(self) -> None:
         """Close the connections."""
         if "cloud" in self.__dict__:
-            self.cloud.client.close()
+            self.cloud.close()
 
 
 def _read(path: Path) -> str:

@@ -42,7 +42,7 @@ def check_remote(name: str, attributes: Template) -> Account:
             quotas=VmQuotas.read(user),
         )
     finally:
-        cloud.client.close()
+        cloud.close()
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ def _view_remote(local: LocalCloud, host: Host) -> RemoteView:
     try:
         return RemoteView(cloud.get_version(), *cloud.get_quotas())
     finally:
-        cloud.client.close()
+        cloud.close()
 
 
 def quota_text(quota: Quota) -> str:

@@ -78,7 +78,7 @@ def reap(
             rows = [row for lists in done for found in lists for row in found]
     finally:
         remotes.close()
-        local.cloud.client.close()
+        local.cloud.close()
     output.print(rows, _COLUMNS)
     for hunt in hunts:
         _mention(hunt, known)

@@ -52,7 +52,7 @@ def check_remote(trial: Trial) -> Iterator[Result]:
             yield Result(row.check, verdict.value, row.text, row.remedy)
     finally:
         host.close()
-        host.front_end.local.cloud.client.close()
+        host.front_end.local.cloud.close()
     yield _connection(host)
     yield _listing(trial)
     yield _check_left_over(trial)

@@ -51,7 +51,7 @@ def try_reaper(trial: Trial) -> Iterator[Result]:
         reaper.reap(remote, remote.cloud.list_summaries())
     finally:
         remotes.close()
-        local.cloud.client.close()
+        local.cloud.close()
     problem = trial.wait_remote(gone, "DONE")
     if problem:
         yield failure(check, problem, _FORGOTTEN)

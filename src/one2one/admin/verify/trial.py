@@ -158,4 +158,4 @@ def _has_ended(trial: Trial, looks: int) -> list[int] | None:
     try:
         return end_all(remote, trial.sides.list_left_vms, trial.patience, looks=looks)
     finally:
-        remote.client.close()
+        remote.close()
