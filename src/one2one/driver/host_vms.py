@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from one2one import runtime
 from one2one.driver.local import LocalCloud
-from one2one.hybrid import naming
 from one2one.hybrid.mirror import Observation
-from one2one.opennebula.errors import NotFound, OneError, Refused
+from one2one.hybrid.naming import find_remote_id
+from one2one.opennebula.errors import NotFound, OneError
 from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.records import Host, VmSummary
 from one2one.opennebula.states import HostState, RaftState, VmState
@@ -74,13 +74,8 @@ class HostVms:
 
     def map_remote_ids(self) -> dict[int, int]:
         """Return the remote VM's id of each VM that has one."""
-        linked = {}
-        for vm_id, row in self.rows.items():
-            try:
-                linked[vm_id] = naming.parse_deploy_id(row.deploy_id)
-            except Refused:
-                continue
-        return linked
+        ids = ((vm_id, find_remote_id(row.deploy_id)) for vm_id, row in self.rows.items())
+        return {vm_id: remote_id for vm_id, remote_id in ids if remote_id is not None}
 
     def _observe(self, row: VmSummary) -> Observation:
         last = self._observations.get(row.id)

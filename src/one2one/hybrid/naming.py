@@ -30,12 +30,17 @@ def format_deploy_id(remote_id: int) -> str:
 
 def is_deploy_id(text: str) -> bool:
     """Tell whether *text* is a deploy id of ours."""
-    return _number_after(_DEPLOY_ID, text) is not None
+    return find_remote_id(text) is not None
+
+
+def find_remote_id(deploy_id: str) -> int | None:
+    """Return the remote VM's id, None when the deploy id is not one of ours."""
+    return _number_after(_DEPLOY_ID, deploy_id)
 
 
 def parse_deploy_id(deploy_id: str) -> int:
     """Return the remote VM's id; raises Refused when the deploy id is not one of ours."""
-    number = _number_after(_DEPLOY_ID, deploy_id)
+    number = find_remote_id(deploy_id)
     if number is None:
         raise Refused(
             f"deploy id {deploy_id[:60]!r} is not of the form opennebula-hybrid-<remote VM id>",

@@ -28,8 +28,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from one2one.hybrid.naming import Marks, parse_deploy_id
-from one2one.opennebula.errors import Refused
+from one2one.hybrid.naming import Marks, find_remote_id
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.states import LcmState, VmState
 
@@ -106,7 +105,7 @@ def find_orphan(
 
     if local is None:
         return found(Kind.LOST, f"there is no local VM {owner.vm_id}")
-    named, done = _remote_id(local.deploy_id), local.state.state == VmState.DONE
+    named, done = find_remote_id(local.deploy_id), local.state.state == VmState.DONE
     if named == marked.remote_id and not done:
         return None
     if local.stime != owner.stime:
@@ -185,10 +184,3 @@ def decide(
 
 def _is_unsettled(local: VmSummary) -> bool:
     return local.state.state == VmState.ACTIVE and local.state.lcm_state in _UNSETTLED
-
-
-def _remote_id(deploy_id: str) -> int | None:
-    try:
-        return parse_deploy_id(deploy_id)
-    except Refused:
-        return None
