@@ -15,18 +15,18 @@ def test_a_call_with_a_bug_takes_nothing_from_the_others() -> None:
     def fail() -> None:
         raise KeyError("call")
 
-    alarm = Timer()
+    timer = Timer()
     with bugs() as found:
-        alarm.call_later(0.0, fail)
-        alarm.call_later(0.01, lambda: called.put("next"))
+        timer.call_later(0.0, fail)
+        timer.call_later(0.01, lambda: called.put("next"))
         assert called.get(timeout=30) == "next"
     assert found == ["KeyError('call')"]
 
 
 def test_without_a_thread_nothing_is_due_until_there_is_one() -> None:
     called: queue.SimpleQueue[str] = queue.SimpleQueue()
-    alarm = Timer()
+    timer = Timer()
     with no_more_threads(), pytest.raises(Busy, match="no thread can be started"):
-        alarm.call_later(0.0, lambda: called.put("refused"))
-    alarm.call_later(0.0, lambda: called.put("called"))
+        timer.call_later(0.0, lambda: called.put("refused"))
+    timer.call_later(0.0, lambda: called.put("called"))
     assert called.get(timeout=30) == "called"

@@ -28,6 +28,7 @@ from one2one.hybrid.mirror import Report
 from one2one.hybrid.outage import GRACE_ROUNDS, Outage
 from one2one.hybrid.wild import WildVm
 from one2one.mad import im_texts
+from one2one.mad.failure_log import FailureLog
 from one2one.mad.im_messages import Periods
 from one2one.mad.monitord import MonitordClient
 from one2one.mad.periodic_schedule import PeriodicSchedule
@@ -68,7 +69,8 @@ class HostLoop:
         self._sizing_outage = Outage()
         """How long the host's capacity has not been known at all."""
         self._reason = ""
-        self._logged: dict[str, str] = {}
+        # A failed STATE_VM has no effect but a line in monitor.log.
+        self._failures = FailureLog(partial(self._send, "STATE_VM", success=False))
         self._wilds: list[WildVm] = []
         self._usage_news = UsageNews()
 
@@ -120,7 +122,7 @@ class HostLoop:
             self._monitor.refresh()
         except FrontEndError as error:
             self._missed = True
-            self._log("BEACON_HOST", error)
+            self._failures.record_failure("BEACON_HOST", error)
             self._schedule.hasten(["BEACON_HOST"], runtime.monotonic() + _ASK_AGAIN_S)
         except ConfigurationError as error:
             # Only the administrator who wrote the host can help, so he is told at once.
@@ -130,7 +132,7 @@ class HostLoop:
             self._send("SYSTEM_HOST", self._reason, success=False)
         else:
             self._configured = True
-            self._logged.pop("BEACON_HOST", None)
+            self._failures.record_success("BEACON_HOST")
             self._send("BEACON_HOST", "")
 
     def _send_states(self, *, look_for_lost: bool) -> set[str]:
@@ -139,13 +141,13 @@ class HostLoop:
             reports = self._monitor.read_states()
         except FrontEndError as error:
             self._current, self._missed = False, True
-            self._log("STATE_VM", error)
+            self._failures.record_failure("STATE_VM", error)
             return set()
         except OneError as error:
             self._record_failure(error)
             return set()
         self._current = True
-        self._logged.pop("STATE_VM", None)
+        self._failures.record_success("STATE_VM")
         if look_for_lost:
             reports += self._find_unlinked()
         news = [report for report in reports if report.report is not Report.SILENCE]
@@ -161,9 +163,9 @@ class HostLoop:
         try:
             reports = self._monitor.find_unlinked()
         except OneError as error:
-            self._log("found", error)
+            self._failures.record_failure("unlinked", error)
             return []
-        self._logged.pop("found", None)
+        self._failures.record_success("unlinked")
         return reports
 
     def _record_failure(self, error: OneError) -> None:
@@ -174,15 +176,15 @@ class HostLoop:
         if self._outage.record_failure(runtime.monotonic(), self._monitor.grace):
             self._send("SYSTEM_HOST", self._reason, success=False)
         else:
-            self._log("STATE_VM", error)
+            self._failures.record_failure("STATE_VM", error)
 
     def _send_usages(self) -> None:
         try:
             usages = self._monitor.read_usages()
         except OneError as error:
-            self._log("MONITOR_VM", error)
+            self._failures.record_failure("MONITOR_VM", error)
             return
-        self._logged.pop("MONITOR_VM", None)
+        self._failures.record_success("MONITOR_VM")
         now = runtime.monotonic()
         news = self._usage_news.select(usages, now)
         if news and self._send("MONITOR_VM", im_texts.format_monitor_vm(news)):
@@ -208,29 +210,22 @@ class HostLoop:
         try:
             self._monitor.read_capacity()
         except OneError as error:
-            self._log("MONITOR_HOST", error)
+            self._failures.record_failure("MONITOR_HOST", error)
             if self._monitor.known_capacity is None:
                 now, grace = runtime.monotonic(), self._monitor.grace
                 self._schedule.hasten(["MONITOR_HOST"], now + grace / GRACE_ROUNDS)
                 if self._sizing_outage.record_failure(now, grace):
                     self._send("SYSTEM_HOST", clean_line(str(error)), success=False)
         else:
-            self._logged.pop("MONITOR_HOST", None)
+            self._failures.record_success("MONITOR_HOST")
 
     def _survey(self) -> None:
         try:
             self._wilds = self._monitor.survey_account()
         except OneError as error:
-            self._log("SYSTEM_HOST", error)
+            self._failures.record_failure("SYSTEM_HOST", error)
         else:
-            self._logged.pop("SYSTEM_HOST", None)
-
-    def _log(self, kind: str, error: OneError) -> None:
-        """Write a line into monitor.log, once for as long as the same thing fails the same way."""
-        line = clean_line(str(error))
-        if self._logged.get(kind) != line:
-            self._logged[kind] = line
-            self._send("STATE_VM", line, success=False)
+            self._failures.record_success("SYSTEM_HOST")
 
     def _send(self, kind: str, text: str, *, success: bool = True) -> bool:
         """Send a message; return False if it is lost. The next round makes a lost one again."""

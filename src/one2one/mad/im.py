@@ -9,11 +9,10 @@ import sys
 from functools import partial
 
 from one2one import runtime
+from one2one.driver.clouds import Clouds
 from one2one.driver.events import Emit, HostForgotten, ignore
-from one2one.driver.local import LocalCloud
 from one2one.driver.monitor import HostMonitor
 from one2one.driver.reaper import Reaper
-from one2one.driver.remotes import Remotes
 from one2one.driver.threads import start_thread
 from one2one.mad import im_messages
 from one2one.mad.host_loop import HostLoop
@@ -41,8 +40,8 @@ class ImDriver:
         self._emit = emit
         self._output = output
         self._pushes = False
-        self._clouds: tuple[LocalCloud, Remotes] | None = None
-        self._lock, self._opening = runtime.lock(), runtime.lock()
+        self._clouds = Clouds(emit)
+        self._lock = runtime.lock()
         self._monitors: dict[int, HostMonitor] = {}
         self._pulled: set[int] = set()
         self._loops: dict[int, HostLoop] = {}
@@ -125,7 +124,7 @@ class ImDriver:
             begin = partial(self._begin, configuration=conf.configuration, only_if_new=True)
             im_mad = conf.im_mad(executable, arguments)
             log, period = partial(self.log, "E", -1), conf.configuration.periods.beacon_host
-            run = partial(begin_hosts, im_mad, lambda: self._ensure_clouds()[0], begin, log, period)
+            run = partial(begin_hosts, im_mad, lambda: self._clouds.local, begin, log, period)
             start_thread("self-start", run)
         except Exception as error:  # noqa: BLE001 - without it there is still what monitord asks
             self._pushes = True
@@ -182,17 +181,9 @@ class ImDriver:
             return self._monitors[host_id]
 
     def _new_monitor(self, host_id: int) -> HostMonitor:
-        local, remotes = self._ensure_clouds()
+        local, remotes = self._clouds.local, self._clouds.remotes
         reaper = Reaper(host_id, local, lambda line: self.log("I", host_id, line))
         return HostMonitor(host_id, local, remotes, on_survey=reaper.reap)
-
-    def _ensure_clouds(self) -> tuple[LocalCloud, Remotes]:
-        """Return both sides. Not opened before INIT is answered: oned would not start."""
-        with self._opening:
-            if self._clouds is None:
-                local = LocalCloud()
-                self._clouds = local, Remotes(local, self._emit)
-            return self._clouds
 
     def _answer_push(self, line: ImLine, error: str = "") -> None:
         self._output.write(

@@ -6,11 +6,10 @@ from functools import partial
 
 from one2one import runtime
 from one2one.driver.attempts import carry_out
+from one2one.driver.clouds import Clouds
 from one2one.driver.events import Emit, OperationEnded, ignore
 from one2one.driver.lifecycle import OPERATIONS, unsupported_error
-from one2one.driver.local import LocalCloud
 from one2one.driver.operation import Job, Wait, explain, resume
-from one2one.driver.remotes import Remotes
 from one2one.mad import messages
 from one2one.mad.messages import Dialect, VmmLine
 from one2one.mad.process import (
@@ -34,8 +33,7 @@ class VmmDriver:
         self._retries = arguments.retries
         self._runner = Runner(arguments.threads, self._advance)
         self._dialect = Dialect.DRIVER
-        self._lock = runtime.lock()
-        self._clouds: tuple[LocalCloud, Remotes] | None = None
+        self._clouds = Clouds(emit)
 
     def handle(self, text: str) -> bool:
         """Act on a line of oned's; return False when it was the last one."""
@@ -96,18 +94,10 @@ class VmmDriver:
         return None
 
     def _begin(self, task: Task) -> Wait:
-        vm_log = partial(self.log, "I", task.request.vm.id)
-        task.job = Job(task.request, *self._ensure_clouds(), vm_log, task.not_before)
+        vm_log, clouds = partial(self.log, "I", task.request.vm.id), self._clouds
+        task.job = Job(task.request, clouds.local, clouds.remotes, vm_log, task.not_before)
         task.steps = carry_out(task.job, self._retries)
         return next(task.steps)
-
-    def _ensure_clouds(self) -> tuple[LocalCloud, Remotes]:
-        """Return both sides. Not opened before INIT is answered: oned would not start."""
-        with self._lock:
-            if self._clouds is None:
-                local = LocalCloud()
-                self._clouds = local, Remotes(local, self._emit)
-            return self._clouds
 
     def _end(self, task: Task, *, success: bool, info: str) -> None:
         with task.answering:

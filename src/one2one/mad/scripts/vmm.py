@@ -2,7 +2,7 @@
 
 The last two arguments are the VM's id and the host's name. stdin is the driver message in
 base64, for ``deploy`` the ``<VM>`` alone. Source: ``src/vmm_mad/exec/one_vmm_exec.rb``; argv and
-stdin of each generation are in the recordings.
+stdin of each release are in the recordings.
 """
 
 import sys
@@ -124,7 +124,6 @@ def _wants_delimiters(payload: str) -> bool:
     if "\n" in payload.strip():
         return True
     try:
-        major, minor = LocalCloud().cloud.get_version().split(".")[:2]
-        return (int(major), int(minor)) <= (6, 0)
-    except (OneError, ValueError):
+        return LocalCloud().get_version() <= (6, 0)
+    except OneError:
         return False
