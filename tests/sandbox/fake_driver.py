@@ -1,7 +1,7 @@
-"""A VMM driver whose answers a file tells: by action, what is written, each item at once.
+"""A VMM driver with the answers of a file: the texts for each action, one write for each text.
 
-``{id}`` stands for the VM's id, and the item ``exit`` for the driver's end. Actions that the file
-does not name succeed. Each line that was sent is noted in a second file.
+``{id}`` becomes the VM's id, and the text ``exit`` ends the driver. Actions that are not in the
+file succeed. The driver writes each line that it gets into a second file.
 """
 
 import json

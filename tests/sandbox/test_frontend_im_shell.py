@@ -1,4 +1,4 @@
-"""The front-end runs monitoring scripts the way the stock shell of each generation does."""
+"""The front-end runs monitoring scripts as the stock shell of each release does."""
 
 import json
 import os

@@ -120,7 +120,7 @@ def on_7(im: FakeDriver, tmp_path: Path) -> Iterator[Scene]:
 
 
 def elements(element: Element, path: str = "") -> Iterator[str]:
-    """Yield the paths of the leaves, but for drivers that only the recorded cloud has."""
+    """Yield the paths of the leaves, without those of drivers in the recorded cloud only."""
     for child in element:
         if len(child):
             yield from elements(child, f"{path}/{child.tag}")

@@ -1,4 +1,4 @@
-"""Monitoring as 5.x does it: what an administrator sees of hosts and VMs after each answer."""
+"""Monitoring of 5.x: what an administrator sees of hosts and VMs after each answer."""
 
 import zlib
 from base64 import b64encode
@@ -43,7 +43,7 @@ class Scene:
         self.vm.wait("RUNNING")
 
     def answer(self, text: str, *, result: str = "SUCCESS", pack: bool = False) -> None:
-        """Have the host monitored, answer with *text*, and wait until that is taken."""
+        """Monitor the host, answer with *text*, and wait until oned has taken the answer."""
         data = zlib.compress(text.encode()) if pack else text.encode()
         self._answers += 1
         mark = f"answer {self._answers} was taken"

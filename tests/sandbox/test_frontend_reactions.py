@@ -1,4 +1,4 @@
-"""What a driver's answer does to a VM, and which operations reach the driver at all."""
+"""What a driver's answer does to a VM, and which operations the driver gets."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -24,7 +24,7 @@ VOLATILE = (
     *("DEPLOY_ID", "UUID", "ENDPOINT"),
 )
 STILL_RUNNING = {"5.10": [], "6.10": [], "7.2": [0]}
-"""VMs that the recorded host had besides the one that the recording is about."""
+"""Other VMs that the recorded host had."""
 
 
 def events(name: str) -> list[dict[str, Any]]:
@@ -33,7 +33,7 @@ def events(name: str) -> list[dict[str, Any]]:
 
 
 def shape(element: Element) -> tuple[str, str, list[Any]]:
-    """Return tag, text and children, with an asterisk for what may differ."""
+    """Return tag, text and children, with an asterisk for text that may differ."""
     text = "" if len(element) else element.text or ""
     sealed = element.tag == "ONE_PASSWORD" and text.endswith("=")
     volatile = element.tag in VOLATILE and text not in ("", "0", "-1")
@@ -42,7 +42,7 @@ def shape(element: Element) -> tuple[str, str, list[Any]]:
 
 
 def add_monitored_host(frontend: FrontEnd, generation: str) -> LocalHost:
-    """Return the recorded host, as its monitoring told of it."""
+    """Add the recorded host with the attributes that its monitoring reported."""
     host = frontend.add_host(
         "burst1",
         PRIORITY="-1",
@@ -57,7 +57,7 @@ def add_monitored_host(frontend: FrontEnd, generation: str) -> LocalHost:
 
 
 def replay(generation: str, tmp_path: Path) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Yield each recorded call with the present answer, or fault."""
+    """Yield each recorded call with the answer, or fault, of the front-end."""
     answers = [event["line"] for event in events(f"im-{generation}") if "line" in event]
     answer = [line for line in answers if "MONITOR SUCCESS" in line and "STOP" not in line][-1]
     im = FakeDriver(tmp_path / "im")

@@ -1,4 +1,4 @@
-"""The front-end runs action scripts the way the stock shell of each generation does."""
+"""The front-end runs action scripts as the stock shell of each release does."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ exec((here / "body").read_text())
 
 
 class Scripts:
-    """A directory of scripts which note how they were called, then do what a test says."""
+    """A directory of scripts that record their call and then run the code of a test."""
 
     def __init__(self, directory: Path) -> None:
         self.remotes = directory / "remotes"
@@ -51,7 +51,7 @@ class Scripts:
         self.body("print({'deploy': 'opennebula-hybrid-7', 'snapshot_create': '7'}.get(name, ''))")
 
     def body(self, code: str) -> None:
-        """Have all scripts run *code*, which may look at ``name`` and ``call``."""
+        """Make all scripts run *code*, which may read ``name`` and ``call``."""
         (self.directory / "body").write_text(code)
 
     def calls(self) -> list[dict[str, Any]]:
@@ -71,7 +71,7 @@ def deploy_vm(frontend: FrontEnd) -> LocalVm:
 
 
 def format_call(call: dict[str, Any], var: str) -> str:
-    """Return a call as the recordings show it."""
+    """Return a call in the format of the recordings."""
     words = [word if len(word) < 300 else "message" for word in call["argv"]]
     argv = " ".join(f"<{word}>" for word in words).replace(var, "/var/lib/one")
     return f"{call['script']} argc={len(words)} argv: {argv}"
@@ -185,7 +185,7 @@ mode = "r" if call["argv"][-2] == "0" else "w"
 open({gate!r}, mode).close()
 print("opennebula-hybrid-7")
 """
-"""The scripts of two VMs let each other go on when both run."""
+"""Each of two scripts waits until the other one runs."""
 
 
 def two_deployed(frontend: FrontEnd) -> list[LocalVm]:

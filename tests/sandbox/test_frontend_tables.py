@@ -1,4 +1,4 @@
-"""The tables of operations and of reactions fit together: no operation leads to a dead end."""
+"""The tables of operations and reactions fit: every operation has an end."""
 
 from itertools import chain
 

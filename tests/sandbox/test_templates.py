@@ -1,4 +1,4 @@
-"""VM templates: their names, and what is kept of their XML. Measured on 5.10 and 6.10."""
+"""VM templates: their names, and the stored XML. Measured on 5.10 and 6.10."""
 
 import pytest
 

@@ -54,7 +54,7 @@ class ApiRequest:
     execute: Callable[[], bytes]
     """Do the call and return the body of the answer. Each execution has its effect."""
     wait: Callable[[float], None]
-    """Sleep the given seconds; raises Drop when the server stops meanwhile."""
+    """Sleep the given seconds; raises Drop when the server stops."""
 
 
 Delivery = Callable[[ApiRequest], Iterator[bytes]]

@@ -1,4 +1,4 @@
-"""Reads and writes XML-RPC and HTTP as oned does. Does no I/O of its own."""
+"""Reads and writes XML-RPC and HTTP as oned does. Does no I/O."""
 
 import re
 import xmlrpc.client

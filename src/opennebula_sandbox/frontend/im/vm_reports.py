@@ -29,7 +29,7 @@ class VmReports:
 
     def take_report(self, vm: Vm, state: str) -> None:
         """Take a report about *vm*: RUNNING, POWEROFF, SUSPENDED or FAILURE."""
-        if self._release.version >= (7, 0) and self._has_moved_lately(vm, started=True):
+        if self._release.version >= (7, 0) and self._has_moved_recently(vm, started=True):
             self._log(vm, "Ignoring VM state update", "VMM")
             return
         match state:
@@ -63,7 +63,7 @@ class VmReports:
         if self._release.monitord:
             at_rest.append(State(VmState.SUSPENDED))
         if vm.state in at_rest:
-            if self._release.version >= (6, 4) and self._has_moved_lately(vm):
+            if self._release.version >= (6, 4) and self._has_moved_recently(vm):
                 self._log(vm, "Ignoring VM state update", "VMM")
                 return
             self._log(vm, "VM found again by the drivers", "VMM")
@@ -88,7 +88,7 @@ class VmReports:
         self._lifecycle.do(vm, Transition(active(through), action=_MONITOR_ACTION))
         self._lifecycle.move(vm, State(state))
 
-    def _has_moved_lately(self, vm: Vm, *, started: bool = False) -> bool:
+    def _has_moved_recently(self, vm: Vm, *, started: bool = False) -> bool:
         """Tell whether *vm* stopped, or *started*, after the report may have begun."""
         place, now = vm.history[-1], self._pools.now()
         times = (place.retime, place.rstime) if started else (place.retime,)
