@@ -155,7 +155,7 @@ class LocalCloud:
         endpoint may lead to another server of the zone, whose state is not ours: that is told
         as FOLLOWER.
         """
-        raft = self.cloud.raft()
+        raft = self.cloud.get_raft()
         state, answering = read_integer(raft, "STATE"), read_integer(raft, "SERVER_ID")
         if state not in (RaftState.SOLO, RaftState.LEADER):
             return RaftState.FOLLOWER

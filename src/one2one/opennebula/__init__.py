@@ -1,4 +1,4 @@
-"""Speaking OpenNebula: templates, states, records and the XML-RPC client.
+"""OpenNebula's templates, states and records, and the XML-RPC client.
 
-Nothing in this room knows that hybrid clouds exist.
+No module in this package knows of hybrid clouds.
 """

@@ -9,7 +9,7 @@ from one2one import runtime
 from one2one.opennebula.errors import Unreachable
 
 FAILURES = 3
-"""Calls in a row without an answer that open it. Any answer begins a new row."""
+"""Calls in a row without an answer that open it. Any answer sets the count back to 0."""
 OPEN_S = 2.0
 """Seconds between two tries. Monitoring asks every 5 seconds, so each of its calls may try."""
 
@@ -39,7 +39,7 @@ class Breaker:
             return True
 
     def is_open(self, now: float) -> bool:
-        """Tell whether calls fail at once, for now."""
+        """Tell whether calls fail at once at present."""
         with self._lock:
             return self._failures >= self._most and now < self._open_until
 
@@ -50,6 +50,6 @@ class Breaker:
             self._last, self._open_until = error, now + OPEN_S
 
     def record_answer(self) -> None:
-        """Close it after a call that had any answer."""
+        """Close it, because a call had an answer."""
         with self._lock:
             self._failures = 0

@@ -1,10 +1,10 @@
-r"""Text from outside, made fit for one line: of oned, of a log, of a terminal.
+r"""Makes text from outside safe for one line: for oned, for a log, for a terminal.
 
-A remote cloud, its users and whatever answers at a wrong address choose the words of many errors,
-names and states. A real oned keeps such bytes as they come: it cuts a driver's line at a NUL, and
+The text of errors, names and states comes from a remote cloud, from its users, or from any server
+at a wrong address. A real oned keeps such bytes unchanged: it cuts a driver's line at a NUL, and
 an ``ERROR`` with an escape character or ``]]>`` makes the XML of its VM pool unreadable. A terminal
-acts on escape sequences and bidirectional overrides. So each such character is replaced by its
-number, as in ``\x1b``.
+acts on escape sequences and bidirectional overrides. This module replaces each such character by
+its number, as in ``\x1b``.
 """
 
 import re
@@ -23,14 +23,14 @@ _INVISIBLE = (
 )
 _BLANKS = re.compile("[ \t\n\v\f\r]+")
 _FORBIDDEN = re.compile(rf"[\x00-\x1f{_INVISIBLE}\U00010000-\U0010ffff]|(?<=\]\])>")
-"""XML-RPC servers of OpenNebula cannot send what is beyond U+FFFF: see ``check_value``."""
+"""XML-RPC servers of OpenNebula cannot send characters beyond U+FFFF: see ``check_value``."""
 _NOT_IN_JSON = re.compile(f"[{_INVISIBLE}]")
 
 
 def clean_line(text: str, limit: int = LIMIT) -> str:
     """Return *text* as one line of at most *limit* characters; an ``…`` shows where it is cut.
 
-    Blanks and line breaks become one space each run. A clean line is returned as it is.
+    Each run of blanks and line breaks becomes one space. A clean line is returned unchanged.
     """
     head = text[: limit * _LONGEST_ESCAPE]
     line = _FORBIDDEN.sub(_escape, _BLANKS.sub(" ", head).strip(" "))
@@ -40,12 +40,12 @@ def clean_line(text: str, limit: int = LIMIT) -> str:
 
 
 def clean_json(document: str) -> str:
-    """Return a JSON *document* in which each such character is escaped: the values stay."""
+    """Return a JSON *document* with each such character escaped; its values do not change."""
     return _NOT_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -8,7 +8,7 @@ from typing import TypeVar
 from one2one import runtime
 from one2one.opennebula import rpc
 from one2one.opennebula.breaker import Breaker
-from one2one.opennebula.connection import Connection, Endpoint, StaleConnection, tls_context
+from one2one.opennebula.connection import Connection, Endpoint, StaleConnection, build_tls_context
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Unreachable
 from one2one.opennebula.urls import parse_endpoint, parse_proxy
 
@@ -23,11 +23,11 @@ _READING = (
     ".config",
     ".raftstatus",
 )
-"""Endings of the calls that change nothing: they may be sent again blindly."""
+"""Endings of the calls that change nothing: a second call does no harm."""
 
 
 OnCall = Callable[[str, float, OneError | None], object]
-"""Hears of a call when it has ended: its name, the seconds it took, and its error."""
+"""Called after each call, with its name, its seconds and its error."""
 
 
 def _ignore_call(_method: str, _seconds: float, _error: OneError | None) -> None:
@@ -40,15 +40,14 @@ class Client:
     def __init__(self, server: Endpoint, session: str, breaker: Breaker | None = None) -> None:
         """Take *session*, ``user:password`` or ``user:token``; nothing is connected yet.
 
-        *breaker* is that of all who call the same cloud; without one it is never spared a call,
-        which only helps those that wait for another cloud.
+        All clients of the same cloud share one *breaker*. Without a breaker every call is sent.
         """
         parse_endpoint(server.url)
         if server.proxy:
             parse_proxy(server.proxy)
         self.endpoint = server
         self._session = session
-        self._tls = tls_context(server)
+        self._tls = build_tls_context(server)
         self._breaker = breaker or Breaker(failures=math.inf)
         self._free = runtime.semaphore(server.max_connections)
         self._lock = runtime.lock()
@@ -58,8 +57,8 @@ class Client:
     def call(self, method: str, *arguments: rpc.Argument) -> str | int:
         """Return the result of *method*, whose *arguments* follow the session.
 
-        A call that only reads, and met a connection which the cloud had closed, is sent once
-        more. Raises the errors of ``opennebula.errors``, with the call and the endpoint.
+        A call that only reads is sent once more if the cloud had closed its connection. Raises
+        the errors of ``opennebula.errors``, with the call and the endpoint.
         """
         return self._call_and_decode(rpc.decode_result, method, arguments)
 
@@ -69,7 +68,7 @@ class Client:
         method: str,
         *arguments: rpc.Argument,
     ) -> Answer:
-        """Return what *parse* makes of the text that is the result, given as ``rpc.pieces``."""
+        """Return what *parse* makes of the resulting text, in pieces: see ``rpc``."""
         return self._call_and_decode(
             lambda body: parse(rpc.decode_in_pieces(body)), method, arguments
         )
@@ -87,7 +86,7 @@ class Client:
         method: str,
         arguments: tuple[rpc.Argument, ...],
     ) -> Answer:
-        """Make a call and *read* its answer. Whatever bytes came, only a OneError comes of it."""
+        """Make a call and *read* its answer. Raises only OneError, for any bytes that come."""
         began = runtime.monotonic()
         ended: float | None = None
         failure: OneError | None = None
@@ -96,8 +95,8 @@ class Client:
             answer = self._send_when_free(body, repeatable=method.endswith(_READING))
             ended = runtime.monotonic()
             return read(answer)
-        except Exception as error:  # noqa: BLE001 - what no parser foresaw is the answer's fault
-            failure = error if isinstance(error, OneError) else _unreadable(error)
+        except Exception as error:  # noqa: BLE001 - an unexpected exception means a wrong answer
+            failure = error if isinstance(error, OneError) else _unreadable_error(error)
             failure.call, failure.endpoint = method, self.endpoint.url
             raise failure from None
         finally:
@@ -110,14 +109,14 @@ class Client:
         if not self._free.acquire(timeout=total):
             raise Unreachable(f"no free connection within {total:g} s")
         try:
-            if not admitted:  # those that had the connections may have failed meanwhile
+            if not admitted:  # calls on the other connections may have failed meanwhile
                 self._breaker.admit(runtime.monotonic())
-            return self._send_noted(body, deadline, repeatable=repeatable)
+            return self._send_and_record(body, deadline, repeatable=repeatable)
         finally:
             self._free.release()
 
-    def _send_noted(self, body: bytes, deadline: float, *, repeatable: bool) -> rpc.Body:
-        """Send *body* and tell the breaker what became of it."""
+    def _send_and_record(self, body: bytes, deadline: float, *, repeatable: bool) -> rpc.Body:
+        """Send *body*, and record the result in the breaker."""
         try:
             answer = self._send(body, deadline, repeatable=repeatable)
         except Unreachable as error:
@@ -162,12 +161,12 @@ class Client:
         try:
             return Connection(self.endpoint, self._tls, min(self.endpoint.connect_timeout, left))
         except ConfigurationError:
-            # The authorities are read again for the next call: they may have been corrected.
+            # An administrator may have corrected the authorities: the next call uses them.
             with contextlib.suppress(OneError):
-                self._tls = tls_context(self.endpoint)
+                self._tls = build_tls_context(self.endpoint)
             raise
 
 
-def _unreadable(error: Exception) -> ProtocolError:
+def _unreadable_error(error: Exception) -> ProtocolError:
     cause = f"an answer that cannot be read ({type(error).__name__}: {error})"
     return ProtocolError(cause, sent=True)

@@ -1,6 +1,6 @@
-"""A cloud's calls, typed: arguments as OpenNebula orders them, answers as records.
+"""A cloud's calls with types: arguments in OpenNebula's order, answers as records.
 
-Source of orders and meanings: ``src/rm/*.cc`` of each release. Every method raises the errors of
+Source of order and meaning: ``src/rm/*.cc`` of each release. Every method raises the errors of
 ``opennebula.errors``.
 """
 
@@ -23,13 +23,13 @@ Value = TypeVar("Value")
 
 
 class Update(IntEnum):
-    """What ``one.*.update`` does with the attributes that it is not given. 0 would drop them."""
+    """How ``one.*.update`` treats the attributes that a call does not give. 0 would drop them."""
 
     MERGE = 1
 
 
 class HostStatus(IntEnum):
-    """What ``one.host.status`` makes of a host."""
+    """The status that ``one.host.status`` gives to a host."""
 
     ENABLED = 0
     DISABLED = 1
@@ -54,7 +54,7 @@ class Cloud:
 
     @property
     def unread(self) -> dict[str, str]:
-        """What pools held that could not be read, such as ``VM 7``, and why."""
+        """The objects of pools that could not be read, such as ``VM 7``, and why."""
         return dict(self._pools.unread)
 
     def is_unread(self, vm_id: int) -> bool:
@@ -66,18 +66,18 @@ class Cloud:
         return str(self.client.call("one.system.version"))
 
     def get_vm(self, vm_id: int, *, decrypt: bool = False) -> Vm:
-        """Return a VM; *decrypt* is honoured for administrators, from 5.10."""
-        return self._object(Vm.read, "VM", "one.vm.info", vm_id, decrypt=decrypt)
+        """Return a VM; *decrypt* works for administrators only, from 5.10."""
+        return self._fetch_object(Vm.read, "VM", "one.vm.info", vm_id, decrypt=decrypt)
 
     def vm_action(self, action: str, vm_id: int) -> None:
-        """Ask for *action* (``poweroff``, ``terminate-hard``, …): accepted, not yet done."""
+        """Ask for *action* (``poweroff``, ``terminate-hard``, …). Returns before it is done."""
         self.client.call("one.vm.action", action, vm_id)
 
     def list_newest_vms(self, limit: int) -> list[VmRow]:
         """Return the calling user's VMs that are not DONE, *limit* of them, newest first.
 
         Newest first is OpenNebula's default; a cloud with API_LIST_ORDER=ASC answers oldest
-        first. All of them are returned where one of the newest cannot be sent.
+        first. If the cloud cannot send one of the newest, all VMs are returned.
         """
         try:
             return self._pools.read(VmRow.read, "one.vmpool.info", OWN, 0, -limit, NOT_DONE)
@@ -94,7 +94,7 @@ class Cloud:
 
     def get_summary(self, vm_id: int) -> VmSummary:
         """Return one VM, DONE or not, in short."""
-        return self._object(VmSummary.read, "VM", "one.vm.info", vm_id)
+        return self._fetch_object(VmSummary.read, "VM", "one.vm.info", vm_id)
 
     def list_vms_by_id(self, vm_ids: Iterable[int]) -> list[VmRow]:
         """Return the calling user's VMs with these ids; unknown ids are left out.
@@ -122,8 +122,8 @@ class Cloud:
 
         Its TIMESTAMP is in seconds since 1970, by the cloud's clock.
 
-        Before 5.12 the call for it answers with hours of records; the whole VMs, which have the
-        newest in them, are less.
+        Before 5.12 the call for monitoring answers with hours of records. The whole VMs contain
+        the newest record and are a shorter answer.
         """
         wanted = set(vm_ids)
 
@@ -132,10 +132,10 @@ class Cloud:
             record = element if element.tag == "MONITORING" else element.find("MONITORING")
             if vm_id is None or vm_id not in wanted or record is None:
                 return None
-            found = from_xml(record)
+            attributes = from_xml(record)
             if record is not element:
-                found.add("TIMESTAMP", text_of(element.find("LAST_POLL")))
-            return vm_id, use(vm_id, found)
+                attributes.add("TIMESTAMP", text_of(element.find("LAST_POLL")))
+            return vm_id, use(vm_id, attributes)
 
         if not wanted:
             return {}
@@ -145,7 +145,7 @@ class Cloud:
 
     def get_template(self, template_id: int) -> VmTemplate:
         """Return a VM template."""
-        return self._object(VmTemplate.read, "VMTEMPLATE", "one.template.info", template_id)
+        return self._fetch_object(VmTemplate.read, "VMTEMPLATE", "one.template.info", template_id)
 
     def list_templates(self) -> list[VmTemplate]:
         """Return every VM template that the calling user may use."""
@@ -160,8 +160,8 @@ class Cloud:
     def may_create_templates(self) -> bool:
         """Tell whether the calling user has the right to create VM templates; creates none.
 
-        A template without a name is refused, but only after the right has been looked at.
-        Measured on 5.10, 6.10 and 7.2.
+        oned refuses a template without a name, but checks the right first. Measured on 5.10,
+        6.10 and 7.2.
         """
         try:
             self.create_template("")
@@ -183,28 +183,31 @@ class Cloud:
         """Create a VM called *name*, not on hold, and return its id.
 
         The attributes in *extra* (template text or XML) replace the template's of the same name.
-        Never repeat this blindly: each call makes another VM.
+        Each call makes another VM: do not repeat one whose result is unknown.
         """
         return self._call_for_id("one.template.instantiate", template_id, name, False, extra)
 
     def get_host(self, host_id: int, *, decrypt: bool = False) -> Host:
-        """Return a host; *decrypt* is honoured for administrators, from 5.10."""
-        return self._object(Host.read, "HOST", "one.host.info", host_id, decrypt=decrypt)
+        """Return a host; *decrypt* works for administrators only, from 5.10."""
+        return self._fetch_object(Host.read, "HOST", "one.host.info", host_id, decrypt=decrypt)
 
     def list_hosts(self) -> list[Host]:
         """Return every host that the calling user may see."""
         return self._pools.read(Host.read, "one.hostpool.info", tag="HOST")
 
-    def last_report(self, host_id: int) -> int:
-        """Return when the newest kept report of a host arrived, by 5.4 to 5.10: 0 for never.
+    def get_last_report_time(self, host_id: int) -> int:
+        """Return when the newest report of a host arrived, in 5.4 to 5.10; 0 for never.
 
-        LAST_MON_TIME of the host itself is when such an oned asked for one.
+        It reads the reports that oned keeps. LAST_MON_TIME of the host itself is the time at
+        which such an oned asked for a report.
         """
 
-        def time(record: Element) -> int:
+        def read_time(record: Element) -> int:
             return read_integer(record, "LAST_MON_TIME", 0)
 
-        return max(self._pools.read(time, "one.host.monitoring", host_id, tag="HOST"), default=0)
+        return max(
+            self._pools.read(read_time, "one.host.monitoring", host_id, tag="HOST"), default=0
+        )
 
     def create_host(self, name: str, im_mad: str, vm_mad: str, cluster_id: int = -1) -> int:
         """Create a host and return its id; -1 is the default cluster."""
@@ -228,11 +231,11 @@ class Cloud:
 
     def get_user(self, user_id: int = -1) -> Element:
         """Return a user with its quotas, the caller by default."""
-        return self._object(_itself, "USER", "one.user.info", user_id)
+        return self._fetch_object(_keep, "USER", "one.user.info", user_id)
 
     def get_group(self, group_id: int = -1) -> Element:
         """Return a group with its quotas, the caller's primary one by default."""
-        return self._object(_itself, "GROUP", "one.group.info", group_id)
+        return self._fetch_object(_keep, "GROUP", "one.group.info", group_id)
 
     def list_access_rules(self) -> Element:
         """Return every access control rule, which only administrators may read by default."""
@@ -240,14 +243,14 @@ class Cloud:
 
     def get_cluster(self, cluster_id: int) -> Element:
         """Return a cluster with the ids of its hosts and datastores."""
-        return self._object(_itself, "CLUSTER", "one.cluster.info", cluster_id)
+        return self._fetch_object(_keep, "CLUSTER", "one.cluster.info", cluster_id)
 
     def list_datastores(self) -> Element:
         """Return every datastore that the calling user may see."""
         return self._fetch_xml("one.datastorepool.info")
 
-    def raft(self) -> Element:
-        """Return the HA state of the oned that answers, never that of its leader."""
+    def get_raft(self) -> Element:
+        """Return the HA state of the oned that answers, not that of its leader."""
         return self._fetch_xml("one.zone.raftstatus")
 
     def get_config(self) -> Element:
@@ -266,7 +269,7 @@ class Cloud:
             )
         return number
 
-    def _object(
+    def _fetch_object(
         self,
         read: Callable[[Element], Value],
         tag: str,
@@ -277,15 +280,15 @@ class Cloud:
     ) -> Value:
         """Return what *read* makes of one object; an id below 0 is the caller's own.
 
-        Raises ProtocolError where the cloud answers with something else.
+        Raises ProtocolError if the cloud answers with another object.
         """
 
         def parse(answer: Iterator[bytes]) -> Value:
-            found = parse_pieces(answer)
-            number = read_id(read_text(found, "ID"))
-            if found.tag != tag or number is None or (number != object_id and object_id >= 0):
-                raise ProtocolError(f"answered with {found.tag} {number}, not {tag} {object_id}")
-            return read(found)
+            element = parse_pieces(answer)
+            number = read_id(read_text(element, "ID"))
+            if element.tag != tag or number is None or (number != object_id and object_id >= 0):
+                raise ProtocolError(f"answered with {element.tag} {number}, not {tag} {object_id}")
+            return read(element)
 
         return self.client.read(parse, method, object_id, *([True] if decrypt else []))
 
@@ -293,5 +296,5 @@ class Cloud:
         return self.client.read(parse_pieces, method, *arguments)
 
 
-def _itself(element: Element) -> Element:
+def _keep(element: Element) -> Element:
     return element

@@ -1,4 +1,4 @@
-"""The way to a cloud: its addresses, a proxy's tunnel, TLS. All of it ends at one deadline."""
+"""Connects to a cloud: its addresses, a proxy's tunnel, TLS. One deadline ends all of it."""
 
 import http.client
 import socket
@@ -34,7 +34,7 @@ _HANDSHAKES = {
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": _STRANGERS,
     "DH_KEY_TOO_SMALL": _STRANGERS,
 }
-"""What a failed handshake means, and what helps, by OpenSSL's reason."""
+"""The meaning of a failed handshake and its remedy, by OpenSSL's reason."""
 
 
 def connect(
@@ -42,9 +42,9 @@ def connect(
 ) -> socket.socket:
     """Return a socket on which the cloud waits for a request, before *deadline*.
 
-    *tls* is given where the endpoint asks for it. Raises Unreachable, ConfigurationError, Busy
-    where this machine can open no more, and ProtocolError for a proxy that is none. Only the
-    look-up of a name may take longer: the system's resolver has its own limits.
+    *tls* is None for plain HTTP. Raises Unreachable, ConfigurationError, Busy if this machine
+    can open no more connections, and ProtocolError if the proxy does not answer as one. Only
+    the look-up of a name may take longer: the system's resolver has its own limits.
     """
     through = " to the proxy" if proxy else ""
     sock = _dial(proxy.address if proxy else endpoint.address, through, deadline)
@@ -70,7 +70,7 @@ def _remaining(deadline: float) -> float:
 
 
 def _dial(address: Address, through: str, deadline: float) -> socket.socket:
-    """Connect to the first of the host's addresses that lets us; each has its share of the time."""
+    """Connect to the first address that accepts; the addresses share the remaining time."""
     failure: OSError = TimeoutError()
     limit = deadline - runtime.monotonic()
     try:
@@ -98,12 +98,12 @@ def _dial(address: Address, through: str, deadline: float) -> socket.socket:
 
 
 def _open_tunnel(sock: socket.socket, to: Address, proxy: ProxyUrl, deadline: float) -> None:
-    """Have *proxy* connect us *to* the cloud."""
+    """Ask *proxy* for a connection *to* the cloud."""
     lines = [f"CONNECT {to} HTTP/1.1", f"Host: {to}"]
     if proxy.authorization:
         lines.append(f"Proxy-Authorization: {proxy.authorization}")
     limit = _remaining(deadline)
-    wire = DeadlineSocket(sock, silence=limit, read_ahead=1)  # what follows is TLS
+    wire = DeadlineSocket(sock, silence=limit, read_ahead=1)  # the next bytes are TLS
     wire.deadline = deadline
     wire.allow(_MOST_OF_TUNNEL, lambda: ProtocolError("the proxy's answer has no end"))
     answer = http.client.HTTPResponse(wire, method="CONNECT")  # type: ignore[arg-type]
@@ -141,7 +141,7 @@ def _tunnel_error(status: int, words: str, proxy: ProxyUrl) -> OneError:
 
 
 def _secure(sock: socket.socket, tls: ssl.SSLContext, host: str, deadline: float) -> socket.socket:
-    """Return the same connection in TLS, the handshake done."""
+    """Return the connection in TLS, after the handshake."""
     limit = _remaining(deadline)
     try:
         sock.settimeout(limit)  # of the whole handshake
@@ -160,8 +160,8 @@ def _secure(sock: socket.socket, tls: ssl.SSLContext, host: str, deadline: float
             remedy="Use http:// if the port is a plain one, else check that the cloud runs",
         ) from None
     except ssl.SSLError as error:
-        if found := _HANDSHAKES.get(error.reason or ""):
-            cause, remedy = found
+        if problem := _HANDSHAKES.get(error.reason or ""):
+            cause, remedy = problem
             raise ConfigurationError(cause, remedy=remedy) from None
         raise Unreachable(f"the TLS handshake failed ({explain_os_error(error)})") from None
     except OSError as error:

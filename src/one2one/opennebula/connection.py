@@ -1,4 +1,4 @@
-"""One HTTP connection to a cloud, and every way in which it fails, as a typed error."""
+"""One HTTP connection to a cloud. Each of its failures is a typed error."""
 
 import http.client
 import socket
@@ -8,7 +8,7 @@ from functools import partial
 from http import HTTPStatus
 
 from one2one import runtime
-from one2one.opennebula.body import read_body, too_long
+from one2one.opennebula.body import read_body, too_long_error
 from one2one.opennebula.connect import connect, explain_os_error
 from one2one.opennebula.deadline import DeadlineSocket
 from one2one.opennebula.errors import Busy, ConfigurationError, ProtocolError, Unreachable
@@ -43,16 +43,16 @@ class Endpoint:
 
 
 class StaleConnection(Unreachable):
-    """Raised when the cloud had closed a kept connection, so that most likely it saw nothing."""
+    """Raised when the cloud had closed a kept connection: most likely it did not see the call."""
 
 
 class Connection:
-    """An open connection and what is left of its life.
+    """An open connection, and how much longer it can be used.
 
-    oned may close one after 30 calls or 15 idle seconds (KEEPALIVE_MAX_CONN and
-    KEEPALIVE_TIMEOUT in oned.conf), without a word: one that is near either limit is not used
+    oned may close a connection after 30 calls or 15 idle seconds (KEEPALIVE_MAX_CONN and
+    KEEPALIVE_TIMEOUT in oned.conf), without notice. So a connection near either limit is not used
     again. With xmlrpc-c 1.33.14, as in Debian 12, oned announces after each call that it closes
-    (measured on 5.10.6, 6.10.0.1 and 7.2.0); a TLS proxy before it keeps what it is asked to.
+    (measured on 5.10.6, 6.10.0.1 and 7.2.0); a TLS proxy in front of oned keeps the connection.
     """
 
     def __init__(self, server: Endpoint, tls: ssl.SSLContext | None, timeout: float) -> None:
@@ -73,11 +73,11 @@ class Connection:
 
     @property
     def date(self) -> str:
-        """The cloud's clock at its last answer, as HTTP writes it; empty if it did not say."""
+        """The Date header of the cloud's last answer; empty without one."""
         return self._response.getheader("Date", "") if self._response else ""
 
     def is_usable(self) -> bool:
-        """Tell whether the cloud should still be there for another call."""
+        """Tell whether the connection can carry another call."""
         if self._calls >= _MAX_CALLS or runtime.monotonic() - self._used_at > _MAX_IDLE_S:
             return False
         return not self._closing and not self._socket.has_input()
@@ -95,22 +95,22 @@ class Connection:
         return answer
 
     def close(self) -> None:
-        """Close it, in the middle of an answer too."""
+        """Close it, even in the middle of an answer."""
         if self._response is not None:
             self._response.close()
         self._socket.close()
 
     def _begin(self, body: bytes) -> http.client.HTTPResponse:
-        """Send *body*, and return the answer to it as far as its headers."""
-        self._socket.allow(_MOST_OF_HEAD, _endless)
+        """Send *body*, and return the answer with its headers read."""
+        self._socket.allow(_MOST_OF_HEAD, _endless_headers_error)
         try:
-            # One write for all: http.client's own request takes two, and the server wakes twice.
+            # One write for all: http.client's own request takes two and wakes the server twice.
             self._socket.sendall(self._head % len(body) + body)
             response = http.client.HTTPResponse(self._socket, method="POST")  # type: ignore[arg-type]
             self._response = response
             response.begin()
         except TimeoutError:
-            raise self._too_late() from None
+            raise self._timeout_error() from None
         except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
             kind = StaleConnection if self._calls else Unreachable
             raise kind(f"closed without an answer ({explain_os_error(error)})", sent=True) from None
@@ -124,26 +124,26 @@ class Connection:
     def _read(self, response: http.client.HTTPResponse) -> bytearray:
         limit = self._max_answer
         framing = limit >> 3  # of chunks of a few bytes each
-        self._socket.allow(limit + framing + _MOST_OF_HEAD, partial(too_long, limit))
+        self._socket.allow(limit + framing + _MOST_OF_HEAD, partial(too_long_error, limit))
         try:
             return read_body(response, limit)
         except TimeoutError:
-            raise self._too_late() from None
+            raise self._timeout_error() from None
         except OSError as error:
             raise Unreachable(
                 f"the answer broke off ({explain_os_error(error)})", sent=True
             ) from None
 
-    def _too_late(self) -> Unreachable:
+    def _timeout_error(self) -> Unreachable:
         if runtime.monotonic() >= self._socket.deadline:
             return Unreachable("no complete answer before the deadline of the call", sent=True)
         return Unreachable(f"no answer within {self._silence:g} s", sent=True)
 
 
-def tls_context(server: Endpoint) -> ssl.SSLContext | None:
-    """Return what TLS to *server* needs, None for plain HTTP.
+def build_tls_context(server: Endpoint) -> ssl.SSLContext | None:
+    """Return the TLS settings for *server*, None for plain HTTP.
 
-    Raises ConfigurationError for authorities that cannot be read.
+    Raises ConfigurationError if the certificate authorities cannot be read.
     """
     if not parse_endpoint(server.url).is_tls:
         return None
@@ -165,7 +165,7 @@ def tls_context(server: Endpoint) -> ssl.SSLContext | None:
 
 
 def _build_head(endpoint: CloudUrl, proxy: ProxyUrl | None) -> bytes:
-    """Return a request's head, with a place for the body's length."""
+    """Return the head of a request as a format, which takes the body's length."""
     path = endpoint.path
     headers = {
         "Host": str(endpoint.address),
@@ -189,7 +189,7 @@ def _read_expiry(sock: socket.socket) -> float | None:
         return None
 
 
-def _endless() -> ProtocolError:
+def _endless_headers_error() -> ProtocolError:
     return ProtocolError("the headers of the answer have no end", sent=True)
 
 

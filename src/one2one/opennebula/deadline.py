@@ -1,4 +1,4 @@
-"""A socket under a deadline, a limit of silence and a limit of bytes, for http.client to read."""
+"""A socket for http.client with a deadline, a limit of silence and a limit of bytes."""
 
 import io
 import socket
@@ -9,7 +9,7 @@ from one2one.opennebula.errors import OneError
 
 
 def time_left(deadline: float) -> float:
-    """Return the seconds until *deadline* by ``runtime.monotonic()``; raises TimeoutError at it."""
+    """Return the seconds until *deadline* by ``runtime.monotonic()``; raises TimeoutError at 0."""
     left = deadline - runtime.monotonic()
     if left <= 0:
         raise TimeoutError
@@ -19,12 +19,12 @@ def time_left(deadline: float) -> float:
 class DeadlineSocket:
     """A connected socket whose every wait ends at ``deadline``, or after *silence* seconds.
 
-    The timeout of a plain socket starts again with each byte, so a peer that sends one now and
-    then would hold its reader for ever.
+    The timeout of a plain socket starts again with each byte. So a peer that sends one byte from
+    time to time would hold its reader for ever.
     """
 
     def __init__(self, sock: socket.socket, silence: float, read_ahead: int = 1 << 16) -> None:
-        """Take a socket; its readers take up to *read_ahead* bytes more than they are asked for."""
+        """Take a socket; its readers may read up to *read_ahead* bytes before they are needed."""
         self._sock = sock
         self._silence = silence
         self._read_ahead = read_ahead
@@ -34,11 +34,11 @@ class DeadlineSocket:
         """By ``runtime.monotonic()``."""
 
     def allow(self, budget: int, otherwise: Callable[[], OneError]) -> None:
-        """Let *budget* bytes come from now on; what *otherwise* makes is raised where more do."""
+        """Accept *budget* bytes from now on; for more bytes raise the error of *otherwise*."""
         self._budget, self._too_long = budget, otherwise
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return a reader; the socket stays open when that is closed."""
+        """Return a reader; the socket stays open when the reader is closed."""
         return io.BufferedReader(_Reader(self), self._read_ahead)
 
     def sendall(self, data: bytes) -> None:
@@ -49,9 +49,9 @@ class DeadlineSocket:
             rest = rest[self._sock.send(rest) :]
 
     def receive(self, buffer: memoryview) -> int:
-        """Fill *buffer* with what comes next, 0 bytes at the end.
+        """Fill *buffer* with the next bytes and return their number, 0 at the end.
 
-        Raises TimeoutError, and what ``allow`` was given where more comes than may.
+        Raises TimeoutError, and the error of ``allow`` when its budget is used up.
         """
         if not self._budget:
             raise self._too_long()
@@ -61,7 +61,7 @@ class DeadlineSocket:
         return received
 
     def has_input(self) -> bool:
-        """Tell whether anything, the end included, waits to be read."""
+        """Tell whether bytes, or the end, wait to be read."""
         return runtime.has_input(self._sock)
 
     def close(self) -> None:
@@ -71,7 +71,7 @@ class DeadlineSocket:
     def _set_timeout(self) -> None:
         timeout = min(self._silence, time_left(self.deadline))
         if timeout != self._sock.gettimeout():
-            # A system call, at which another thread takes over: not for what is set already.
+            # A system call lets another thread run: make it only for a new value.
             self._sock.settimeout(timeout)
 
 

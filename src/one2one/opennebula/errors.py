@@ -1,4 +1,4 @@
-"""What can go wrong with a cloud, by what the caller must do next.
+"""The errors of a cloud, by what the caller must do next.
 
     OneError
     ├── ConfigurationError   an administrator must change something first
@@ -7,27 +7,27 @@
     │   ├── NotFound               … the object does not exist
     │   ├── NotAuthorized          … the account lacks a right, or a quota is used up
     │   └── WrongState             … the VM is not in a state for it, now
-    ├── Busy                 ask again in a moment: the cloud elects a leader, or has too much to do
+    ├── Busy                 ask again later: the cloud elects a leader, or has too much to do
     ├── Unreachable          ask again: no answer
-    ├── ProtocolError        a bug, ours or theirs: not what OpenNebula says
+    ├── ProtocolError        a bug, ours or theirs: the answer is not OpenNebula's
     │   ├── MethodNotFound         … an older OpenNebula without this call
-    │   └── NotSendable            … an object that the cloud cannot send: ask for others apart
+    │   └── NotSendable            … an object that the cloud cannot send: read others without it
     └── InternalError        a bug of ours: an exception that nothing else catches
 
-``sent`` tells of each whether the call may have had its effect all the same: it was sent, and what
-came back does not deny it.
+``sent`` says whether the call may have had its effect: it was sent, and the answer does not deny
+it.
 
-Every error is one line that names the call, the cloud, the cause and the remedy. None ever
-holds a session string.
+Every error is one line with the call, the cloud, the cause and the remedy. No error contains a
+session string.
 """
 
 from one2one.opennebula.clean import clean_line
 
 
 class OneError(Exception):
-    """A call that did not succeed. ``cause`` alone is the cloud's (or system's) own words.
+    """A call that did not succeed.
 
-    They are made one clean line, whatever they were.
+    ``cause`` is the text of the cloud (or of the system), as one clean line.
     """
 
     remedy = ""
@@ -50,14 +50,14 @@ class OneError(Exception):
         super().__init__(self.cause)
 
     def __str__(self) -> str:
-        """Return ``<call> at <endpoint>: <cause>. <remedy>`` with what is known of it."""
+        """Return ``<call> at <endpoint>: <cause>. <remedy>``, without the unknown parts."""
         where = " at ".join(part for part in (self.call, self.endpoint) if part)
         text = f"{where}: {self.cause}" if where else self.cause
         return f"{text.rstrip('.')}. {self.remedy}" if self.remedy else text
 
 
 class ConfigurationError(OneError):
-    """Raised when no repetition can help until an administrator changes a setting."""
+    """Raised when an administrator must change a setting: a repetition cannot help."""
 
 
 class AuthenticationError(ConfigurationError):
@@ -83,7 +83,7 @@ class WrongState(Refused):
 
 
 class Busy(OneError):
-    """Raised when the same call may well succeed in a moment: no leader, or overload."""
+    """Raised when the same call may succeed later: no leader, or overload."""
 
     remedy = "Try again later"
 
@@ -109,20 +109,20 @@ class MethodNotFound(ProtocolError):
 class NotSendable(ProtocolError):
     """Raised when an object in the answer has a character that XML-RPC cannot carry.
 
-    The caller of a pool gets the other objects by smaller calls.
+    The reader of a pool gets the other objects by smaller calls.
     """
 
     remedy = "Replace such characters, emoji for example, in the name and attributes there"
 
 
 class InternalError(OneError):
-    """Raised in place of an exception that is a bug of ours; ``typed`` makes it."""
+    """Raised in place of an exception that is a bug of ours: see ``to_one_error``."""
 
     remedy = "Report it"
 
 
 def to_one_error(error: Exception) -> OneError:
-    """Return *error* as it is where it is ours, else as an InternalError."""
+    """Return *error* if it is a OneError, else an InternalError with its text."""
     if isinstance(error, OneError):
         return error
     return InternalError(f"internal error ({type(error).__name__}: {error})")

@@ -1,7 +1,8 @@
-"""Reading pools: each object by itself, so that one that cannot be read never hides the others.
+"""Reads the objects of a pool one by one: an unreadable object does not hide the others.
 
-What cannot be read is left out and noted. A cloud may also be unable to send an object at all
-(see ``NotSendable``). It then refuses the whole pool, which is read in ever smaller parts.
+An object that cannot be read is left out and noted. A cloud may also be unable to send an object
+(see ``NotSendable``). Then it refuses the whole pool, and the pool is read in smaller and smaller
+parts.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,17 +19,17 @@ Row = TypeVar("Row")
 Vms = TypeVar("Vms", bound=VmRow)
 
 OWN = -3
-"""Pool filter: what belongs to the calling user."""
+"""Pool filter: the objects of the calling user."""
 VISIBLE = -2
-"""Pool filter: whatever the calling user may see."""
+"""Pool filter: all objects that the calling user may see."""
 NOT_DONE = -1
 """VM state filter: any but DONE."""
 EVERY_ID = range(MAX_ID + 1)
 
 _MOST_NOTED = 100
 _ONE_AT_A_TIME = runtime.lock()
-"""Held while a pool is parsed, not while it is waited for. Python runs one thread at a time anyway,
-and so what parsing needs of memory is needed once, not once a host."""
+"""Held while a pool is parsed, not while a call waits for it. Python runs one thread at a time
+anyway, and so one pool at a time needs memory, not one for each host."""
 
 
 class Pools:
@@ -37,9 +38,9 @@ class Pools:
     def __init__(self, client: Client) -> None:
         self._client = client
         self.has_infoset = True
-        """Whether VMs can be asked for by id: not before 5.12, as the first call for it tells."""
+        """Whether VMs can be listed by id: from 5.12. The first such call finds it out."""
         self.unread: dict[str, str] = {}
-        """What could not be read, such as ``VM 7``, and why; a hundred objects at most."""
+        """The objects that could not be read, such as ``VM 7``, and why; a hundred at most."""
 
     def read(
         self,
@@ -48,12 +49,12 @@ class Pools:
         *arguments: str | int | bool,
         tag: str = "VM",
     ) -> list[Row]:
-        """Return what *read* makes of each object that is called *tag*, None left out.
+        """Return what *read* makes of each object with the tag *tag*, without None.
 
         An object for which *read* raises ProtocolError is noted in ``unread``.
         """
 
-        def rows(answer: Iterator[bytes]) -> Iterator[Row]:
+        def read_rows(answer: Iterator[bytes]) -> Iterator[Row]:
             for element in parse_pool(answer, tag):
                 try:
                     row = read(element)
@@ -65,7 +66,7 @@ class Pools:
 
         def parse(answer: Iterator[bytes]) -> list[Row]:
             with _ONE_AT_A_TIME:
-                return list(rows(answer))
+                return list(read_rows(answer))
 
         return self._client.read(parse, method, *arguments)
 
@@ -78,13 +79,13 @@ class Pools:
         ids: range = EVERY_ID,
         tag: str = "VM",
     ) -> list[Row]:
-        """Return the same of the objects with certain *ids*, for calls that take a range."""
+        """Do the same for the objects with certain *ids*, by calls that take a range of ids."""
 
-        def part(ids: Sequence[int]) -> list[Row]:
+        def read_part(ids: Sequence[int]) -> list[Row]:
             ends = (-1, -1) if ids == EVERY_ID else (ids[0], ids[-1])
             return self.read(read, method, whose, *ends, *state, tag=tag)
 
-        return self._read_in_parts(part, ids, tag)
+        return self._read_in_parts(read_part, ids, tag)
 
     def read_by_id(
         self,
@@ -96,8 +97,8 @@ class Pools:
     ) -> list[Vms]:
         """Return the VMs with certain ids; unknown ids are left out.
 
-        One call whatever their number: ``infoset``, or before 5.12 the range of ids that spans
-        them, where VMs that are DONE are left out too.
+        It makes one call for any number of ids: ``infoset``, or before 5.12 a call for the range
+        of ids that spans them. Such a range leaves out the VMs that are DONE.
         """
         ids = sorted(set(vm_ids))
         if not ids:
@@ -114,14 +115,14 @@ class Pools:
                 self.has_infoset = False
         wanted = set(ids)
 
-        def one(element: Element) -> Vms | None:
+        def read_if_wanted(element: Element) -> Vms | None:
             row = read(element)
             return row if row.id in wanted else None
 
         if extended:
-            return self.read_extended(one)
+            return self.read_extended(read_if_wanted)
         spanned = range(ids[0], ids[-1] + 1)
-        return self.read_range(one, "one.vmpool.info", whose, NOT_DONE, ids=spanned)
+        return self.read_range(read_if_wanted, "one.vmpool.info", whose, NOT_DONE, ids=spanned)
 
     def read_extended(self, read: Callable[[Element], Row | None]) -> list[Row]:
         """Return what *read* makes of each of the calling user's VMs that is not DONE, whole."""
@@ -133,9 +134,9 @@ class Pools:
     def _read_in_parts(
         self, read: Callable[[Sequence[int]], list[Row]], ids: Sequence[int], tag: str = "VM"
     ) -> list[Row]:
-        """Return what *read* returns for *ids*, halved wherever the cloud cannot send it.
+        """Return what *read* returns for *ids*; halve them where the cloud cannot send all.
 
-        Newest first, as a cloud answers.
+        The newest are first, as in a cloud's answer.
         """
         if not ids:
             return []

@@ -1,9 +1,9 @@
 """VM quotas, as ``one.user.info`` and ``one.group.info`` show them.
 
-A limit of −1 means the default, −2 none; a default that is missing means none either. CPU is in
-cores, MEMORY and SYSTEM_DISK_SIZE in MB. From 7.0 there may be further ``VM`` elements, each for
-some clusters: instantiating checks the one without CLUSTER_IDS alone, the others make the remote
-scheduler wait. oned counts what is used up and down, and sometimes down too often: such a counter
+A limit of −1 means the default, −2 means no limit. A missing default means no limit too. CPU is in
+cores, MEMORY and SYSTEM_DISK_SIZE in MB. From 7.0 there may be more ``VM`` elements, each for some
+clusters. Instantiating checks only the element without CLUSTER_IDS; the others make the remote
+scheduler wait. oned counts the usage up and down, and sometimes down too often: such a counter
 stays below 0 until ``onedb fsck`` counts again. Source: ``src/um/Quota.cc``,
 ``QuotaVirtualMachine.cc`` and ``src/onedb/fsck/quotas.rb``.
 """
@@ -17,17 +17,17 @@ from one2one.opennebula.xml import Element, read_number
 _DEFAULT = -1
 _UNLIMITED = -2
 _ROUNDING = 0.005
-"""oned writes two decimals, of sums of fractions."""
+"""oned writes sums of fractions with two decimals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A limit and what is used of it."""
+    """A limit and its usage."""
 
     limit: float | None
-    """None without one."""
+    """None means no limit."""
     used: float
-    """Never negative; 0 where it is no number and there is no limit."""
+    """Never negative; 0 for what is not a number, where there is no limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class VmQuotas:
             if limit == _DEFAULT:
                 limit = _read_number(owner, default, name, _UNLIMITED)
             if limit not in (_DEFAULT, _UNLIMITED) and limit < 0:
-                raise _malformed_error(owner, name, f"{limit:g}")
+                raise _quota_error(owner, name, f"{limit:g}")
             if limit < 0:
                 return Quota(None, 0 if quota is None else read_number(quota, f"{name}_USED"))
             return Quota(limit, max(0.0, _read_number(owner, quota, f"{name}_USED", 0)))
@@ -72,17 +72,17 @@ class VmQuotas:
         )
 
 
-def negative_counters(owner: Element) -> list[str]:
+def list_negative_counters(owner: Element) -> list[str]:
     """Return the counters of a ``<USER>`` or ``<GROUP>`` that are below 0, with their values."""
     return [
         f"{counter.tag} = {counter.text}"
         for counter in owner.iterfind("VM_QUOTA/VM/*")
-        if counter.tag.endswith("_USED") and _float(counter.text) <= -_ROUNDING
+        if counter.tag.endswith("_USED") and _parse_float(counter.text) <= -_ROUNDING
     ]
 
 
 def _find_global(owner: Element, path: str) -> Element | None:
-    """Return the element at *path* that is not for certain clusters only."""
+    """Return the element at *path* that counts for all clusters."""
     return next((q for q in owner.iterfind(path) if not q.findtext("CLUSTER_IDS")), None)
 
 
@@ -90,21 +90,21 @@ def _read_number(owner: Element, quota: Element | None, name: str, default: int)
     value = quota.findtext(name) if quota is not None else None
     if not value:
         return default
-    found = _float(value)
-    if not math.isfinite(found):
-        raise _malformed_error(owner, name, value)
-    return found
+    number = _parse_float(value)
+    if not math.isfinite(number):
+        raise _quota_error(owner, name, value)
+    return number
 
 
-def _float(value: str | None) -> float:
-    """Return the number that *value* is, NaN where it is none."""
+def _parse_float(value: str | None) -> float:
+    """Return the number in *value*, NaN if it is not a number."""
     try:
         return float(value or "")
     except ValueError:
         return math.nan
 
 
-def _malformed_error(owner: Element, name: str, value: object) -> ProtocolError:
+def _quota_error(owner: Element, name: str, value: object) -> ProtocolError:
     return ProtocolError(
         f"quota {name} of {owner.tag.lower()} {owner.findtext('NAME')} is {value!r}, not a number",
         remedy="Correct it in the remote cloud",

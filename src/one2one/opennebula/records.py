@@ -1,4 +1,4 @@
-"""Typed views of the XML that OpenNebula answers, with the fields that we use."""
+"""OpenNebula's XML answers as typed records, with the fields that we use."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,9 +19,9 @@ from one2one.opennebula.xml import (
 
 _NICS = frozenset({"NIC", "NIC_ALIAS"})
 _ADDRESSES = frozenset({"IP", "IP6", "IP6_GLOBAL", "IP6_ULA"})
-"""What a NIC calls its addresses; a link-local one (IP6_LINK) means nothing elsewhere."""
+"""The addresses in a NIC. A link-local one (IP6_LINK) is left out: it has no use elsewhere."""
 _LATEST = 10**11 - 1
-"""A time after the year 5000 is none."""
+"""Seconds. A later time, after the year 5000, is not a time."""
 _LARGEST_KB = 2**53
 
 
@@ -44,7 +44,7 @@ class VmRow:
 
 @dataclass(frozen=True, slots=True)
 class VmSummary(VmRow):
-    """What the short pool rows tell of a VM."""
+    """The fields of a VM in a short pool answer."""
 
     cpu: float
     """Cores."""
@@ -77,7 +77,7 @@ class VmSummary(VmRow):
             if template is None
             else tuple(dict.fromkeys(_iterate_addresses(template))),
             sequence=integer_of(newest.get("SEQ"), "VM", "SEQ", -1),
-            etime=_time(found, "ETIME"),
+            etime=_read_time(found, "ETIME"),
         )
 
 
@@ -89,7 +89,7 @@ class Placement:
     host_name: str
     sequence: int
     retime: int = 0
-    """When the VM ceased to run: seconds since 1970, by its own cloud's clock; 0 before."""
+    """When the VM stopped running: seconds since 1970, by its own cloud's clock; 0 before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ class Vm(VmRow):
     template: Template = field(default_factory=Template)
     user_template: Template = field(default_factory=Template)
     history: tuple[Placement, ...] = ()
-    """Oldest first. A driver message holds the newest record alone."""
+    """Oldest first. A driver message contains only the newest record."""
     monitoring: Template = field(default_factory=Template)
-    """Its newest monitoring record, where the answer has it."""
+    """Its newest monitoring record; empty if the answer has none."""
 
     @classmethod
     def read(cls, vm: Element) -> "Vm":
@@ -117,7 +117,7 @@ class Vm(VmRow):
 
 @dataclass(frozen=True, slots=True)
 class HostShare:
-    """What a host offers, and what oned has given to VMs of it: percent of a core, and KB."""
+    """The capacity of a host, and how much of it VMs have: percent of a core, and KB."""
 
     cpu: int
     memory: int
@@ -150,20 +150,20 @@ class Host:
     cluster_id: int = -1
     share: HostShare = HostShare(0, 0, 0, 0)
     monitored: int = 0
-    """When it was monitored last, in seconds since 1970; 0 for never.
+    """When it was last monitored, in seconds since 1970; 0 for never.
 
-    From 5.12 that is when monitord took the last MONITOR_HOST, up to 5.10 when oned last asked.
+    From 5.12: when monitord received the last MONITOR_HOST. Up to 5.10: when oned last asked.
     """
 
     @classmethod
     def read(cls, host: Element) -> "Host":
         """Return the host in a ``<HOST>``; raises ProtocolError when it has no id."""
         return cls(
-            id=_id(host.find("ID"), "HOST"),
+            id=_read_id(host.find("ID"), "HOST"),
             name=read_text(host, "NAME"),
             im_mad=read_text(host, "IM_MAD"),
             vm_mad=read_text(host, "VM_MAD"),
-            vm_ids=tuple(_ids(host.iterfind("VMS/ID"))),
+            vm_ids=tuple(_read_ids(host.iterfind("VMS/ID"))),
             template=_read_template(host, "TEMPLATE"),
             state=read_integer(host, "STATE", 0),
             cluster_id=read_integer(host, "CLUSTER_ID", -1),
@@ -190,7 +190,7 @@ class VmTemplate:
     def read(cls, vmtemplate: Element) -> "VmTemplate":
         """Return the VM template in a ``<VMTEMPLATE>``; raises ProtocolError without an id."""
         return cls(
-            id=_id(vmtemplate.find("ID"), "VMTEMPLATE"),
+            id=_read_id(vmtemplate.find("ID"), "VMTEMPLATE"),
             name=read_text(vmtemplate, "NAME"),
             template=_read_template(vmtemplate, "TEMPLATE"),
             owner=read_text(vmtemplate, "UNAME"),
@@ -200,36 +200,36 @@ class VmTemplate:
 
 
 def _read_template(element: Element, path: str) -> Template:
-    found = element.find(path)
-    return Template() if found is None else from_xml(found)
+    child = element.find(path)
+    return Template() if child is None else from_xml(child)
 
 
 def _read_row(vm: dict[str, Element]) -> tuple[int, str, State, str, int]:
     state = integer_of(vm.get("STATE"), "VM", "STATE")
     return (
-        _id(vm.get("ID"), "VM"),
+        _read_id(vm.get("ID"), "VM"),
         text_of(vm.get("NAME")),
         State(state, integer_of(vm.get("LCM_STATE"), "VM", "LCM_STATE", 0)),
         text_of(vm.get("DEPLOY_ID")),
-        _time(vm, "STIME"),
+        _read_time(vm, "STIME"),
     )
 
 
-def _id(element: Element | None, tag: str) -> int:
+def _read_id(element: Element | None, tag: str) -> int:
     number = read_id(text_of(element))
     if number is None:
         raise ProtocolError(f"<{tag}> has no id: {text_of(element)[:60]!r}", remedy="")
     return number
 
 
-def _ids(elements: Iterable[Element]) -> Iterator[int]:
+def _read_ids(elements: Iterable[Element]) -> Iterator[int]:
     for element in elements:
         number = read_id(element.text)
         if number is not None:
             yield number
 
 
-def _time(vm: dict[str, Element], name: str) -> int:
+def _read_time(vm: dict[str, Element], name: str) -> int:
     moment = integer_of(vm.get(name), "VM", name, 0, most=_LATEST)
     if moment < 0:
         raise ProtocolError(f"<VM> has no time at {name}: {moment}", remedy="")

@@ -1,12 +1,12 @@
-"""XML-RPC as OpenNebula speaks it: a call to bytes, and bytes to a result or a typed error.
+"""OpenNebula's XML-RPC: encodes a call, and decodes an answer to a result or a typed error.
 
-A long answer is XML within XML, with an entity for every angle bracket. ``pieces`` reads it with
-little more than bytes.replace, in a third of the standard parser's time and without a copy of the
-whole. It does so only where the bytes have exactly the shape that oned gives them; whatever has
-another goes to the standard parser, piece by piece or as a whole.
+A long answer is XML within XML, with an entity for every angle bracket. ``decode_in_pieces`` reads
+it mostly with bytes.replace, in a third of the standard parser's time and without a copy of the
+whole. It does so only if the bytes have exactly the form that oned writes. The standard parser
+reads all others, in pieces or as a whole.
 
-Pure: no connection is known here. An answer is an array: success, result or error text, error
-code. Source: ``src/rm/Request.cc``; the codes and faults were measured on 5.10, 6.10 and 7.2.
+This module makes no connection. An answer is an array: success, result or error text, error code.
+Source: ``src/rm/Request.cc``; the codes and faults were measured on 5.10, 6.10 and 7.2.
 """
 
 import re
@@ -32,7 +32,7 @@ CODES: dict[int, type[OneError]] = {
     0x8000: errors.Busy,
     0x10000: errors.Busy,
 }
-"""OpenNebula's ErrorCode, by what its receiver must do next."""
+"""The typed error for each ErrorCode of OpenNebula."""
 
 _NO_LEADER = tuple(
     (re.compile(words), sent)
@@ -43,29 +43,29 @@ _NO_LEADER = tuple(
         (r"(Error allocating a new .*\. )?Error inserting .* in DB\.", True),
     )
 )
-"""What an oned of an HA zone says while there is no leader, though its code is that of a refusal;
-and whether the call may have had its effect all the same.
+"""The errors of an HA zone's oned without a leader; True if the call may have had its effect.
 
-A candidate, one that replicates the log and a follower that knows no leader do nothing. A follower
-sends calls that change anything on to the leader, and tells in the words of xmlrpc-c and libcurl
-why no answer came; a leader that is deposed cannot write, but the next one may have its log.
-Reading calls are answered all the time. Sources: ``Request::execute`` in ``src/rm/Request.cc``
-(5.10, 6.10), ``RequestXRPC.cc`` and ``RequestGRPC.cc`` (7.2, 7.4); ``Client::call``, measured with
-xmlrpc-c 1.33.14; ``LogDB::replicate``.
+Their code is that of a refusal. A candidate, an oned that replicates the log and a follower without
+a leader do nothing. A follower passes calls that change anything to the leader; if no answer comes,
+it gives the reason in the words of xmlrpc-c and libcurl. A leader that is deposed cannot write, but
+the next leader may have its log. Calls that read are always answered. Sources:
+``Request::execute`` in ``src/rm/Request.cc`` (5.10, 6.10), ``RequestXRPC.cc`` and
+``RequestGRPC.cc`` (7.2, 7.4); ``Client::call``, measured with xmlrpc-c 1.33.14;
+``LogDB::replicate``.
 """
 
 _METHOD_NOT_FOUND = -506
 _NOT_SENDABLE = "is not valid UTF-8"
-"""What xmlrpc-c says instead of an answer with a character beyond U+FFFF: fault -500 from 5.10,
-6.10 and 7.2 with xmlrpc-c 1.33.14."""
+"""The error of xmlrpc-c in place of an answer with a character beyond U+FFFF: fault -500 from
+5.10, 6.10 and 7.2 with xmlrpc-c 1.33.14."""
 _BUFFER = 1 << 18
 _PIECE = 1 << 17
 _MOST_PARSED = 16 << 20
-"""Bytes that the standard parser is given: what it makes of them may take ten times as many."""
+"""Bytes for the standard parser at most: its result may need ten times as much memory."""
 
 
 def _compile_shape(pattern: bytes) -> re.Pattern[bytes]:
-    """Return *pattern* with what XML takes for space: a regular expression's has more in it."""
+    """Compile *pattern*; a blank in it matches any amount of XML's white space."""
     return re.compile(pattern.replace(b" ", rb"[ \t\r\n]*"))
 
 
@@ -82,7 +82,8 @@ _TAIL = _compile_shape(
 def encode_call(method: str, session: str, arguments: tuple[Argument, ...]) -> bytes:
     """Return the body of a call. *session* is ``user:password`` or ``user:token``.
 
-    Raises ProtocolError for what XML-RPC has no form of: a number beyond 32 bits, half a character.
+    Raises ProtocolError for arguments that XML-RPC cannot carry: a number beyond 32 bits, half a
+    character.
     """
     try:
         return xmlrpc.client.dumps((session, *arguments), method).encode()
@@ -92,7 +93,7 @@ def encode_call(method: str, session: str, arguments: tuple[Argument, ...]) -> b
 
 
 def decode_result(body: Body) -> str | int:
-    """Return what a call answered, a text or a number; raises the typed error that it holds."""
+    """Return the result in an answer, a text or a number; raises the typed error in it."""
     try:
         values = _parse_values(body)
     except xmlrpc.client.Fault as fault:
@@ -112,16 +113,16 @@ def decode_result(body: Body) -> str | int:
         case ([True, str() | int() as answer, *_],) if not isinstance(answer, bool):
             return answer
         case ([False, str() as cause, int() as code, *_],):
-            raise _refusal(_drop_call_name(cause), code)
+            raise _refusal_error(_drop_call_name(cause), code)
         case _:
             raise ProtocolError(f"not an OpenNebula answer: {_excerpt(body)}", sent=True)
 
 
 def decode_in_pieces(body: Body) -> Iterator[bytes]:
-    """Return the text that a call answered, in UTF-8, piece by piece; raises as ``result`` does.
+    """Return the resulting text in UTF-8 pieces; raises as ``decode_result`` does.
 
-    A ProtocolError may come with a later piece. The text is for an XML parser: characters that
-    XML does not know are left for that to refuse.
+    A later piece may raise a ProtocolError. The text is for an XML parser, which refuses the
+    characters that XML does not allow.
     """
     head = _HEAD.match(body)
     end = body.find(b"<", head.end()) if head else -1
@@ -136,28 +137,28 @@ def decode_in_pieces(body: Body) -> Iterator[bytes]:
 
 
 def _split_and_decode(body: Body, start: int, end: int) -> Iterator[bytes]:
-    """Yield what stands between, in pieces that end before an entity and so never within one."""
+    """Yield the decoded text from *start* to *end*, in pieces that do not cut an entity."""
     while start < end:
-        cut = _cut(body, start + _PIECE, end)
+        cut = _find_cut(body, start + _PIECE, end)
         yield _decode(bytes(body[start:cut]))
         start = cut
 
 
-def _cut(body: Body, at: int, end: int) -> int:
-    """Return where to cut at *at* or soon after: within no entity, character or line break."""
+def _find_cut(body: Body, at: int, end: int) -> int:
+    """Return where to cut, at *at* or soon after: not within an entity, character or line break."""
     most = min(at + _PIECE, end)
-    found = body.find(b"&", min(at, end), most)
-    if found >= 0 or most == end:
-        return found if found >= 0 else end
+    entity = body.find(b"&", min(at, end), most)
+    if entity >= 0 or most == end:
+        return entity if entity >= 0 else end
     for cut in range(most, most - 4, -1):
         within_character = body[cut] & 0xC0 == 0x80
         if not within_character and body[cut - 1 : cut + 1] != b"\r\n":
             return cut
-    return most  # no UTF-8: the parser will say so
+    return most  # not UTF-8: the parser refuses it
 
 
 def _decode(piece: bytes) -> bytes:
-    """Return what *piece*, text without markup, stands for."""
+    """Return the characters of *piece*, which is text without markup."""
     plain = piece.replace(b"&lt;", b"<").replace(b"&gt;", b">")
     if b"\r" not in plain:
         if b"&" not in plain:
@@ -175,10 +176,10 @@ def _decode(piece: bytes) -> bytes:
 
 
 def _parse_values(body: Body) -> tuple[Any, ...]:
-    """Return what ``xmlrpc.client.loads`` would: 5 times faster where the answer is one long text.
+    """Return the same as ``xmlrpc.client.loads``, 5 times faster for one long text.
 
     Without a buffer expat delivers such a text in pieces of a few bytes each, because an answer
-    of OpenNebula's is XML within XML, with an entity for every angle bracket.
+    of OpenNebula is XML within XML, with an entity for every angle bracket.
     """
     if len(body) > _MOST_PARSED:
         raise ValueError(f"longer than {_MOST_PARSED >> 20} MB")
@@ -203,7 +204,7 @@ def _excerpt(body: Body) -> str:
     return repr(body[:60].decode(errors="replace"))
 
 
-def _refusal(cause: str, code: int) -> OneError:
+def _refusal_error(cause: str, code: int) -> OneError:
     kind = CODES.get(code, errors.Refused)
     if kind is errors.Refused:
         for words, sent in _NO_LEADER:

@@ -1,4 +1,4 @@
-"""OpenNebula's own cipher: AES-256-CBC under the first 32 characters of a key, zero vector.
+"""OpenNebula's own cipher: AES-256-CBC with the first 32 characters of a key and a zero vector.
 
 It encrypts host attributes (``ONE_KEY``) and OneGate tokens (a user's TOKEN_PASSWORD). Source:
 ``aes256cbc_encrypt`` in ``src/common/NebulaUtil.cc``, the same from 5.6 to 7.4.
@@ -10,7 +10,7 @@ _KEY_LENGTH = 32
 
 
 def encrypt(text: str, key: str) -> str:
-    """Return *text* encrypted, in base64; raises ValueError for a key that is too short."""
+    """Encrypt *text*, to base64; raises ValueError for a key that is too short."""
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
     from cryptography.hazmat.primitives.padding import PKCS7
 
@@ -21,7 +21,7 @@ def encrypt(text: str, key: str) -> str:
 
 
 def decrypt(text: str, key: str) -> str:
-    """Return what ``encrypt`` was given; raises ValueError when it cannot have been that."""
+    """Decrypt the result of ``encrypt``; raises ValueError for any other text."""
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
     from cryptography.hazmat.primitives.padding import PKCS7
 

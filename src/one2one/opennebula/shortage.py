@@ -1,4 +1,4 @@
-"""What this machine, or this process by its limits, may have no more of: files, memory, ports."""
+"""The lack of files, memory or ports: by this machine, or by this process's limits."""
 
 import errno
 
@@ -8,12 +8,12 @@ _SHORTAGES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAD
 
 
 def is_shortage(error: OSError) -> bool:
-    """Tell whether *error* says nothing of the file or cloud that was to be opened."""
+    """Tell whether *error* comes from a lack here, not from the file or cloud to open."""
     return error.errno in _SHORTAGES
 
 
 def shortage_error(what: str, error: OSError) -> Busy:
-    """Return what to raise for it: the same may well succeed in a moment."""
+    """Return the error for a shortage: the same call may succeed later."""
     return Busy(
         f"{what} ({error.strerror})",
         remedy="Raise the driver's limit of open files (LimitNOFILE, ulimit -n) or free memory",

@@ -1,6 +1,6 @@
-"""VM states as OpenNebula numbers and names them, the same from 5.4 to 7.4.
+"""OpenNebula's VM states with their numbers and names, the same from 5.4 to 7.4.
 
-A VM's state is a pair: VM_STATE, and LCM_STATE, which means something only while VM_STATE is
+A VM's state is a pair of VM_STATE and LCM_STATE. LCM_STATE has a meaning only while VM_STATE is
 ACTIVE. Source: ``include/VirtualMachine.h`` of each release.
 """
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class VmState(IntEnum):
-    """VM/STATE. Its numbers are not those of LcmState: never put both into one set."""
+    """VM/STATE. LcmState has other numbers: never put both into one set."""
 
     INIT = 0
     PENDING = 1
@@ -123,7 +123,7 @@ class RaftState(IntEnum):
 
 
 class State(NamedTuple):
-    """A VM's state as two numbers; a number unknown to us is kept, never guessed at."""
+    """A VM's state as two numbers. A number that we do not know is kept."""
 
     state: int
     lcm_state: int = 0
@@ -131,8 +131,8 @@ class State(NamedTuple):
     def __str__(self) -> str:
         """Return the name that OpenNebula's own commands print, such as RUNNING or POWEROFF."""
         if self.state == VmState.ACTIVE:
-            return _name(LcmState, self.lcm_state, "LCM_STATE")
-        return _name(VmState, self.state, "STATE")
+            return _format_name(LcmState, self.lcm_state, "LCM_STATE")
+        return _format_name(VmState, self.state, "STATE")
 
 
 RUNNING = State(VmState.ACTIVE, LcmState.RUNNING)
@@ -141,7 +141,7 @@ FAILURES = frozenset(lcm for lcm in LcmState if lcm.name.endswith("_FAILURE"))
 """LCM states in which a VM waits for its administrator (``onevm recover``)."""
 
 
-def _name(states: type[IntEnum], number: int, kind: str) -> str:
+def _format_name(states: type[IntEnum], number: int, kind: str) -> str:
     try:
         return states(number).name
     except ValueError:

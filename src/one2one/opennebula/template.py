@@ -2,8 +2,8 @@ r"""OpenNebula templates: attributes with a value or a vector of values, as text
 
 A template is an ordered list of attributes; a name may occur more than once. The text grammar
 is that of ``template_parser.l`` (the same from 5.4 to 7.4): in quotes only ``\"`` is an escape,
-a backslash is otherwise literal, so some values exist that text cannot carry. XML can carry any
-(but see ``check_value``); use it wherever OpenNebula accepts either.
+and any other backslash is literal. So text cannot carry some values. XML can carry any value
+(but see ``check_value``): use it where OpenNebula accepts both.
 """
 
 import re
@@ -43,15 +43,15 @@ class Template:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        """Return the names only: values may be secrets."""
+        """Return the names only, because values may be secrets."""
         return f"<Template {' '.join(name for name, _ in self._attributes)}>"
 
     def add(self, name: str, value: Value) -> None:
-        """Append an attribute, beside others of the same name."""
+        """Append an attribute; others of the same name stay."""
         self._attributes.append((name.upper(), value))
 
     def text(self, name: str, default: str = "") -> str:
-        """Return the first plain value called *name*, *default* where there is none."""
+        """Return the first plain value called *name*, *default* if there is none."""
         for key, value in self._attributes:
             if key == name and isinstance(value, str):
                 return value
@@ -62,17 +62,17 @@ class Template:
         return [v for key, v in self._attributes if key == name and isinstance(v, dict)]
 
     def vector(self, name: str) -> Vector:
-        """Return the first vector called *name*, an empty one where there is none."""
+        """Return the first vector called *name*, an empty one if there is none."""
         return next(iter(self.vectors(name)), {})
 
 
 def check_value(name: str, value: str) -> None:
     """Raise ValueError, naming the attribute, when OpenNebula cannot store *value*.
 
-    ``]]>`` aborts its parser, ``@^_^@`` is its own separator of vector values, and XML has no
-    way to write most control characters (measured on 5.10, 6.10 and 7.2). A character beyond
-    U+FFFF is stored, but from then on every call that shows the object fails: xmlrpc-c, which
-    oned answers with, takes it for broken UTF-8 (measured on 6.10).
+    ``]]>`` aborts its parser, ``@^_^@`` is its own separator of vector values, and XML cannot
+    write most control characters (measured on 5.10, 6.10 and 7.2). oned stores a character
+    beyond U+FFFF, but after that every call that shows the object fails: oned's xmlrpc-c takes
+    the character for broken UTF-8 (measured on 6.10).
     """
     for forbidden in ("]]>", "@^_^@"):
         if forbidden in value:
@@ -97,10 +97,10 @@ def from_xml(element: Element) -> Template:
 def to_xml(template: Template, root: str = "TEMPLATE") -> str:
     """Return *template* as XML, for calls that take a template.
 
-    OpenNebula reads only the first text node of a value, and takes an element without one for
-    nothing, so an empty value is an empty CDATA section. An empty vector takes an attribute away
-    where templates are merged (``Update.MERGE``); give it nowhere else. Raises ValueError for
-    what cannot be stored.
+    OpenNebula reads only the first text node of a value, and ignores an element without one. So
+    an empty value is an empty CDATA section. An empty vector removes an attribute where
+    templates are merged (``Update.MERGE``): use it only there. Raises ValueError for a value
+    that OpenNebula cannot store.
     """
     top = etree.Element(root)
     for name, value in template:
@@ -121,10 +121,10 @@ def _set_text(element: Element, name: str, value: str) -> None:
 
 
 def to_text(attributes: Mapping[str, Value] | Template) -> str:
-    """Return attributes in OpenNebula's text syntax, one a line.
+    """Return attributes in OpenNebula's text syntax, one on each line.
 
-    Raises ValueError for a value that the syntax has no way to write: one that ends in a
-    backslash, or that contains a backslash before a quote.
+    Raises ValueError for a value that the syntax cannot write: one that ends in a backslash, or
+    that contains a backslash before a quote.
     """
     pairs = attributes.items() if isinstance(attributes, Mapping) else attributes
     return "\n".join(f"{name} = {_write(name, value)}" for name, value in pairs)
@@ -145,8 +145,8 @@ def _quote(name: str, value: str) -> str:
 
 
 def parse_text(source: str) -> Template:
-    """Return the template written in *source*; raises ProtocolError where it is not one."""
-    return Template(_Reader(source).attributes())
+    """Return the template in *source*; raises ProtocolError for other text."""
+    return Template(_Reader(source).read_attributes())
 
 
 class _Reader:
@@ -156,56 +156,56 @@ class _Reader:
         self._source = source
         self._at = 0
 
-    def attributes(self) -> Iterator[tuple[str, Value]]:
-        self._space()
+    def read_attributes(self) -> Iterator[tuple[str, Value]]:
+        self._skip_space()
         while self._at < len(self._source):
-            name = self._name()
+            name = self._read_name()
             if not _LETTER.match(name) or name.startswith("XML"):
                 name = f"ONE_{name}"
-            yield name, self._value()
-            self._space()
+            yield name, self._read_value()
+            self._skip_space()
 
-    def _value(self) -> Value:
+    def _read_value(self) -> Value:
         if self._peek() == "[":
-            return self._vector()
+            return self._read_vector()
         if self._peek() in ("\n", "\r", ""):
             return ""
-        return self._string()
+        return self._read_string()
 
-    def _vector(self) -> Vector:
+    def _read_vector(self) -> Vector:
         self._expect("[")
         members: Vector = {}
-        self._space()
+        self._skip_space()
         if self._peek() == "]":
             self._at += 1
             return members
         while True:
-            self._space()
-            name = self._name()
-            members.setdefault(name, self._string())
-            self._space()
+            self._skip_space()
+            name = self._read_name()
+            members.setdefault(name, self._read_string())
+            self._skip_space()
             if self._peek() == "]":
                 self._at += 1
                 return members
             self._expect(",")
 
-    def _name(self) -> str:
+    def _read_name(self) -> str:
         match = _NAME.match(self._source, self._at)
         if match is None:
-            raise self._error("expecting an attribute name and '='")
+            raise self._syntax_error("expecting an attribute name and '='")
         self._at = match.end()
         return match[1].upper()
 
-    def _string(self) -> str:
+    def _read_string(self) -> str:
         if quoted := _QUOTED.match(self._source, self._at):
             self._at = quoted.end()
             return quoted[1].replace('\\"', '"')
         if plain := _PLAIN.match(self._source, self._at):
             self._at = plain.end()
             return plain[0]
-        raise self._error("expecting a value")
+        raise self._syntax_error("expecting a value")
 
-    def _space(self) -> None:
+    def _skip_space(self) -> None:
         match = _SPACE.match(self._source, self._at)
         self._at = match.end() if match else self._at
 
@@ -214,9 +214,9 @@ class _Reader:
 
     def _expect(self, character: str) -> None:
         if self._peek() != character:
-            raise self._error(f"expecting {character!r}")
+            raise self._syntax_error(f"expecting {character!r}")
         self._at += 1
 
-    def _error(self, expectation: str) -> ProtocolError:
+    def _syntax_error(self, expectation: str) -> ProtocolError:
         line = self._source.count("\n", 0, self._at) + 1
         return ProtocolError(f"template text, line {line}: {expectation}", remedy="")

@@ -1,6 +1,6 @@
-"""URLs of clouds and proxies, checked and taken apart in one place.
+"""Checks the URLs of clouds and proxies and splits them into parts, without a connection.
 
-Nothing here connects. Every error is a ConfigurationError, and shows no user, password or query.
+Every error is a ConfigurationError, and shows no user, password or query.
 """
 
 import ipaddress
@@ -19,7 +19,7 @@ _LONGEST_LABEL = 63
 _LONGEST_HOST = 253
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\u2000-\u206f\\]")
-"""Control characters and blanks, some of which urlsplit would drop without a word."""
+"""Control characters and blanks. urlsplit would drop some of them silently."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Address:
     port: int
 
     def __str__(self) -> str:
-        """Return ``host:port``, as CONNECT asks for it."""
+        """Return ``host:port``, the form that CONNECT needs."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True)
 class CloudUrl:
-    """The XML-RPC of a cloud."""
+    """The address of a cloud's XML-RPC."""
 
     address: Address
     path: str
@@ -87,7 +87,7 @@ def parse_proxy(url: str) -> ProxyUrl:
 
 
 def hide_secrets(url: str) -> str:
-    """Return as much of *url*, which may be none, as holds no user, password or query."""
+    """Return *url*, which may be wrong, without user, password and query."""
     scheme, slashes, rest = url.partition("://") if "://" in url else ("", "", url)
     plain, *query = re.split(r"[?#]", rest, maxsplit=1)
     is_ambiguous = "@" in rest and query  # either may be a part of the other
@@ -95,7 +95,7 @@ def hide_secrets(url: str) -> str:
 
 
 def _split(url: str, schemes: tuple[str, ...]) -> SplitResult:
-    """Return the parts that *url* has in any case; raises ValueError, with the reason."""
+    """Return the parts of any valid *url*; raises ValueError, with the reason."""
     if _FORBIDDEN.search(url):
         raise ValueError("it has a blank, a backslash or a control character in it")
     if url.partition("://")[0].lower() not in schemes:
@@ -116,7 +116,7 @@ def _split(url: str, schemes: tuple[str, ...]) -> SplitResult:
 
 
 def _read_host(parts: SplitResult) -> str:
-    """Return the host in *parts* as it is looked up; raises ValueError, with the reason."""
+    """Return the host in *parts* in the form for a look-up; raises ValueError, with the reason."""
     host = (parts.hostname or "").removesuffix(".")
     if "[" in parts.netloc:
         try:

@@ -1,4 +1,4 @@
-"""Reading XML from outside, which is hostile until shown otherwise."""
+"""Reads XML from outside, which may be hostile."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -13,14 +13,14 @@ from one2one.opennebula.ids import MAX_ID
 Element = etree._Element  # noqa: SLF001 - lxml exports its element type under no other name
 
 _MOST_ROWS = 1 << 18
-"""Objects of a pool. With the next two it bounds what is made of an answer, whatever its bytes."""
+"""Objects of a pool. With the next two limits it bounds the memory for any answer."""
 _MOST_OF_OBJECT = 16 << 20
 """Bytes."""
 _MOST_TAGS = 1 << 20
-"""Of one object: libxml2 takes 120 bytes and more for an element, however short."""
+"""Of one object: libxml2 needs 120 bytes or more for each element, even a short one."""
 
 _SAFE: Any = {
-    "encoding": "utf-8",  # whatever the document says
+    "encoding": "utf-8",  # even if the document names another
     "resolve_entities": False,
     "no_network": True,
     "load_dtd": False,
@@ -30,25 +30,25 @@ _EXCERPT = 60
 _MOST_DIGITS = 20
 _LARGEST = 2.0**53
 _OPENING = re.compile(rb"<([A-Z_]+)>")
-"""The root's start, as OpenNebula writes it: first of all, and without attributes."""
+"""The root's start tag as OpenNebula writes it: at the beginning, without attributes."""
 
 
 def parse(document: str | bytes) -> Element:
     """Return the root element of *document*.
 
     Entities are not expanded, nothing is fetched, and libxml2's own limits (10 MB for one text
-    node, 256 levels) stay on. Raises ProtocolError for anything that is not well-formed XML, or
-    that carries a DOCTYPE, which OpenNebula never sends.
+    node, 256 levels) stay on. Raises ProtocolError for XML that is not well-formed, or that has
+    a DOCTYPE, which OpenNebula never sends.
     """
     try:
         data = document.encode() if isinstance(document, str) else document
-        # What is shorter than that many bytes has no more tags: rows are not searched for them.
+        # A document cannot have more tags than bytes: short rows need no count.
         _check_size(len(data), data.count(b"<") if len(data) > _MOST_TAGS else 0)
         if _DOCTYPE.match(data):
-            raise _doctype()
+            raise _doctype_error()
         root = etree.fromstring(data, etree.XMLParser(**_SAFE))
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise _not_xml(document, error) from None
+        raise _not_xml_error(document, error) from None
     return _check_root(root)
 
 
@@ -62,21 +62,21 @@ def parse_pieces(pieces: Iterable[bytes]) -> Element:
 
 
 def parse_pool(document: Iterable[bytes], tag: str) -> Iterator[Element]:
-    """Yield the children of the root that are called *tag*, each one only until the next.
+    """Yield the children of the root with the tag *tag*; each is valid only until the next.
 
-    For pools, in pieces: their tree as a whole would take ten times their text. Each piece is cut
-    behind its last row and parsed by itself, which takes two thirds of the time that one parser
-    takes that is fed with all. That one reads on from where no row ends, or where what looked
-    like its end was none, so that the piece is not well-formed. Raises ProtocolError as ``parse``
-    does, though only where the fault is.
+    This is for pools, in pieces: the tree of a whole pool would need ten times the memory of its
+    text. Each piece is cut after its last row and parsed alone. This takes two thirds of the time
+    of one parser that is fed with all pieces. Such a parser reads the rest when a piece has no
+    end of a row, or is not well-formed because its apparent end was not one. Raises
+    ProtocolError as ``parse`` does, but only when it comes to the fault.
     """
-    for number, element in enumerate(_rows(document, tag)):
+    for number, element in enumerate(_iterate_rows(document, tag)):
         if number == _MOST_ROWS:
             raise ProtocolError(f"more than {_MOST_ROWS} objects in a pool", remedy="")
         yield element
 
 
-def _rows(document: Iterable[bytes], tag: str) -> Iterator[Element]:
+def _iterate_rows(document: Iterable[bytes], tag: str) -> Iterator[Element]:
     pieces = iter(document)
     rest = next(pieces, b"")
     head = _OPENING.match(rest)
@@ -87,20 +87,20 @@ def _rows(document: Iterable[bytes], tag: str) -> Iterator[Element]:
     closing = b"</%b>" % head[1]
     rest = rest[head.end() :]
     for piece in pieces:
-        rows, found, rest = (rest + piece).rpartition(end)
+        rows, last_end, rest = (rest + piece).rpartition(end)
         try:
-            whole = parse(opening + rows + found + closing) if found else None
+            whole = parse(opening + rows + last_end + closing) if last_end else None
         except ProtocolError:
             whole = None
         if whole is None:
-            yield from _feed(chain([opening, rows, found, rest], pieces), tag)
+            yield from _feed(chain([opening, rows, last_end, rest], pieces), tag)
             return
         yield from whole.iterchildren(tag)
     yield from parse(opening + rest).iterchildren(tag)
 
 
 def _feed(document: Iterable[bytes], tag: str) -> Iterator[Element]:
-    """Yield the same, from one parser that is fed the pieces as they are."""
+    """Yield the same, with one parser that is fed with all pieces."""
     parser = etree.XMLPullParser(("end",), tag=tag, **_SAFE)
     events = cast(Iterator[tuple[str, Element]], parser.read_events())
     root: Element | None = None
@@ -111,7 +111,7 @@ def _feed(document: Iterable[bytes], tag: str) -> Iterator[Element]:
                 parser.close()
             else:
                 if not first and _DOCTYPE.match(piece):
-                    raise _doctype()
+                    raise _doctype_error()
                 first = first or piece
                 held, tags = held + len(piece), tags + piece.count(b"<")
                 _check_size(held, tags)
@@ -124,29 +124,29 @@ def _feed(document: Iterable[bytes], tag: str) -> Iterator[Element]:
                     _drop_before(element, root)
                     held = tags = 0
     except etree.XMLSyntaxError as error:
-        raise _not_xml(first, error) from None
+        raise _not_xml_error(first, error) from None
 
 
 def _drop_before(element: Element, root: Element) -> None:
-    """Remove what stands before *element*.
+    """Remove all elements before *element*.
 
-    It stays itself until the next one has come. The parser may still be at the text behind it, and
-    libxml2 would write that into freed memory.
+    *element* itself stays until the next one has come. The parser may still read the text after
+    it, and libxml2 would write that text into freed memory.
     """
     while (before := element.getprevious()) is not None:
         root.remove(before)
 
 
 def _check_root(element: Element) -> Element:
-    """Return the root of the document that *element* is in, which must have no DOCTYPE."""
+    """Return the root of *element*'s document; raises ProtocolError if it has a DOCTYPE."""
     tree = element.getroottree()
     dtd: etree.DTD | None = tree.docinfo.internalDTD
     if dtd:
-        raise _doctype()
+        raise _doctype_error()
     return tree.getroot()
 
 
-def _doctype() -> ProtocolError:
+def _doctype_error() -> ProtocolError:
     return ProtocolError("XML with a DOCTYPE, which OpenNebula never sends", remedy="")
 
 
@@ -156,33 +156,33 @@ def _check_size(size: int, tags: int) -> None:
         raise ProtocolError(f"an object with more than {limits}", remedy="")
 
 
-def _not_xml(document: str | bytes, error: Exception) -> ProtocolError:
+def _not_xml_error(document: str | bytes, error: Exception) -> ProtocolError:
     start = document[:_EXCERPT]
     excerpt = start.decode(errors="replace") if isinstance(start, bytes) else start
     return ProtocolError(f"not XML ({error}): {excerpt!r}", remedy="")
 
 
 def read_text(element: Element, path: str, default: str = "") -> str:
-    """Return the text at *path* below *element*, *default* where there is no such element."""
+    """Return the text at *path* below *element*, *default* if there is no such element."""
     return element.findtext(path) or default
 
 
 def index_children(element: Element | None) -> dict[str, Element]:
-    """Return the last child of each tag: for rows, where a search for each one takes longer."""
+    """Return the last child of each tag. For rows this is faster than a search for each child."""
     return {} if element is None else {child.tag: child for child in element}
 
 
 def text_of(element: Element | None) -> str:
-    """Return the text in *element*, which need not be there."""
+    """Return the text in *element*, an empty one for None."""
     return "" if element is None else element.text or ""
 
 
 def read_integer(
     element: Element, path: str, default: int | None = None, *, most: int = MAX_ID
 ) -> int:
-    """Return the whole number at *path*, at most *most* and at least as much below 0.
+    """Return the whole number at *path*, from −*most* to *most*.
 
-    Returns *default* where there is nothing; raises ProtocolError for anything else.
+    Returns *default* if there is no text; raises ProtocolError for any other text.
     """
     return integer_of(element.find(path), element.tag, path, default, most=most)
 
@@ -190,7 +190,7 @@ def read_integer(
 def integer_of(
     element: Element | None, tag: str, path: str, default: int | None = None, *, most: int = MAX_ID
 ) -> int:
-    """Return the same of *element*, which is at *path* below one that is called *tag*."""
+    """Return the whole number in *element*; errors name it as *path* below *tag*."""
     value = text_of(element)
     if not value and default is not None:
         return default
@@ -204,14 +204,14 @@ def integer_of(
 
 
 def read_number(element: Element, path: str) -> float:
-    """Return the number at *path*, 0 where there is none from 0 to 2⁵³."""
+    """Return the number at *path*, 0 for any text that is not a number from 0 to 2⁵³."""
     return number_of(element.find(path))
 
 
 def number_of(element: Element | None) -> float:
-    """Return the number in *element*, 0 where there is none from 0 to 2⁵³."""
+    """Return the number in *element*, 0 for any text that is not a number from 0 to 2⁵³."""
     try:
-        found = float(text_of(element) or 0)
+        number = float(text_of(element) or 0)
     except ValueError:
         return 0.0
-    return found if 0 <= found < _LARGEST else 0.0
+    return number if 0 <= number < _LARGEST else 0.0

@@ -84,10 +84,10 @@ def perform(
     """Do an operation, and wait until the VM is in *state*; return why it is not, else nothing."""
     begun = len(vm.log)
 
-    def refused() -> bool:
+    def has_failed() -> bool:
         return any(_ERROR in line for line in vm.log[begun:])
 
-    def reached() -> bool:
+    def has_arrived() -> bool:
         rebooted = any(said in line for said in _REBOOTED for line in vm.log[begun:])
         return vm.state == state and (rebooted or not operation.startswith("reboot"))
 
@@ -95,10 +95,10 @@ def perform(
         _do(vm, operation, sides)
     except Refusal as refusal:
         return str(refusal)
-    sides.frontend.pools.wait_for(lambda: stopped() or refused() or reached(), patience)
-    if refused():
+    sides.frontend.pools.wait_for(lambda: stopped() or has_failed() or has_arrived(), patience)
+    if has_failed():
         return vm.error or next(line for line in reversed(vm.log) if _ERROR in line)
-    return "" if reached() else f"is still {vm.state} after {patience:g} s"
+    return "" if has_arrived() else f"is still {vm.state} after {patience:g} s"
 
 
 def _do(vm: LocalVm, operation: str, sides: DemoClouds) -> None:
@@ -127,14 +127,14 @@ def clean_up(sides: DemoClouds, vms: Collection[LocalVm]) -> list[int]:
             sides.remote.vm_action("terminate-hard", remote_id)
         except OneError:  # it ended meanwhile, or is told
             continue
-    return _after(sides, _CLEAN_UP_S)
+    return _wait_until_gone(sides, _CLEAN_UP_S)
 
 
 def _wait(sides: DemoClouds, vm: LocalVm, states: Collection[str]) -> None:
     sides.frontend.pools.wait_for(lambda: vm.state in states, _CLEAN_UP_S)
 
 
-def _after(sides: DemoClouds, seconds: float) -> list[int]:
+def _wait_until_gone(sides: DemoClouds, seconds: float) -> list[int]:
     deadline = time.monotonic() + seconds
     while (left := sides.list_left_vms()) and time.monotonic() < deadline:
         time.sleep(0.5)

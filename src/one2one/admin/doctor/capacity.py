@@ -2,7 +2,7 @@
 
 from one2one.admin.doctor.facts import HybridHost
 from one2one.admin.doctor.finding import Finding, join_some, ok, warning
-from one2one.opennebula.quotas import Quota, negative_counters
+from one2one.opennebula.quotas import Quota, list_negative_counters
 
 _NEARLY = 0.9
 
@@ -46,7 +46,7 @@ def counters(host: HybridHost) -> Finding:
     below = [
         f"{counter} ({owner})"
         for owner, element in (("account", host.user), ("group", host.group))
-        for counter in negative_counters(element)
+        for counter in list_negative_counters(element)
     ]
     if below:
         return warning(

@@ -111,7 +111,7 @@ class HybridHost:
         """When oned took the last report of the host, in seconds since 1970; 0 for never."""
         if self.front_end.layout.monitord_conf:
             return self.host.monitored
-        return self.front_end.local.cloud.last_report(self._id)
+        return self.front_end.local.cloud.get_last_report_time(self._id)
 
     @cached_property
     def settings(self) -> Settings:

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from one2one.driver.remotes import build_endpoint
 from one2one.hybrid.settings import Settings
 from one2one.opennebula import rpc
-from one2one.opennebula.connection import Connection, tls_context
+from one2one.opennebula.connection import Connection, build_tls_context
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class FirstAnswer:
 def ask_first(settings: Settings) -> FirstAnswer:
     """Connect and call once; raises as a call does."""
     way = build_endpoint(settings)
-    connection = Connection(way, tls_context(way), way.connect_timeout)
+    connection = Connection(way, build_tls_context(way), way.connect_timeout)
     try:
         sent = time.time()
         body = rpc.encode_call("one.system.version", settings.session, ())
