@@ -106,7 +106,14 @@ def decode_result(body: Body) -> str | int:
                 sent=True,
             ) from None
         raise ProtocolError(cause, remedy="Report it") from None
-    except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError) as error:
+    except (
+        ExpatError,
+        xmlrpc.client.Error,
+        ArithmeticError,
+        ValueError,
+        TypeError,
+        LookupError,
+    ) as error:
         cause = f"not an XML-RPC answer ({error}): {_excerpt(body)}"
         raise ProtocolError(cause, sent=True) from None
     match values:
