@@ -209,13 +209,12 @@ def _one2one(kind: str) -> Callable[[], object]:
     remotes = Remotes(local)
     monitor = HostMonitor(0, local, remotes)
     monitor.refresh()
-    if kind not in ("status", "account"):
-        monitor.read_states()
     remote = remotes.open_for_host(0, "burst0")
-    return {
-        "status": monitor.read_states,
-        "usage": monitor.read_usages,
-        "usage, 5.x": monitor.read_usages,
-        "capacity": monitor.read_capacity,
-        "account": remote.cloud.list_summaries,
-    }[kind]
+    if kind == "status":
+        return monitor.read_states
+    if kind == "account":
+        return remote.cloud.list_summaries
+    last = monitor.read_states()
+    if kind == "capacity":
+        return lambda: monitor.read_capacity(last)
+    return lambda: monitor.read_usages(last)

@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
 from one2one.driver.local import LocalCloud
 from one2one.driver.monitor import HostMonitor
 from one2one.driver.remotes import Remotes
+from one2one.driver.round import Round
 from one2one.hybrid.mirror import Report
 from one2one.opennebula.errors import ConfigurationError, NotFound, ProtocolError, Unreachable
 from one2one.opennebula.states import LcmState, State, VmState
@@ -26,10 +27,13 @@ class Scene:
     both: Burst
     monitor: HostMonitor
     local_calls: Counter[str]
+    last: Round = field(init=False)
+    """The last round."""
 
     def told(self) -> dict[int, Report]:
         """Return what a status round says, but for silence."""
-        reports = self.monitor.read_states()
+        self.last = self.monitor.read_states()
+        reports = self.last.reports
         return {one.vm_id: one.report for one in reports if one.report is not Report.SILENCE}
 
 
@@ -94,11 +98,11 @@ def test_usage_and_capacity_cost_as_little(generation: str) -> None:
         on.monitor.refresh()
         on.told()
         on.both.cloud.calls.clear()
-        assert len(on.monitor.read_usages()) == 5
+        assert len(on.monitor.read_usages(on.last)) == 5
         usage = "infoextended" if generation == "5.10" else "monitoring"
         assert on.both.cloud.calls.counts() == {f"one.vmpool.{usage}": 1}
         on.both.cloud.calls.clear()
-        on.monitor.read_capacity()
+        on.monitor.read_capacity(on.last)
         assert on.both.cloud.calls.counts() == {"one.user.info": 1, "one.group.info": 1}
 
 
@@ -157,7 +161,7 @@ def test_a_vm_whose_answer_to_deploy_was_lost_gets_its_deploy_id(generation: str
         set_local(on.both, vm, State(VmState.ACTIVE, LcmState.BOOT))
         on.monitor.refresh()
         assert on.told() == {}
-        (found,) = on.monitor.find_unlinked()
+        (found,) = on.monitor.find_unlinked(on.last)
         assert (found.vm_id, found.deploy_id, found.report) == (vm.id, deploy_id, Report.RUNNING)
 
 
@@ -169,7 +173,7 @@ def test_a_deploy_id_that_oned_made_up_is_replaced() -> None:
             on.both.frontend.pools.find_vm(vm.id).deploy_id = f"one-{vm.id}"
         on.monitor.refresh()
         assert on.told() == {}
-        (found,) = on.monitor.find_unlinked()
+        (found,) = on.monitor.find_unlinked(on.last)
         assert (found.vm_id, found.deploy_id, found.report) == (vm.id, deploy_id, Report.RUNNING)
 
 
@@ -181,7 +185,7 @@ def test_what_was_made_before_a_recreate_is_not_taken_for_its_remote_vm() -> Non
         set_local(on.both, vm, State(VmState.ACTIVE, LcmState.BOOT))
         on.monitor.refresh()
         on.told()
-        assert on.monitor.find_unlinked() == []
+        assert on.monitor.find_unlinked(on.last) == []
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
@@ -259,7 +263,7 @@ def test_what_fits_into_the_reported_capacity_is_not_refused(generation: str) ->
         on.both.cloud.owner.quotas.limit(CPU=1, MEMORY=128 * 6)
         on.monitor.refresh()
         on.told()
-        capacity = on.monitor.read_capacity()
+        capacity = on.monitor.read_capacity(on.last)
         assert capacity.total == (90, 5 * 128 * 1024)
         fits = capacity.free_memory // (128 * 1024)
         made = [on.both.running() for _ in range(fits)]
@@ -269,7 +273,7 @@ def test_what_fits_into_the_reported_capacity_is_not_refused(generation: str) ->
         assert "quota" in refused.error.lower()
         on.monitor.refresh()
         on.told()
-        assert (len(made), on.monitor.read_capacity().free_memory) == (4, 0)
+        assert (len(made), on.monitor.read_capacity(on.last).free_memory) == (4, 0)
 
 
 def test_a_malformed_quota_is_one_clear_line_and_the_rest_goes_on() -> None:
@@ -283,10 +287,10 @@ def test_a_malformed_quota_is_one_clear_line_and_the_rest_goes_on() -> None:
         on.told()
         assert on.told() == {vm.id: Report.POWEROFF}
         with pytest.raises(ProtocolError, match=r"one\.user\.info"):
-            on.monitor.read_capacity()
+            on.monitor.read_capacity(on.last)
         assert on.monitor.known_capacity is None
         on.both.cloud.faults.clear()
-        assert on.monitor.read_capacity().total_cpu > 0
+        assert on.monitor.read_capacity(on.last).total_cpu > 0
 
 
 def test_usage_is_plain_whatever_the_remote_says() -> None:
@@ -298,10 +302,10 @@ def test_usage_is_plain_whatever_the_remote_says() -> None:
         on.both.cloud.usage.lag = 10_000  # nothing yet
         on.monitor.refresh()
         on.told()
-        usages = {one.vm_id: one.usage for one in on.monitor.read_usages()}
+        usages = {one.vm_id: one.usage for one in on.monitor.read_usages(on.last)}
         assert set(usages) == {0, 1, 2}
         on.both.cloud.usage.lag = 0
-        usages = {one.vm_id: one.usage for one in on.monitor.read_usages()}
+        usages = {one.vm_id: one.usage for one in on.monitor.read_usages(on.last)}
         assert usages[0]["NETTX"] == "7"
         assert not {"CPU", "MEMORY", "NETRX"} & usages[0].keys()
         assert "CPU" not in usages[1]

@@ -50,9 +50,9 @@ def test_a_user_who_suspended_it_just_now_is_not_contradicted() -> None:
 
 def resumes(world: Scene, report: Callable[[], object] = lambda: None) -> list[str]:
     """Have a round resume what runs again; *report* runs between the round and the last look."""
-    statuses = world.monitor.read_states()
+    reports = world.monitor.read_states().reports
     report()
-    return [line for _, line in resume_running(*world.monitor.clouds, statuses)]
+    return [line for _, line in resume_running(*world.monitor.clouds, reports)]
 
 
 def test_it_is_asked_for_once() -> None:

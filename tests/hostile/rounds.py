@@ -27,29 +27,34 @@ def attack_round(ground: Ground, case: str, _chance: Chance) -> int:
 
 
 def _tell_states(monitor: HostMonitor) -> str:
-    return _pushed("STATE_VM", im_texts.format_state_vm(monitor.read_states()))
+    return _pushed("STATE_VM", im_texts.format_state_vm(monitor.read_states().reports))
 
 
 def _tell_found(monitor: HostMonitor) -> str:
-    return _pushed("STATE_VM", im_texts.format_state_vm(monitor.find_unlinked()))
+    reports = monitor.find_unlinked(monitor.read_states())
+    return _pushed("STATE_VM", im_texts.format_state_vm(reports))
 
 
 def _tell_usages(monitor: HostMonitor) -> str:
-    return _pushed("MONITOR_VM", im_texts.format_monitor_vm(monitor.read_usages()))
+    usages = monitor.read_usages(monitor.read_states())
+    return _pushed("MONITOR_VM", im_texts.format_monitor_vm(usages))
 
 
 def _tell_host(monitor: HostMonitor) -> str:
     return _pushed(
         "SYSTEM_HOST",
-        im_texts.format_system_host(monitor.read_capacity(), monitor.survey_account()),
+        im_texts.format_system_host(
+            monitor.read_capacity(monitor.read_states()), monitor.survey_account()
+        ),
     )
 
 
 def _tell_all(monitor: HostMonitor) -> str:
-    reports = {report.vm_id: report.report for report in monitor.read_states()}
+    last = monitor.read_states()
+    reports = {report.vm_id: report.report for report in last.reports}
     capacity, usages, wilds = (
-        monitor.read_capacity(),
-        monitor.read_usages(),
+        monitor.read_capacity(last),
+        monitor.read_usages(last),
         monitor.survey_account(),
     )
     text = im_texts.format_monitor(monitor.host_name, capacity, reports, usages, wilds)

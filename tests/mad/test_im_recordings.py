@@ -177,13 +177,14 @@ def test_a_round_on_recorded_answers(version: str, tmp_path: Path) -> None:
     with monitored(version, tmp_path) as monitor:
         monitor.refresh()
         monitor.read_states()
-        statuses = [one for one in monitor.read_states() if "hybrid-" in one.deploy_id]
-        assert [one.report for one in statuses] == [Report.SILENCE], "both sides run"
-        capacity = monitor.read_capacity()
+        last = monitor.read_states()
+        reports = [one for one in last.reports if "hybrid-" in one.deploy_id]
+        assert [one.report for one in reports] == [Report.SILENCE], "both sides run"
+        capacity = monitor.read_capacity(last)
         cpu, memory = TOTALS[version]
         assert capacity.total == (cpu, memory * 1024)
         assert (capacity.used_cpu, capacity.used_memory) == (10, 128 * 1024)
-        (usage,) = monitor.read_usages()
+        (usage,) = monitor.read_usages(last)
         assert usage.usage["REMOTE_STATE"] == "RUNNING"
         assert usage.usage["REMOTE_HOST"].startswith("hv")
         wilds = monitor.survey_account()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from one2one.driver.monitor import VmReport, VmUsage
+from one2one.driver.round import VmReport, VmUsage
 from one2one.hybrid.capacity import HostCapacity
 from one2one.hybrid.mirror import Report
 from one2one.hybrid.wild import WildVm

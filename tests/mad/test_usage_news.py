@@ -1,6 +1,6 @@
 """monitord is told of each remote record once, and of no VM too late."""
 
-from one2one.driver.monitor import VmUsage
+from one2one.driver.round import VmUsage
 from one2one.mad.usage_news import REFRESH_S, UsageNews
 
 

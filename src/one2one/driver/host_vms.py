@@ -23,7 +23,8 @@ class HostVms:
         self._host_id = host_id
         self._cloud = local
         self._ids: tuple[int, ...] = ()
-        self._observations: dict[int, Observation] = {}
+        self.observations: Mapping[int, Observation] = {}
+        """Since when each VM has been in its state."""
         self.rows: Mapping[int, VmSummary] = {}
         self.read_at = float("-inf")
         """When they were read, by ``runtime.monotonic()``."""
@@ -61,16 +62,12 @@ class HostVms:
         self.read_at = runtime.monotonic()
         here = (row for row in rows if row.host_id == self._host_id)
         self.rows = {row.id: row for row in here if row.state.state != VmState.DONE}
-        self._observations = {vm_id: self._observe(row) for vm_id, row in self.rows.items()}
+        self.observations = {vm_id: self._observe(row) for vm_id, row in self.rows.items()}
 
     def find_unread(self) -> list[int]:
         """Return the ids of those VMs of the host that could not be read."""
         ids = (vm_id for vm_id in self._ids if vm_id not in self.rows)
         return [vm_id for vm_id in ids if self._cloud.cloud.is_unread(vm_id)]
-
-    def get_observation(self, vm_id: int) -> Observation:
-        """Return since when the VM has been as it is."""
-        return self._observations[vm_id]
 
     def map_remote_ids(self) -> dict[int, int]:
         """Return the remote VM's id of each VM that has one."""
@@ -78,7 +75,7 @@ class HostVms:
         return {vm_id: remote_id for vm_id, remote_id in ids if remote_id is not None}
 
     def _observe(self, row: VmSummary) -> Observation:
-        last = self._observations.get(row.id)
+        last = self.observations.get(row.id)
         if last is not None and (last.state, last.deploy_id) == (row.state, row.deploy_id):
             return last
         return Observation(row.state, row.deploy_id, since=self.read_at)

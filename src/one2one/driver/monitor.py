@@ -5,19 +5,20 @@ and their remote VMs. So every remote reading lies between two local ones, and a
 oned has moved in the meantime is not reported (``hybrid.mirror``).
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 
 from one2one import runtime
 from one2one.driver.events import CapacityRead, StatesRead
 from one2one.driver.host_vms import HostVms
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote, Remotes
+from one2one.driver.round import Round, VmReport, VmUsage
 from one2one.hybrid import naming
-from one2one.hybrid.capacity import HostCapacity, HostVm, compute_capacity
+from one2one.hybrid.capacity import HostCapacity, compute_capacity
 from one2one.hybrid.mirror import STUCK_S, Report, choose_report, is_unlinked, map_state
 from one2one.hybrid.outage import GRACE_S
-from one2one.hybrid.usage import Usage, read_usage
+from one2one.hybrid.usage import read_usage
 from one2one.hybrid.wild import WildVm, find_wild
 from one2one.opennebula.errors import NotFound, OneError
 from one2one.opennebula.records import Vm, VmSummary
@@ -29,24 +30,6 @@ _FRESH_S = 45.0
 _MOST_QUERIES = 20
 """How many VMs that a pool left out are asked for by themselves in one round."""
 _GONE = State(VmState.DONE)
-
-
-@dataclass(frozen=True, slots=True)
-class VmReport:
-    """What to say of a local VM."""
-
-    vm_id: int
-    deploy_id: str
-    report: Report
-
-
-@dataclass(frozen=True, slots=True)
-class VmUsage:
-    """What a local VM's remote VM uses."""
-
-    vm_id: int
-    deploy_id: str
-    usage: Usage
 
 
 Survey = Callable[[Remote, Sequence[VmSummary]], object]
@@ -74,7 +57,6 @@ class HostMonitor:
         self._stuck_after = stuck_after
         self._on_survey = on_survey
         self._remote: Remote | None = None
-        self._remote_rows: dict[int, VmSummary] = {}
         self._complete = False
         self.host_name = str(host_id)
         self.known_capacity: HostCapacity | None = None
@@ -104,52 +86,50 @@ class HostMonitor:
         self.host_name = host.name
         self._remote = self._clouds[1].open(self._clouds[0].read_settings_of(host))
 
-    def read_states(self) -> list[VmReport]:
-        """Return what to say of each VM of the host, SILENCE of most.
+    def read_states(self) -> Round:
+        """Read both clouds, and return what to report of each VM of the host.
 
         Raises FrontEndError, and the errors of a call to the remote: nothing was read then.
         """
         remote = self._ensure_open()
-        cloud = remote.cloud
         if not self._complete or runtime.monotonic() - self._vms.read_at > _FRESH_S:
             self._vms.read()
         self._complete = False
         linked = self._vms.map_remote_ids()
         read_at = runtime.monotonic()
-        if linked:
-            rows = cloud.list_summaries_by_id(linked.values())
-        else:
-            cloud.get_version()
-            rows = []
-        self._remote_rows = {row.id: row for row in rows}
+        remote_rows = _read_remote_rows(remote, linked.values())
         self._vms.read()
         self._complete = True
-        states = {row.id: row.state for row in rows}
         links = dict(self._vms.map_remote_ids().items() & linked.items())
-        states |= self._query_missing(links, read_at)
+        now = Round(read_at, self._vms.rows, self._vms.observations, remote_rows, links)
+        return replace(now, reports=tuple(self._report(now)))
+
+    def _report(self, now: Round) -> Iterator[VmReport]:
+        remote = self._ensure_open()
+        states = {remote_id: row.state for remote_id, row in now.remote_rows.items()}
+        states |= self._query_missing(now)
         reports = {
-            vm_id: self._choose_report(vm_id, states[remote_id], read_at)
-            for vm_id, remote_id in links.items()
+            vm_id: self._choose_report(now, vm_id, states[remote_id])
+            for vm_id, remote_id in now.links.items()
             if remote_id in states
         }
         remote.emit(StatesRead(remote.settings.host_id, states, reports))
-        told = [
-            VmReport(vm_id, row.deploy_id, reports.get(vm_id, Report.SILENCE))
-            for vm_id, row in self._vms.rows.items()
-        ]
-        return told + [VmReport(vm_id, "", Report.SILENCE) for vm_id in self._vms.find_unread()]
+        for vm_id, row in now.local_rows.items():
+            yield VmReport(vm_id, row.deploy_id, reports.get(vm_id, Report.SILENCE))
+        for vm_id in self._vms.find_unread():
+            yield VmReport(vm_id, "", Report.SILENCE)
 
-    def find_unlinked(self) -> list[VmReport]:
-        """Return the running VMs whose deploy ids oned lacks, with what their marks tell.
+    def find_unlinked(self, last: Round) -> list[VmReport]:
+        """Return a report with the deploy id of each running VM that has none in oned.
 
-        They are looked for where an answer to DEPLOY must have been lost. Raises as ``read_states``
-        does.
+        The answer to its DEPLOY was lost. The marks of the remote VM tell whose it is. *last* is
+        the last round. Raises the errors of a call.
         """
         remote = self._ensure_open()
         hybrid_id, not_before = remote.settings.hybrid_id, runtime.monotonic()
         reports = []
-        for vm_id, row in self._vms.rows.items():
-            observation = self._vms.get_observation(vm_id)
+        for vm_id, row in last.local_rows.items():
+            observation = last.observations[vm_id]
             if hybrid_id and is_unlinked(observation, stuck=self._is_stuck(observation.since)):
                 marked_vms = remote.vm_index.find_marked(vm_id, hybrid_id, row.stime, not_before)
                 running = [
@@ -162,11 +142,11 @@ class HostMonitor:
                     reports.append(VmReport(vm_id, deploy_id, Report.RUNNING))
         return reports
 
-    def read_usages(self) -> list[VmUsage]:
-        """Return what each running VM uses; raises the errors of a call."""
+    def read_usages(self, last: Round) -> list[VmUsage]:
+        """Return what each VM that ran in the *last* round uses; raises the errors of a call."""
         running = {
             vm_id: row
-            for vm_id, row in self._members().items()
+            for vm_id, row in last.list_remote_rows().items()
             if map_state(row.state) is Report.RUNNING
         }
         rows = {row.id: row for row in running.values()}
@@ -176,21 +156,22 @@ class HostMonitor:
         return [
             VmUsage(
                 vm_id,
-                self._vms.rows[vm_id].deploy_id,
+                last.local_rows[vm_id].deploy_id,
                 used.get(row.id) or read_usage(row, Template()),
             )
             for vm_id, row in running.items()
         ]
 
-    def read_capacity(self) -> HostCapacity:
-        """Return what the host offers; raises the errors of a call, ProtocolError for a quota."""
+    def read_capacity(self, last: Round) -> HostCapacity:
+        """Return the capacity of the host, less what the VMs of the *last* round use.
+
+        Raises the errors of a call, ProtocolError for a quota.
+        """
         remote = self._ensure_open()
-        members = [
-            HostVm(self._vms.rows[vm_id].cpu, self._vms.rows[vm_id].memory, row.state)
-            for vm_id, row in self._members().items()
-        ]
         quotas = remote.cloud.get_quotas()
-        self.known_capacity = compute_capacity(remote.settings.capacity, *quotas, members)
+        self.known_capacity = compute_capacity(
+            remote.settings.capacity, *quotas, last.list_members()
+        )
         remote.emit(CapacityRead(remote.settings.host_id, self.known_capacity))
         return self.known_capacity
 
@@ -220,24 +201,16 @@ class HostMonitor:
         assert self._remote is not None  # noqa: S101 - refresh has set it, or raised
         return self._remote
 
-    def _members(self) -> dict[int, VmSummary]:
-        """Return the remote VM, as it was read last, of each local VM."""
-        rows = self._remote_rows
-        return {
-            vm_id: rows[found]
-            for vm_id, found in self._vms.map_remote_ids().items()
-            if found in rows
-        }
-
     def _is_stuck(self, since: float) -> bool:
         return runtime.monotonic() - since >= self._stuck_after
 
-    def _choose_report(self, vm_id: int, remote: State, read_at: float) -> Report:
-        observation = self._vms.get_observation(vm_id)
-        return choose_report(observation, remote, read_at, stuck=self._is_stuck(observation.since))
+    def _choose_report(self, now: Round, vm_id: int, remote: State) -> Report:
+        observation = now.observations[vm_id]
+        stuck = self._is_stuck(observation.since)
+        return choose_report(observation, remote, now.read_at, stuck=stuck)
 
-    def _query_missing(self, links: Mapping[int, int], read_at: float) -> dict[int, State]:
-        """Ask for VMs that the pool left out, where it matters, and for few at a time.
+    def _query_missing(self, now: Round) -> dict[int, State]:
+        """Return the states of VMs that the pool left out, where it matters, for few at a time.
 
         A pool leaves out what does not exist, what is DONE (before 5.12), and what now belongs to
         another user. Only the first two mean that the VM is gone.
@@ -245,9 +218,9 @@ class HostMonitor:
         cloud, states = self._ensure_open().cloud, dict[int, State]()
         matters = [
             remote_id
-            for vm_id, remote_id in links.items()
-            if remote_id not in self._remote_rows
-            and self._choose_report(vm_id, _GONE, read_at) is not Report.SILENCE
+            for vm_id, remote_id in now.links.items()
+            if remote_id not in now.remote_rows
+            and self._choose_report(now, vm_id, _GONE) is not Report.SILENCE
         ]
         for remote_id in matters[:_MOST_QUERIES]:
             try:
@@ -257,6 +230,13 @@ class HostMonitor:
             except OneError:
                 continue
         return states
+
+
+def _read_remote_rows(remote: Remote, remote_ids: Collection[int]) -> dict[int, VmSummary]:
+    if not remote_ids:  # the remote must answer all the same
+        remote.cloud.get_version()
+        return {}
+    return {row.id: row for row in remote.cloud.list_summaries_by_id(remote_ids)}
 
 
 def _is_made_for(row: VmSummary, remote: Vm) -> bool:

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 
 from one2one import runtime
 from one2one.driver.local import LocalCloud
-from one2one.driver.monitor import VmReport
 from one2one.driver.remotes import Remote
+from one2one.driver.round import VmReport
 from one2one.hybrid.mirror import Report
 from one2one.hybrid.naming import parse_deploy_id
 from one2one.opennebula.errors import OneError
@@ -27,18 +27,18 @@ _AT_MOST = 20
 
 
 def resume_running(
-    local: LocalCloud, remote: Remote, statuses: Sequence[VmReport]
+    local: LocalCloud, remote: Remote, reports: Sequence[VmReport]
 ) -> Iterator[tuple[int, str]]:
     """Have oned resume each SUSPENDED VM whose remote VM runs; yield its id and what to log.
 
-    *statuses* are a round's, with a local reading before and after the remote one. The remote VM
-    is read again, and then the local VM, so only what was so in both readings counts.
+    *reports* are those of a round. The remote VM is read again, and then the local VM: only what
+    both readings show counts.
     """
-    reported = [status for status in statuses if status.report is Report.RUNNING]
-    for status in reported[:_AT_MOST]:
-        vm_id = status.vm_id
+    running = [report for report in reports if report.report is Report.RUNNING]
+    for report in running[:_AT_MOST]:
+        vm_id = report.vm_id
         try:
-            if _runs_again(local, remote, status):
+            if _runs_again(local, remote, report):
                 local.cloud.vm_action("resume", vm_id)
                 yield vm_id, f"{_render(vm_id)}: oned is asked to resume it"
         except OneError as error:

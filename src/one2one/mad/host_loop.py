@@ -22,7 +22,8 @@ from functools import partial
 
 from one2one import runtime
 from one2one.driver.host_vms import FrontEndError
-from one2one.driver.monitor import HostMonitor, VmReport
+from one2one.driver.monitor import HostMonitor
+from one2one.driver.round import Round, VmReport
 from one2one.driver.threads import run_guarded
 from one2one.hybrid.mirror import Report
 from one2one.hybrid.outage import GRACE_ROUNDS, Outage
@@ -61,8 +62,8 @@ class HostLoop:
         self._is_ours = True
         """Whether this server is the one that monitors, as far as is known."""
         self._configured = False
-        self._current = False
-        """Whether both sides could be read when they were last."""
+        self._last: Round | None = None
+        """The last round, None where a cloud could not be read in it."""
         self._missed = False
         """Whether something was due and not read, through no fault of the remote."""
         self._outage = Outage()
@@ -101,14 +102,14 @@ class HostLoop:
             return
         if "STATE_VM" in due and self._configured:
             due |= self._send_states(look_for_lost="BEACON_HOST" in due)
-        if not self._current:
+        if self._last is None:
             if self._outage.declared and "MONITOR_HOST" in due:
                 self._send("SYSTEM_HOST", self._reason, success=False)
             return
         if "MONITOR_VM" in due:
-            self._send_usages()
+            self._send_usages(self._last)
         if due & _OF_THE_HOST:
-            self._send_host(due)
+            self._send_host(due, self._last)
 
     def _refresh(self) -> None:
         """Read the host, and tell monitord that we live; raises NotFound when the host is gone."""
@@ -116,7 +117,7 @@ class HostLoop:
             self._is_ours = self._monitor.is_ours()
             self._answered_at = runtime.monotonic()
             if not self._is_ours:  # a follower's, in HA: its leader does it
-                self._configured = self._current = False
+                self._configured, self._last = False, None
                 self._missed = True
                 return
             self._monitor.refresh()
@@ -126,7 +127,7 @@ class HostLoop:
             self._schedule.hasten(["BEACON_HOST"], runtime.monotonic() + _ASK_AGAIN_S)
         except ConfigurationError as error:
             # Only the administrator who wrote the host can help, so he is told at once.
-            self._configured = self._current = False
+            self._configured, self._last = False, None
             self._reason = clean_line(str(error))
             self._outage.declare()
             self._send("SYSTEM_HOST", self._reason, success=False)
@@ -138,18 +139,18 @@ class HostLoop:
     def _send_states(self, *, look_for_lost: bool) -> set[str]:
         """Send the states that differ; return what else is due because both sides are back."""
         try:
-            reports = self._monitor.read_states()
+            last = self._monitor.read_states()
         except FrontEndError as error:
-            self._current, self._missed = False, True
+            self._last, self._missed = None, True
             self._failures.record_failure("STATE_VM", error)
             return set()
         except OneError as error:
             self._record_failure(error)
             return set()
-        self._current = True
+        self._last, reports = last, [*last.reports]
         self._failures.record_success("STATE_VM")
         if look_for_lost:
-            reports += self._find_unlinked()
+            reports += self._find_unlinked(last)
         news = [report for report in reports if report.report is not Report.SILENCE]
         if news:
             self._send("STATE_VM", im_texts.format_state_vm(news))
@@ -159,9 +160,9 @@ class HostLoop:
         self._schedule.hasten(_AFTER_AN_OUTAGE, runtime.monotonic())
         return self._schedule.take_due(runtime.monotonic())
 
-    def _find_unlinked(self) -> list[VmReport]:
+    def _find_unlinked(self, last: Round) -> list[VmReport]:
         try:
-            reports = self._monitor.find_unlinked()
+            reports = self._monitor.find_unlinked(last)
         except OneError as error:
             self._failures.record_failure("unlinked", error)
             return []
@@ -169,7 +170,7 @@ class HostLoop:
         return reports
 
     def _record_failure(self, error: OneError) -> None:
-        self._current = False
+        self._last = None
         if isinstance(error, AuthenticationError):  # the host may have a new password already
             self._schedule.hasten(["BEACON_HOST"], runtime.monotonic())
         self._reason = clean_line(str(error))
@@ -178,9 +179,9 @@ class HostLoop:
         else:
             self._failures.record_failure("STATE_VM", error)
 
-    def _send_usages(self) -> None:
+    def _send_usages(self, last: Round) -> None:
         try:
-            usages = self._monitor.read_usages()
+            usages = self._monitor.read_usages(last)
         except OneError as error:
             self._failures.record_failure("MONITOR_VM", error)
             return
@@ -190,11 +191,11 @@ class HostLoop:
         if news and self._send("MONITOR_VM", im_texts.format_monitor_vm(news)):
             self._usage_news.note(news, now)
 
-    def _send_host(self, due: set[str]) -> None:
+    def _send_host(self, due: set[str], last: Round) -> None:
         """Send what tells of the host, by a reading that is as fresh as MONITOR_HOST."""
         known, wilds = self._monitor.known_capacity, self._wilds
         if "MONITOR_HOST" in due or known is None:
-            self._read_capacity()
+            self._read_capacity(last)
             self._survey()
         capacity = self._monitor.known_capacity
         if capacity is None:
@@ -205,10 +206,10 @@ class HostLoop:
         if "MONITOR_HOST" in due:
             self._send("MONITOR_HOST", im_texts.format_monitor_host(capacity))
 
-    def _read_capacity(self) -> None:
+    def _read_capacity(self, last: Round) -> None:
         """Read the capacity, or leave it as it was; if it never was, that is soon an error."""
         try:
-            self._monitor.read_capacity()
+            self._monitor.read_capacity(last)
         except OneError as error:
             self._failures.record_failure("MONITOR_HOST", error)
             if self._monitor.known_capacity is None:

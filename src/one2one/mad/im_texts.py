@@ -7,7 +7,7 @@ CPU is in percent of a core, memory in KB. Source of the attributes: ``Host::upd
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 
-from one2one.driver.monitor import VmReport, VmUsage
+from one2one.driver.round import VmReport, VmUsage
 from one2one.hybrid.capacity import HostCapacity
 from one2one.hybrid.mirror import Report
 from one2one.hybrid.usage import Usage

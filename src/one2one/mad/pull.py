@@ -50,19 +50,19 @@ def answer_pull(
 def _read_all(
     monitor: HostMonitor, log: Callable[[OneError], None], write: Callable[[str], None]
 ) -> str:
-    statuses = monitor.read_states()
-    reports = {status.vm_id: status.report for status in statuses}
-    for vm_id, line in resume_running(*monitor.clouds, statuses):
+    last = monitor.read_states()
+    reports = {report.vm_id: report.report for report in last.reports}
+    for vm_id, line in resume_running(*monitor.clouds, last.reports):
         reports[vm_id] = Report.SILENCE  # else oned has it RUNNING before RESTORE is answered
         write(line)
     try:
-        capacity = monitor.read_capacity()
+        capacity = monitor.read_capacity(last)
     except OneError as error:
         if monitor.known_capacity is None:
             raise
         log(error)
         capacity = monitor.known_capacity
-    usages = _read_or_log(monitor.read_usages, log)
+    usages = _read_or_log(lambda: monitor.read_usages(last), log)
     wilds = _read_or_log(monitor.survey_account, log)
     return im_texts.format_monitor(monitor.host_name, capacity, reports, usages, wilds)
 

@@ -8,7 +8,7 @@ is another; and all of it long before it is forgotten.
 
 from collections.abc import Iterable
 
-from one2one.driver.monitor import VmUsage
+from one2one.driver.round import VmUsage
 
 REFRESH_S = 1800.0
 
