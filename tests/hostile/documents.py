@@ -86,7 +86,8 @@ def record(chance: Chance, vm_id: int) -> Tree:
     """Return a monitoring record of a VM."""
     used = leaves(CPU=round(chance.uniform(0, 100), 2), MEMORY=chance.randrange(10**6))
     traffic = leaves(NETRX=chance.randrange(10**9), DISKRDBYTES=chance.randrange(10**9))
-    return node("MONITORING", leaves(TIMESTAMP=BIRTH + 60, ID=vm_id), used, traffic)
+    moment = BIRTH + chance.randrange(10**6)
+    return node("MONITORING", leaves(TIMESTAMP=moment, ID=vm_id), used, traffic)
 
 
 def template(_chance: Chance, template_id: int) -> Tree:
@@ -138,7 +139,7 @@ def answer(chance: Chance, method: str, ids: Sequence[int]) -> Tree | str | int:
     if verb in _NUMBERED:
         return chance.choice(wanted)
     if verb == "monitoring":
-        return node("MONITORING_DATA", [record(chance, number) for number in wanted])
+        return node("MONITORING_DATA", [record(chance, vm_id) for vm_id in (7, 8, 9007, 9008)])
     if thing in _POOLS:
         tag, make = _POOLS[thing]
         rows = wanted * chance.choice((1, 1, 1, 1, 1, 1, 1, 1, 30))

@@ -40,10 +40,10 @@ def remote_answer(chance: Chance, method: str, ids: Sequence[int]) -> Tree | str
     """Return what a remote answers that has the VMs which it is asked for, and they run."""
     if method == "one.vm.info":
         return documents.running_vm(ids[0])
-    if method.startswith("one.vmpool.info") and method != "one.vmpool.infoset":
-        return "VM_POOL", []
-    if method.startswith("one.vmpool."):
+    if method == "one.vmpool.infoset":
         return node("VM_POOL", [documents.running_vm(vm_id) for vm_id in ids])
+    if method.startswith("one.vmpool.info"):
+        return "VM_POOL", []
     return documents.answer(chance, method, ids)
 
 
