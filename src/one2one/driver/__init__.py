@@ -1,1 +1,1 @@
-"""Acting: one operation on one VM, one look at one host."""
+"""What a driver does: an operation on a VM, a monitoring round of a host."""

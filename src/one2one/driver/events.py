@@ -24,7 +24,7 @@ class RemoteOpened:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """A call to the remote came to its end."""
+    """A call to the remote has ended."""
 
     host_id: int
     method: str
@@ -39,7 +39,7 @@ class OperationEnded:
     host_id: int
     action: str
     seconds: float
-    """Since oned asked, waits for other actions of the VM included."""
+    """Since oned asked; waits for other actions of the VM count too."""
     success: bool
 
 
@@ -51,12 +51,12 @@ class StatesRead:
     states: Mapping[int, State]
     """Those in the remote cloud, by the ids there."""
     reports: Mapping[int, Report]
-    """What the local cloud is told, by the ids here: SILENCE where there is nothing to say."""
+    """What the local cloud is told, by the ids here: SILENCE for a VM that is not reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class CapacityRead:
-    """What the host offers was read."""
+    """The host's capacity was read."""
 
     host_id: int
     capacity: HostCapacity

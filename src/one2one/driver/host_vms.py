@@ -1,4 +1,4 @@
-"""A host's VMs in the local cloud, and since when each has been as it is."""
+"""A host's VMs in the local cloud, and since when each has been in its state."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from one2one.opennebula.states import HostState, RaftState, VmState
 
 
 class FrontEndError(OneError):
-    """Raised when the local cloud could not be read: there is nothing to say of the remote."""
+    """Raised when the local cloud could not be read: that is no failure of the remote."""
 
 
 class HostVms:

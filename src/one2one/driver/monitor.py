@@ -1,8 +1,8 @@
-"""One host's remote cloud, read and compared with its VMs: what to report of them.
+"""The monitoring of one host: its remote cloud is read and compared with its VMs.
 
-A status round costs two calls: the host's VMs in the local cloud, which were read before as well,
-and their remote VMs. So every remote reading lies between two local ones, and a local VM that
-oned has moved in the meantime is not reported (``hybrid.mirror``).
+A round costs two calls: one for the remote VMs, and one for the local VMs after that. The local
+reading of the round before comes first. So every remote reading lies between two local ones, and
+a local VM whose state oned has changed in the meantime is not reported (``hybrid.mirror``).
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -28,7 +28,7 @@ from one2one.opennebula.template import Template
 _FRESH_S = 45.0
 """How old the local reading before a remote one may be."""
 _MOST_QUERIES = 20
-"""How many VMs that a pool left out are asked for by themselves in one round."""
+"""How many VMs that a pool left out are read one by one in a round."""
 _GONE = State(VmState.DONE)
 
 
@@ -48,7 +48,7 @@ class HostMonitor:
         stuck_after: float = STUCK_S,
         on_survey: Survey | None = None,
     ) -> None:
-        """Take the ways to both clouds; nothing is read yet.
+        """Take both clouds; nothing is read yet.
 
         *stuck_after* is for how many seconds an operation may keep a local VM in one state.
         """
@@ -60,7 +60,7 @@ class HostMonitor:
         self._complete = False
         self.host_name = str(host_id)
         self.known_capacity: HostCapacity | None = None
-        """As it was read last."""
+        """The capacity that was read last."""
 
     @property
     def clouds(self) -> tuple[LocalCloud, Remote]:
@@ -212,8 +212,8 @@ class HostMonitor:
     def _query_missing(self, now: Round) -> dict[int, State]:
         """Return the states of VMs that the pool left out, where it matters, for few at a time.
 
-        A pool leaves out what does not exist, what is DONE (before 5.12), and what now belongs to
-        another user. Only the first two mean that the VM is gone.
+        A pool leaves out a VM that does not exist, that is DONE (before 5.12), or that now belongs
+        to another user. Only the first two mean that the VM is gone.
         """
         cloud, states = self._ensure_open().cloud, dict[int, State]()
         matters = [

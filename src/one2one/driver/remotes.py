@@ -16,7 +16,7 @@ from one2one.opennebula.errors import OneError
 from one2one.opennebula.records import VmTemplate
 
 _FRESH_S = 1.0
-"""For how long a reading of a host serves the operations that were asked for before it."""
+"""For how long operations share one reading of a host, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Remote:
     templates: SingleFlight[int, VmTemplate]
     watch: Watch
     emit: Emit
-    """Hears of what is done with it."""
+    """Is called with each event of this remote."""
 
 
 class Remotes:
@@ -80,7 +80,7 @@ class Remotes:
             remote.cloud.close()
 
     def _open_new(self, settings: Settings) -> Remote:
-        """Open a remote; hosts and accounts that reach it the same way find it dead together."""
+        """Open a remote. Hosts and accounts with the same endpoint and proxy share a breaker."""
         breaker = self._breakers.setdefault((settings.endpoint, settings.proxy), Breaker())
         cloud = Cloud(build_endpoint(settings), settings.session, breaker)
 

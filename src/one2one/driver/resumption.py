@@ -1,12 +1,12 @@
-"""SUSPENDED VMs whose remote VMs run again, where oned believes no report of that (5.6 to 5.10).
+"""SUSPENDED VMs whose remote VMs run again, where oned ignores such a report (5.6 to 5.10).
 
 Until 5.10 ``process_poll`` has a VM run that is POWEROFF, but not one that is SUSPENDED. So oned
 is asked to resume it, as a user would: the RESTORE that follows finds the remote VM running, and
 succeeds at once.
 
-Nothing is remembered, because the scripts cannot. That a VM is SUSPENDED, and since when, is in
-oned's own database: a user who suspends it now is not contradicted, and a resume that fails
-makes it SUSPENDED again.
+Nothing is kept between rounds, because the scripts cannot keep it. oned's database says that a VM
+is SUSPENDED, and since when. So a VM that a user suspends now stays suspended. A resume that fails
+makes the VM SUSPENDED again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ from one2one.opennebula.errors import OneError
 from one2one.opennebula.states import RUNNING, VmState
 
 AT_REST_S = 60.0
-"""For how long a VM must have been SUSPENDED, by oned's clock, which is this machine's."""
+"""For how long a VM must have been SUSPENDED. oned's clock is this machine's."""
 _AT_MOST = 20
 """How many VMs are looked at in one round."""
 

@@ -1,7 +1,7 @@
-"""Readings that serve everybody who asked before they were begun.
+"""Readings that answer all callers who asked before the reading began.
 
-A burst of operations asks a cloud the same thing hundreds of times. What each is told was read
-after it had asked, as if it had read it alone, and is not older than the sharing allows.
+A burst of operations asks a cloud the same thing hundreds of times. Each caller gets a reading
+that began after it asked, and that is not older than the maximum age.
 """
 
 from collections import defaultdict
@@ -31,7 +31,7 @@ class SingleFlight(Generic[Key, Value]):
     """The newest readings of several things of one kind. Thread-safe."""
 
     def __init__(self, max_age: float = float("inf")) -> None:
-        """Let no reading serve for longer than *max_age* seconds."""
+        """Use no reading for longer than *max_age* seconds."""
         self._max_age = max_age
         self._readings: defaultdict[Key, _Reading[Value]] = defaultdict(_Reading)
 
@@ -42,11 +42,11 @@ class SingleFlight(Generic[Key, Value]):
         read: Callable[[], Value],
         serves: Callable[[Value], bool] = lambda _: True,
     ) -> Value:
-        """Return what *read* returns, or returned to another, begun at *not_before* or later.
+        """Return what *read* returns, now or for another caller, begun at *not_before* or later.
 
-        *not_before* is when the question arose, by ``runtime.monotonic()``; where it is infinite,
-        only a new reading will do. *serves* may refuse an older one too. Raises the errors of
-        *read*, and the same one to all whom it was to serve: a burst fails in one timeout.
+        *not_before* is a time by ``runtime.monotonic()``. If it is infinite, *read* is called
+        in any case. *serves* may refuse an older reading too. Raises the errors of *read*, the same one for
+        all callers that waited for it: a burst fails in one timeout.
         """
         reading = self._readings[key]
         with reading.lock:

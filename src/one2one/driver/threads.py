@@ -1,4 +1,4 @@
-"""Threads: how one starts, and how one survives a bug in what it runs."""
+"""Threads: starting one, and keeping it alive after a bug in what it runs."""
 
 import sys
 import threading
@@ -20,13 +20,13 @@ def start_thread(name: str, run: Callable[[], object]) -> None:
 
 
 def limit_error(cause: str) -> Busy:
-    """Return what to raise where a limit lets no thread or process be started, for now."""
+    """Return the error for a limit that prevents a new thread or process."""
     remedy = "Raise the limit of the driver's threads (TasksMax, ulimit -u) or free memory"
     return Busy(cause, remedy=remedy)
 
 
 def run_guarded(call: Callable[[], object]) -> None:
-    """Call *call*. A bug in it is reported as that of a thread that ends by it; no more happens."""
+    """Call *call*. A bug in it is given to ``threading.excepthook``, and the thread goes on."""
     try:
         call()
     except Exception:  # noqa: BLE001 - the thread has more to do than this call

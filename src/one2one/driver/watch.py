@@ -1,4 +1,4 @@
-"""Waiting for remote VMs to change state: one call a second for each remote, and no worker.
+"""Waits for remote VMs to change state: one call a second for each remote, and no worker.
 
 A remote has one thread while operations wait for its VMs. That thread calls them back.
 """
@@ -83,7 +83,7 @@ class Watch:
         failure: OneError | None = None
         try:
             states = read_states(self._cloud, [wait.remote_id for wait, _ in waits])
-        except Exception as error:  # noqa: BLE001 - after a bug too, those that wait are answered
+        except Exception as error:  # noqa: BLE001 - after a bug too, all waits are answered
             failure = to_one_error(error)
         now = runtime.monotonic()
         for wait, callback in waits:

@@ -1,1 +1,1 @@
-"""Being a driver of oned: its protocols, its processes and its scripts."""
+"""The drivers that oned starts: protocols, processes and scripts."""

@@ -1,4 +1,4 @@
-"""The gauges: each host's present values, as the last events told them."""
+"""The gauges: each host's present values, from the last events."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ class _Host:
     values: dict[str, float] = field(default_factory=dict)
     breaker: Breaker | None = None
     called_at: float = float("-inf")
-    """When a call to its remote ended last, by a clock that nobody sets."""
+    """When a call to its remote ended last, by ``runtime.monotonic()``."""
     vms: Counter[str] = field(default_factory=Counter)
     """How many remote VMs are in each state."""
     differs_since: dict[int, float] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Gauges(Collector):
         self._hosts: dict[int, _Host] = {}
 
     def record_opened(self, host_id: int, breaker: Breaker) -> None:
-        """Note what keeps calls from the host's remote."""
+        """Note the breaker of the host's remote."""
         with self._lock:
             self._host(host_id).breaker = breaker
 
@@ -70,7 +70,7 @@ class Gauges(Collector):
             host.values["remote_up"] = answered
 
     def record_capacity(self, event: CapacityRead) -> None:
-        """Note what a host offers."""
+        """Note a host's capacity."""
         capacity = event.capacity
         with self._lock:
             self._host(event.host_id).values.update(
@@ -81,7 +81,7 @@ class Gauges(Collector):
             )
 
     def record_states(self, event: StatesRead) -> list[float]:
-        """Note the states of a host's VMs; return how many seconds each that differed did so."""
+        """Note the states of a host's VMs; return for how many seconds each late VM was late."""
         now = runtime.monotonic()
         differing = {vm for vm, report in event.reports.items() if report is not Report.SILENCE}
         with self._lock:
@@ -94,12 +94,12 @@ class Gauges(Collector):
         return [now - since for vm, since in before.items() if vm not in differing]
 
     def record_forgotten(self, host_id: int) -> None:
-        """Say nothing more of a host, until it is heard of again."""
+        """Drop the values of a host, until its next event."""
         with self._lock:
             self._hosts[host_id] = _Host(breaker=self._host(host_id).breaker)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield what is known."""
+        """Yield each gauge with its values."""
         with self._lock:
             values = {str(host_id): host.current_values() for host_id, host in self._hosts.items()}
             vms = {str(host_id): host.vms for host_id, host in self._hosts.items()}

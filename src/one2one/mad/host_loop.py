@@ -1,19 +1,19 @@
-"""The monitoring of one host for monitord (5.12 and later): what is due is read and sent.
+"""The monitoring of one host for monitord (5.12 and later): it reads and sends what is due.
 
     message        what is read for it
     ────────────   ────────────────────────────────────────────────────────────────
     BEACON_HOST    the host itself: settings, and which VMs it has
-    STATE_VM       both clouds' states of these VMs; this tells whether the remote lives
+    STATE_VM       both clouds' states of these VMs; this shows whether the remote answers
     MONITOR_VM     what they use, where the remote has a newer record (``mad.usage_news``)
     MONITOR_HOST   the remote's quotas, and the whole account
     SYSTEM_HOST    nothing more; sent as well where the capacity, or what may be imported, is
                    another
 
-A remote that cannot be read is silence at first, then an error of the host (``hybrid.outage``),
-and the first good reading makes everything due at once: only a SYSTEM_HOST takes a host out of
-its error. The same is done where oned could not be read, or was a follower of another server's.
-oned shows the text of a failed SYSTEM_HOST at the host; that of a failed STATE_VM only appears in
-monitor.log, and serves as our log.
+While a remote cannot be read, nothing is sent at first. Then the host gets an error
+(``hybrid.outage``). The first good reading makes everything due at once, because only a SYSTEM_HOST
+ends the error of a host. The same happens after oned could not be read or was a follower.
+oned shows the text of a failed SYSTEM_HOST at the host. The text of a failed STATE_VM appears only
+in monitor.log: it is our log.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ from one2one.opennebula.errors import (
 _OF_THE_HOST = {"MONITOR_HOST", "SYSTEM_HOST"}
 _AFTER_AN_OUTAGE = _OF_THE_HOST | {"MONITOR_VM"}
 _ASK_AGAIN_S = 5.0
-"""How soon an oned that did not answer is asked for the host again."""
+"""Seconds until oned is asked for the host again after it did not answer."""
 
 
 class HostLoop:
@@ -60,12 +60,12 @@ class HostLoop:
         self._stop = runtime.event()
         self._answered_at = runtime.monotonic()
         self._is_ours = True
-        """Whether this server is the one that monitors, as far as is known."""
+        """Whether this server monitors the host, by the last reading."""
         self._configured = False
         self._last: Round | None = None
         """The last round, None where a cloud could not be read in it."""
         self._missed = False
-        """Whether something was due and not read, through no fault of the remote."""
+        """Whether something was due and not read, and the remote was not the cause."""
         self._outage = Outage()
         self._sizing_outage = Outage()
         """How long the host's capacity has not been known at all."""
@@ -76,7 +76,7 @@ class HostLoop:
         self._usage_news = UsageNews()
 
     def stop(self) -> None:
-        """End it: nothing is sent any more."""
+        """End the monitoring: nothing more is sent."""
         self._stop.set()
 
     def unanswered_for(self) -> float:
@@ -112,11 +112,11 @@ class HostLoop:
             self._send_host(due, self._last)
 
     def _refresh(self) -> None:
-        """Read the host, and tell monitord that we live; raises NotFound when the host is gone."""
+        """Read the host, and send BEACON_HOST; raises NotFound when the host is gone."""
         try:
             self._is_ours = self._monitor.is_ours()
             self._answered_at = runtime.monotonic()
-            if not self._is_ours:  # a follower's, in HA: its leader does it
+            if not self._is_ours:  # in HA, on a follower: the leader monitors
                 self._configured, self._last = False, None
                 self._missed = True
                 return
@@ -126,7 +126,7 @@ class HostLoop:
             self._failures.record_failure("BEACON_HOST", error)
             self._schedule.hasten(["BEACON_HOST"], runtime.monotonic() + _ASK_AGAIN_S)
         except ConfigurationError as error:
-            # Only the administrator who wrote the host can help, so he is told at once.
+            # Only the administrator who wrote the host can help: the error is sent at once.
             self._configured, self._last = False, None
             self._reason = clean_line(str(error))
             self._outage.declare()
@@ -192,7 +192,7 @@ class HostLoop:
             self._usage_news.note(news, now)
 
     def _send_host(self, due: set[str], last: Round) -> None:
-        """Send what tells of the host, by a reading that is as fresh as MONITOR_HOST."""
+        """Send SYSTEM_HOST and MONITOR_HOST, from a reading that is as new as MONITOR_HOST."""
         known, wilds = self._monitor.known_capacity, self._wilds
         if "MONITOR_HOST" in due or known is None:
             self._read_capacity(last)
@@ -207,7 +207,7 @@ class HostLoop:
             self._send("MONITOR_HOST", im_texts.format_monitor_host(capacity))
 
     def _read_capacity(self, last: Round) -> None:
-        """Read the capacity, or leave it as it was; if it never was, that is soon an error."""
+        """Read the capacity; if it was never read, a failure soon puts the host into error."""
         try:
             self._monitor.read_capacity(last)
         except OneError as error:

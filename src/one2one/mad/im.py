@@ -1,7 +1,7 @@
 """The resident IM driver: any number of hosts in one process, each in a thread of its own.
 
-oned (5.6 to 5.10) asks each time and is answered; monitord (5.12 and later) asks once, and is
-told until it asks to stop. Its hosts are begun with even before it asks (``mad.self_start``).
+oned (5.6 to 5.10) asks each time, and gets an answer. monitord (5.12 and later) asks once, and gets
+messages until it asks to stop. Its hosts are monitored even before it asks (``mad.self_start``).
 """
 
 import contextlib
@@ -46,7 +46,7 @@ class ImDriver:
         self._pulled: set[int] = set()
         self._loops: dict[int, HostLoop] = {}
         self._beginning = runtime.rlock()
-        """Held while what reports on a host is another, so that never two do."""
+        """Held while the loop of a host is replaced, so that a host never has two."""
 
     def handle(self, text: str) -> bool:
         """Act on a line; return False when it was the last one."""
@@ -72,9 +72,9 @@ class ImDriver:
         return True
 
     def _pull(self, host_id: int) -> None:
-        """Have the host asked about, unless that is going on already.
+        """Answer for the host in a thread, unless one does so already.
 
-        Where there is no thread for it the lines of oned wait: a FAILURE would put the host's VMs
+        If no thread can be started, oned's next lines wait: a FAILURE would put the host's VMs
         into UNKNOWN.
         """
         with self._lock:
@@ -115,7 +115,7 @@ class ImDriver:
             self._answer_push(line)
 
     def begin_by_itself(self, executable: str, arguments: str) -> None:
-        """Begin with the hosts of the IM_MAD that runs *executable* with *arguments*: ours."""
+        """Begin to monitor the hosts of our IM_MAD: the one of *executable* and *arguments*."""
         try:
             conf = read_monitord_conf()
             if conf is None:  # oned itself asks, and often enough
@@ -133,7 +133,7 @@ class ImDriver:
     def _begin(
         self, host_id: int, configuration: Configuration, *, only_if_new: bool = False
     ) -> None:
-        """Begin to report on a host, in place of what does so now; raises OneError."""
+        """Begin to report on a host, in place of its loop or script; raises OneError."""
         with self._beginning:
             if only_if_new and host_id in self._loops:
                 return
@@ -145,7 +145,7 @@ class ImDriver:
             self._loops[host_id] = loop
 
     def _end_script(self, host_id: int) -> None:
-        """End the process that the scripts may have left, where they ran the host before us."""
+        """End the process that the scripts left, if they monitored the host before."""
         try:
             monitoring_daemon(host_id).stop()
         except (OneError, OSError) as error:
@@ -174,7 +174,7 @@ class ImDriver:
                 loop.stop()
 
     def _monitor(self, host_id: int) -> HostMonitor:
-        """Return the host's monitor, which remembers what it saw the last time."""
+        """Return the host's monitor, which keeps the last readings."""
         with self._lock:
             if host_id not in self._monitors:
                 self._monitors[host_id] = self._new_monitor(host_id)

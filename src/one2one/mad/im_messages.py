@@ -6,9 +6,10 @@
                   driver     START_MONITOR SUCCESS <host id> <time> <base64 of zlib>
                   driver     SYSTEM_HOST, STATE_VM, … of the same form, to monitord's port
 
-monitord drops what is older than what it has; a time of 0 it never drops. We send 0, so that no
-clock that was set back makes a host mute. Sources: ``src/im/InformationManagerDriver.cc`` (5.x),
-``include/Message.h``, ``HostMonitorManager::test_set_timestamp``.
+monitord drops what is older than what it has; a time of 0 it never drops. We send 0, so that
+a clock that was set back does not stop the reports. Sources:
+``src/im/InformationManagerDriver.cc`` (5.x), ``include/Message.h``,
+``HostMonitorManager::test_set_timestamp``.
 """
 
 import binascii
@@ -56,8 +57,8 @@ def parse_line(line: str) -> ImLine:
 class Periods:
     """PROBES_PERIOD in monitord.conf, in seconds.
 
-    What is missing there, or empty as 7.2 and 7.4 may send it, is what OpenNebula's own agents
-    take: ``DEFAULT_PROBES_PERIOD`` in ``src/im_mad/remotes/common.d/monitord-client.rb``.
+    A period that is missing, or empty as 7.2 and 7.4 may send it, is that of OpenNebula's agents:
+    ``DEFAULT_PROBES_PERIOD`` in ``src/im_mad/remotes/common.d/monitord-client.rb``.
     """
 
     beacon_host: float = 30
@@ -69,7 +70,7 @@ class Periods:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Where and how often monitord wants to hear of a host."""
+    """Where monitord listens, and how often it wants each message."""
 
     address: str
     port: int

@@ -27,7 +27,7 @@ _PEM = re.compile(r"(-----BEGIN [^-]+-----)(.*)(-----END [^-]+-----)", re.DOTALL
 
 
 class MonitordClient:
-    """A way to monitord for one host's messages."""
+    """A client that sends one host's messages to monitord."""
 
     def __init__(self, host_id: int, configuration: Configuration) -> None:
         """Raise ConfigurationError for a public key that is none; nothing is sent yet."""
@@ -37,7 +37,7 @@ class MonitordClient:
         self._datagrams: socket.socket | None = None
 
     def send(self, kind: str, text: str, *, success: bool = True) -> None:
-        """Send a message; raises OSError where it certainly did not arrive."""
+        """Send a message; raises OSError when it surely did not arrive."""
         data = text.encode()
         if self._key and data:
             data = _encrypt(self._key, data)
@@ -53,7 +53,7 @@ class MonitordClient:
             self.send("STATE_VM", clean_line(line), success=False)
 
     def close(self) -> None:
-        """Close it."""
+        """Close the socket."""
         if self._datagrams is not None:
             self._datagrams.close()
             self._datagrams = None
@@ -63,7 +63,7 @@ class MonitordClient:
             connection.sendall(message)
 
     def _send_datagram(self, message: bytes) -> None:
-        """Send a datagram; that nobody listened may only be known with the next one."""
+        """Send a datagram; if no one listens, only the next one may fail."""
         if self._datagrams is None:
             self._datagrams = self._connect(socket.SOCK_DGRAM)
         self._datagrams.send(message)

@@ -1,6 +1,6 @@
-"""monitord.conf, for a driver that monitord has not told anything yet.
+"""monitord.conf, for a driver that has no message from monitord yet.
 
-What is read here is what monitord has read itself when it started us. Source: ``Monitor.cc`` and
+monitord reads the same file when it starts the driver. Source: ``Monitor.cc`` and
 ``MonitorConfigTemplate.cc``, the same from 5.12 to 7.4.
 """
 
@@ -20,7 +20,7 @@ _SHELL = "one_im_sh"
 
 @dataclass(frozen=True)
 class MonitordConf:
-    """What it says to IM drivers."""
+    """The parts of monitord.conf that concern IM drivers."""
 
     configuration: Configuration
     drivers: tuple[Vector, ...]
@@ -77,7 +77,7 @@ def read_monitord_conf(environment: Mapping[str, str] = runtime.environment) -> 
 
 
 def _content(path: Path) -> str:
-    """Return the text of a key; monitord takes a path that leads nowhere for the key itself."""
+    """Return the text of a key; monitord takes a path without a file as the key itself."""
     try:
         return path.read_text()
     except OSError:

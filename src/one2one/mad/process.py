@@ -1,4 +1,4 @@
-"""Being a process that oned started.
+"""The process that oned starts: arguments, pipe, metrics, bugs.
 
 oned gives a driver its arguments as one string, a pipe at each of stdin and stdout, and a closed
 stderr (``src/mad/Mad.cc``, ``include/Driver.h``).
@@ -22,7 +22,7 @@ from one2one.opennebula.errors import to_one_error
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """The options of oned's stock driver that mean something here; the others are passed over."""
+    """The options of oned's stock driver that are used here; the others are ignored."""
 
     threads: int = 15
     retries: int = 0
@@ -45,7 +45,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
 
 
 def start_metrics(metrics: tuple[str, int] | None) -> tuple[Emit, str]:
-    """Return who counts what the driver does, and why nobody does though it was asked for."""
+    """Return what to call with each event, and the reason if metrics cannot be served."""
     if metrics is None:
         return ignore, ""
     address, port = metrics
@@ -86,14 +86,14 @@ class OnedPipe:
     def write(self, line: str) -> None:
         """Send a whole line in one write: oned before 6.0 takes a pause in a line for a crash."""
         data = line.encode(errors="replace")
-        # Without oned there is nobody to tell; the end of its lines ends the driver.
+        # Without oned no one reads this; the end of its lines ends the driver.
         with self._lock, contextlib.suppress(OSError):
             while data:
                 data = data[os.write(self._fd, data) :]
 
 
 def report_bugs(log: Callable[[str], object]) -> None:
-    """Write what goes wrong in a thread with *log*, where it has nothing else to tell it."""
+    """Write each bug that ends a thread, or that ``run_guarded`` caught, with *log*."""
 
     def report(bug: threading.ExceptHookArgs) -> None:
         if isinstance(bug.exc_value, Exception):
@@ -103,11 +103,11 @@ def report_bugs(log: Callable[[str], object]) -> None:
 
 
 def take_over_stdio() -> OnedPipe:
-    """Return the way to oned, and make sure that nothing else ever writes to it.
+    """Return the pipe to oned, and make sure that nothing else writes to it.
 
     Without this the first file that is opened would become stderr, and a stray print would be
-    read by oned as a message. An interrupt ends the process at once and without a word, as
-    SIGTERM does by itself.
+    read by oned as a message. An interrupt ends the process at once and without output, like
+    SIGTERM.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     null = os.open(os.devnull, os.O_RDWR)

@@ -1,7 +1,7 @@
 """The monitoring of one host for oned itself (5.6 to 5.10): everything at once, when it asks.
 
-A failure puts the host into error and its running VMs into UNKNOWN, so a remote is given its
-time (``hybrid.outage``) within the one request. oned waits for 300 seconds.
+A failure puts the host into error and its running VMs into UNKNOWN. So a remote that does not
+answer is read again within the one request (``hybrid.outage``). oned waits for 300 seconds.
 """
 
 from collections.abc import Callable
@@ -27,8 +27,8 @@ def answer_pull(
 ) -> str:
     """Return what to answer to MONITOR; raises OneError when there is nothing to answer.
 
-    What fails without making the rest untrue is told to *log* and left out. *write* hears what
-    oned was asked to do.
+    A part that fails while the rest is still right goes to *log* and is left out. *write* is called
+    with each action that oned was asked for.
     """
     outage = Outage()
     while True:

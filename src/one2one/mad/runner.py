@@ -40,7 +40,7 @@ class Runner:
     def __init__(self, threads: int, advance: Callable[[Task], Wait | None]) -> None:
         """Take *advance*, which runs a task until it waits, or returns None where it has ended.
 
-        A task is dropped where it raises: nothing is left to say of it then.
+        A task whose *advance* raises is dropped without an answer.
         """
         self._advance = advance
         self._changed = runtime.condition()
@@ -61,7 +61,7 @@ class Runner:
                 self._wake()
 
     def cancel(self, vm_id: int) -> None:
-        """End the VM's tasks. What one of them is asking the remote just now is not taken back."""
+        """End the VM's tasks. A call to the remote that is under way is not undone."""
         with self._changed:
             self._queue.drop_queued(vm_id)
             task = self._queue.get_first(vm_id)

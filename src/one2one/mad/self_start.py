@@ -1,9 +1,9 @@
 """Monitoring that begins by itself, because monitord may never ask for it.
 
-monitord (5.12 and later) asks for the monitoring of a host that is not new only when it has heard
-nothing of it for MONITORING_INTERVAL_HOST, and sets that clock back whenever oned changes the
-host: each time a VM comes or goes. After a restart or a failover such a host would stay
-unmonitored for as long as there is work. Agents on KVM hosts do not feel it, they outlive oned.
+monitord (5.12 and later) asks for the monitoring of a known host only after it got no message from
+it for MONITORING_INTERVAL_HOST. It starts that time again whenever oned changes the host: each time
+a VM comes or goes. After a restart or a failover such a host would stay unmonitored while VMs
+come and go. Agents on KVM hosts do not have this problem: they outlive oned.
 Source: ``HostBase::init_attributes``, ``HostPool::update``, ``HostMonitorManager::timer_action``,
 the same from 5.12 to 7.4. Up to 5.10 oned asks by a clock that no change sets back.
 """
@@ -29,9 +29,9 @@ def begin_hosts(
     """Begin with every host of the IM driver *im_mad*, once this server is to monitor.
 
     *begin* is called with each host's id, and passes over those that it has begun with. In HA
-    that is looked at every *period* seconds, for as long as the process lives: oned tells its
-    drivers of no failover. Without HA once is enough, and this returns. An oned that does not
-    answer yet, which is usual when it has just started us, is asked again.
+    the HA state is read every *period* seconds, for as long as the process lives: oned tells its
+    drivers of no failover. Without HA once is enough, and this returns. If oned does not
+    answer yet, which is usual just after it started the driver, it is asked again.
     """
     wait, told = _FIRST_S, ""
     while True:

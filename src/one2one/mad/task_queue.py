@@ -1,4 +1,4 @@
-"""Which task may run next: one at a time for a VM, and no host at the cost of another.
+"""Which task may run next: one at a time for a VM, and a fair share for each host.
 
 Pure bookkeeping; its owner holds a lock around each call.
 """

@@ -1,4 +1,4 @@
-"""Calling back after a while, any number of callers with one thread."""
+"""Calls after some seconds, any number of them with one thread."""
 
 import heapq
 import itertools
@@ -20,7 +20,7 @@ class Timer:
         self._running = False
 
     def call_later(self, seconds: float, callback: Callback) -> None:
-        """Call *callback* in so many seconds; raises Busy where it will not be called."""
+        """Call *callback* after *seconds*; raises Busy when no thread can call it."""
         with self._changed:
             if not self._running:
                 start_thread("timer", self._run)

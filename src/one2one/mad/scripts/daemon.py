@@ -61,7 +61,7 @@ class Daemon:
             os.close(file)
 
     def _take(self, *, replace: bool = True) -> int | None:
-        """Return the pid file, emptied and locked by us; who had it is told to end.
+        """Return the pid file, emptied and locked by us; the process that had it is ended.
 
         Without *replace* None is returned where there is a process. Raises Busy when it does not
         end, and OSError where there can be no such file.

@@ -1,7 +1,7 @@
-"""A host's monitoring where no process is left to do it: after a reboot, a failover, a crash.
+"""Starting a host's monitoring when its process has ended: a reboot, a failover, a crash.
 
-monitord asks for it only when oned has not changed the host for a while, so it never does where
-VMs come and go (``mad.self_start``). But then their actions are ours.
+monitord asks for it only when oned has not changed the host for a while, so it never asks while
+VMs come and go (``mad.self_start``). But then oned runs our scripts, and they start it.
 """
 
 import contextlib

@@ -38,7 +38,7 @@ _STARTED_BY = "OpenNebula runs this: see IM_MAD in oned.conf or monitord.conf"
 _DELIMITED = "ERROR MESSAGE --8<------\n{}\nERROR MESSAGE ------>8--"
 """How the shells up to 6.0 find the reason of a failure."""
 _PATIENCE_S = 24 * 3600.0
-"""For how long an oned that does not answer is waited for: long enough to upgrade it."""
+"""How long oned may not answer before the process ends: an upgrade takes less."""
 
 
 def main() -> int:
@@ -65,7 +65,7 @@ def _run(argv: list[str]) -> None:
             _start(configuration, mad, host_id, name, replace=True)
         case [_, _, _, _, host_id, _]:
             local = LocalCloud()
-            # Nothing is remembered from one call to the next, so any operation may be stuck.
+            # Nothing is kept from one call to the next, so any operation may be stuck.
             number = _parse_host_id(host_id)
             reaper = Reaper(number, local, write, one_shot=True)
             monitor = HostMonitor(

@@ -13,7 +13,7 @@ _TAIL = 64 << 10
 
 
 def write(line: str) -> None:
-    """Append *line*, unless it is among the last ones: each process finds the same things again.
+    """Append *line*, unless it is among the last ones: each process finds the same faults again.
 
     Where the file cannot be written there is no log: the work matters more.
     """
