@@ -45,8 +45,8 @@ class SingleFlight(Generic[Key, Value]):
         """Return what *read* returns, now or for another caller, begun at *not_before* or later.
 
         *not_before* is a time by ``runtime.monotonic()``. If it is infinite, *read* is called
-        in any case. *serves* may refuse an older reading too. Raises the errors of *read*, the same one for
-        all callers that waited for it: a burst fails in one timeout.
+        in any case. *serves* may refuse an older reading too. Raises the errors of *read*, the same
+        one for all callers that waited for it: a burst fails in one timeout.
         """
         reading = self._readings[key]
         with reading.lock:
