@@ -396,8 +396,9 @@ def test_what_has_lost_its_local_vm_is_told(clouds: Clouds) -> None:
         for name, value in remote.user_template
         if "OPENNEBULA" in name or "HYBRID" in name
     )
-    clouds.remote.instantiate(extra=marks)
-    clouds.remote.instantiate(extra=marks.replace('VM_ID = "0"', 'VM_ID = "4711"'))
+    clouds.remote.instantiate(0, "remote-opennebula-0", marks)
+    lost = marks.replace('VM_ID = "0"', 'VM_ID = "4711"')
+    clouds.remote.instantiate(0, "remote-opennebula-4711", lost)
     _, answers = examine(clouds)
     assert answers["burst1", "doubles"][0] == "warning"
     assert answers["burst1", "lost VMs"][0] == "warning"

@@ -72,7 +72,7 @@ def test_what_nobody_owns_is_destroyed_at_once(clouds: Clouds) -> None:
 
 def test_two_remote_vms_of_one_local_vm(newest: Clouds) -> None:
     vm = newest.running()
-    twin = newest.remote.instantiate(0, "twin")
+    twin = newest.remote.instantiate(0, f"remote-opennebula-{vm.id}")
     twin.user_template = newest.remote.vms[remote_id(vm)].user_template
     assert newest.remote.wait_for(twin.id, RUNNING)
     [row] = listed(newest, "--yes")

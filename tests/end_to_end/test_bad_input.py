@@ -242,7 +242,7 @@ def test_a_deploy_id_of_somebody_else_is_left_alone() -> None:
         )
         both.frontend.pools.find_vm(vm.id).deploy_id = f"opennebula-hybrid-{foreign.id}"
         vm.act("terminate-hard")
-        vm.wait_for_log("carries the marks of VM 77 of another cloud")
+        vm.wait_for_log("carries the marks of VM 77, by the Ruby driver")
         vm.wait("RUNNING")
         assert foreign.id in both.alive()
 

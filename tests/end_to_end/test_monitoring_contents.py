@@ -94,6 +94,34 @@ def test_a_foreign_vm_is_imported_and_followed(generation: str, way: str) -> Non
         both.wait_remote(vm, "DONE")
 
 
+@pytest.mark.parametrize("generation", ["5.10", "6.10"])
+def test_one_of_two_foreign_vms_with_the_same_id_is_offered_until_the_other_has_ended(
+    generation: str,
+) -> None:
+    with (
+        burst(generation, monitoring=monitored(generation)) as both,
+        both.second_cloud() as other,
+    ):
+        first, second = both.cloud.instantiate(0, "web"), other.cloud.instantiate(0, "web")
+        assert first.id == second.id
+        for side in (both, other):
+            wait_for_wilds(side, "1")
+        vm = imported(both)
+        wait_for_wilds(other, "")
+        other.rounds(2)
+        assert not other.host.template.text("ZOMBIES")
+        assert second.user_template.text("REMOTE_OPENNEBULA_VM_ID") == ""
+        vm.act("terminate")
+        vm.wait("DONE")
+        wait_for_wilds(other, "1")
+        again = imported(other)
+        wait(both, lambda: second.user_template.text("REMOTE_OPENNEBULA_VM_ID") == str(again.id))
+
+
+def wait_for_wilds(both: Burst, number: str) -> None:
+    wait(both, lambda: both.host.template.text("TOTAL_WILDS") == number)
+
+
 def test_7_x_is_never_told_of_a_foreign_vm() -> None:
     with burst("7.2", monitoring=monitored("7.2", system_host=1)) as both:
         both.cloud.instantiate(0, "web")

@@ -14,6 +14,7 @@ from one2one.driver.round import Round
 from one2one.hybrid.mirror import Report
 from one2one.opennebula.errors import ConfigurationError, NotFound, ProtocolError, Unreachable
 from one2one.opennebula.states import LcmState, State, VmState
+from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.wire.server import XmlRpcServer
 from opennebula_sandbox.frontend.handles import LocalVm
@@ -104,6 +105,92 @@ def test_usage_and_capacity_cost_as_little(generation: str) -> None:
         on.both.cloud.calls.clear()
         on.monitor.read_capacity(on.last)
         assert on.both.cloud.calls.counts() == {"one.user.info": 1, "one.group.info": 1}
+
+
+def steal(both: Burst, thief: LocalVm, victim: LocalVm) -> None:
+    """Have a local VM name another's remote VM."""
+    with both.frontend.clock.lock:
+        both.frontend.pools.find_vm(thief.id).deploy_id = victim.deploy_id
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_the_vm_of_another_is_neither_followed_nor_shown(generation: str) -> None:
+    with scene(generation) as on:
+        victim, thief = on.both.running(), on.both.running()
+        steal(on.both, thief, victim)
+        force(on.both, victim, State(VmState.POWEROFF))
+        on.monitor.refresh()
+        on.told()
+        assert on.told() == {victim.id: Report.POWEROFF}
+        assert on.monitor.read_usages(on.last) == []
+        number = on.both.remote_id(victim)
+        (why,) = on.monitor.denied()
+        assert f"remote VM {number} is not VM {thief.id}'s: it carries the marks of" in str(why)
+        on.told()
+        assert on.monitor.denied() == [], "told once"
+
+
+def test_marks_that_were_repaired_count_with_the_next_reading_of_the_host() -> None:
+    with scene() as on:
+        vm = on.both.running()
+        force(on.both, vm, State(VmState.POWEROFF))
+        remote = on.both.cloud.vms[on.both.remote_id(vm)]
+        marks, remote.user_template = remote.user_template, Template()
+        on.both.cloud.vms.note_change(remote)
+        on.monitor.refresh()
+        on.told()
+        assert on.told() == {}
+        (why,) = on.monitor.denied()
+        assert "has lost its marks" in str(why)
+        remote.user_template = marks
+        on.both.cloud.vms.note_change(remote)
+        on.monitor.refresh()
+        assert on.told() == {vm.id: Report.POWEROFF}
+
+
+def test_a_hybrid_id_that_the_first_deploy_has_written_counts_at_once() -> None:
+    with scene() as on:
+        on.monitor.refresh()
+        vm = on.both.running()
+        on.both.cloud.act(on.both.remote_id(vm), "poweroff")
+        on.both.wait_remote(vm, "POWEROFF")
+        on.monitor._vms.read_host()
+        on.told()
+        assert on.told() == {vm.id: Report.POWEROFF}
+        assert on.monitor.denied() == []
+
+
+@pytest.mark.parametrize("generation", ["5.10", "6.10"])
+def test_an_imported_vm_is_marked_when_it_is_seen(generation: str) -> None:
+    with scene(generation) as on:
+        foreign = on.both.cloud.instantiate(0, "web")
+        name = "IMPORT_VM_ID" if generation == "5.10" else "DEPLOY_ID"
+        vm = on.both.vm(**{name: f"opennebula-hybrid-{foreign.id}"})
+        vm.deploy(on.both.host)
+        force(on.both, vm, State(VmState.POWEROFF))
+        on.monitor.refresh()
+        on.told()
+        assert on.told() == {vm.id: Report.POWEROFF}
+        assert foreign.user_template.text("REMOTE_OPENNEBULA_VM_ID") == str(vm.id)
+        on.both.cloud.calls.clear()
+        on.told()
+        assert on.both.cloud.calls.counts().total() == 1, "marks are read once"
+
+
+def test_a_vm_whose_deploy_id_oned_lacks_is_not_given_that_of_another() -> None:
+    with scene(stuck_after=0) as on:
+        vm, guest = on.both.running(), on.both.running()
+        cheat = on.both.cloud.vms[on.both.remote_id(guest)]
+        cheat.user_template = on.both.cloud.vms[on.both.remote_id(vm)].user_template
+        on.both.cloud.call("one.vm.rename", cheat.id, f"remote-opennebula-{vm.id}")
+        on.both.cloud.act(on.both.remote_id(vm), "terminate-hard")
+        on.both.wait_remote(vm, "DONE")
+        with on.both.frontend.clock.lock:
+            on.both.frontend.pools.find_vm(vm.id).deploy_id = ""
+        set_local(on.both, vm, State(VmState.ACTIVE, LcmState.BOOT))
+        on.monitor.refresh()
+        on.told()
+        assert on.monitor.find_unlinked(on.last) == []
 
 
 def test_a_host_without_vms_still_asks_whether_the_remote_lives() -> None:

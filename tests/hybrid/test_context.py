@@ -56,11 +56,14 @@ def test_a_onegate_token_replaces_the_wish_for_one() -> None:
         "VMID": "7",
         "ONEGATE_ENDPOINT": "http://gate:5030",
         "ONEGATE_TOKEN": "secret",
+        "TOKEN": "NO",
     }
 
 
-def test_the_remote_may_make_its_own_token_when_the_local_vm_wants_none() -> None:
-    assert merge_context({"A": "1"}, {"TOKEN": "YES"}).vector("CONTEXT")["TOKEN"] == "YES"
+@pytest.mark.parametrize("local", [{}, {"A": "1"}, {"TOKEN": "NO"}])
+def test_no_guest_gets_a_token_of_the_remote(local: Vector) -> None:
+    sent = merge_context(local, {"TOKEN": "YES", "ONEGATE_ENDPOINT": "http://theirs:5030"})
+    assert sent.vector("CONTEXT")["TOKEN"] == "NO"
 
 
 def test_nothing_is_sent_when_there_is_nothing() -> None:

@@ -1,8 +1,11 @@
 """Which remote VMs are orphans, and which of these may be destroyed."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from one2one.hybrid.marked_vms import MarkedVm
 from one2one.hybrid.naming import Marks, format_deploy_id
 from one2one.hybrid.orphans import (
     GRACE_S,
@@ -11,7 +14,6 @@ from one2one.hybrid.orphans import (
     Decision,
     Instant,
     Kind,
-    MarkedVm,
     Orphan,
     decide,
     find_orphan,
@@ -43,6 +45,16 @@ def local(
 def kind(one: MarkedVm, vm: VmSummary | None, *others: MarkedVm) -> Kind | None:
     found = find_orphan(one, vm, HOST, [one, *others])
     return found.kind if found else None
+
+
+def test_what_was_imported_or_renamed_is_kept_and_counts_for_nothing() -> None:
+    marked = MarkedVm(9, Marks("me", 7, BORN, 0), is_named=False)
+    found = find_orphan(marked, None, HOST, [marked])
+    assert found
+    assert found.kind is Kind.LOST
+    some = [replace(found, remote_id=number) for number in range(20)]
+    decision = decide(some, 0, Decision(), at(0, BORN + 10**6), grace=NO_GRACE)
+    assert decision == Decision(kept=tuple(some))
 
 
 def test_what_a_local_vm_names_is_its() -> None:

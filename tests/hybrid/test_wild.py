@@ -31,7 +31,7 @@ def test_a_foreign_vm_is_offered_with_a_template_that_can_be_deployed_again() ->
         "CPU": "0.1",
         "VCPU": "2",
         "MEMORY": "128",
-        "PUBLIC_CLOUD": {"TYPE": "opennebula", "TEMPLATE_ID": "7"},
+        "PUBLIC_CLOUD": {"TYPE": "opennebula", "TEMPLATE_ID": "7", "HOST": "burst1"},
         "HYPERVISOR": "opennebula",
         "DEPLOY_ID": "opennebula-hybrid-202",
         "SCHED_REQUIREMENTS": 'NAME = "burst1"',

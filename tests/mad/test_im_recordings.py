@@ -44,6 +44,8 @@ TOTALS = {
     "7.2": (4990, 65408),
 }
 """Percent and MB: quotas of 50 cores and 64 GB, less what others use."""
+LOCAL_IDS = {"5.10": 7, "6.10": 7, "7.2": 4}
+"""The local VMs, which were no hybrid ones when they were recorded."""
 
 
 def events(name: str) -> list[dict[str, Any]]:
@@ -87,6 +89,8 @@ def monitored(version: str, tmp: Path) -> Iterator[HostMonitor]:
         ("opennebula-hybrid-[0-9]{4,}", f"opennebula-hybrid-{remote_id}"),
         (r"http://127.0.0.1:763[34]/RPC2", servers[1].endpoint),
     ]
+    marks = r"(VM_ID>(?:<!\[CDATA\[)?)41\b"  # of the Ruby driver
+    remote.replaced = [(marks, rf"\g<1>{LOCAL_IDS[version]}")]
     auth = tmp / "one_auth"
     auth.write_text("oneadmin:secret")
     cloud = LocalCloud({"ONE_AUTH": str(auth), "ONE_XMLRPC": servers[0].endpoint})

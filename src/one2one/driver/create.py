@@ -5,6 +5,7 @@ the remote may still carry it out. The next attempt finds its VM by the marks.
 """
 
 from collections.abc import Generator
+from dataclasses import replace
 
 from one2one import runtime
 from one2one.driver.operation import Job, Wait
@@ -12,7 +13,7 @@ from one2one.driver.reach import destroy, reach
 from one2one.hybrid import goals
 from one2one.hybrid.context import merge_context
 from one2one.hybrid.goals import Step
-from one2one.hybrid.naming import Marks, format_marks, format_remote_name, read_marks
+from one2one.hybrid.naming import format_deploy_id, format_marks, format_remote_name, read_marks
 from one2one.hybrid.public_cloud import find_template_id
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.records import Vm
@@ -30,31 +31,31 @@ def create(job: Job) -> Generator[Wait, State | None, int]:
     start there is destroyed first, and so is one from before ``onevm recover --recreate``.
     Raises Refused and ConfigurationError before anything is made, and the errors of a call.
     """
-    request, remote = job.request, job.remote
+    request, settings = job.request, job.remote.settings
     template_id = find_template_id(request.vm.user_template, request.host_name)
     local = job.local.get_vm(request.vm.id)
-    hybrid_id = remote.settings.hybrid_id or job.local.ensure_hybrid_id(remote.settings.host_id)
-    ours = Marks(hybrid_id, local.id, local.stime, request.placement.sequence)
+    hybrid_id = settings.hybrid_id or job.local.ensure_hybrid_id(settings.host_id)
+    remote = job.opened = replace(job.remote, settings=replace(settings, hybrid_id=hybrid_id))
 
-    earlier = remote.vm_index.find_marked(local.id, hybrid_id, local.stime, job.not_before)
-    adopted = yield from _adopt(job, earlier, ours.sequence)
+    adopted = yield from _adopt(job, remote.vm_index.find_marked(job.marks, job.not_before))
     if adopted is not None:
         job.log(f"Remote VM {adopted} of an earlier attempt is taken over")
         return adopted
 
-    extra = _build_extra_template(job, local, template_id, ours)
+    extra = _build_extra_template(job, local, template_id)
     try:
         created = remote.cloud.instantiate(template_id, format_remote_name(local.id), extra)
     except OneError as error:
-        found = _find_created(job, local, hybrid_id) if error.sent else None
+        found = _find_created(job) if error.sent else None
         if found is None:
             raise
         created = found
+    remote.owner_cache.add(created, job.marks)
     job.log(f"Remote VM {created} created from template {template_id}")
     return created
 
 
-def _build_extra_template(job: Job, local: Vm, template_id: int, owner: Marks) -> str:
+def _build_extra_template(job: Job, local: Vm, template_id: int) -> str:
     """Return what instantiate gets besides the template: the marks and the context."""
     remote = job.remote
     theirs = remote.templates.get(
@@ -64,19 +65,20 @@ def _build_extra_template(job: Job, local: Vm, template_id: int, owner: Marks) -
     token = job.local.make_onegate_token(local)
     if ours.get("FILES_DS"):
         job.log("CONTEXT/FILES_DS is left out: a remote VM cannot get local files")
-    return to_xml(Template([*format_marks(owner), *merge_context(ours, theirs, token)]))
+    return to_xml(Template([*format_marks(job.marks), *merge_context(ours, theirs, token)]))
 
 
-def _adopt(job: Job, earlier: list[Vm], stay: int) -> Generator[Wait, State | None, int | None]:
-    """Return the newest VM made for this *stay* that can go on, destroying the useless ones."""
+def _adopt(job: Job, earlier: list[Vm]) -> Generator[Wait, State | None, int | None]:
+    """Return the newest VM made for this stay that can go on, destroying the useless ones."""
     for vm in earlier:
         name, found = str(vm.state), read_marks(vm)
-        if name in _ENDING:
+        if name in _ENDING or _is_anothers(job, vm.id):
             continue
-        if name in _FAILED or found is None or found.sequence != stay:
+        if name in _FAILED or found is None or found.sequence != job.marks.sequence:
             job.log(f"Remote VM {vm.id} of an earlier attempt ({name}) is destroyed")
             yield from destroy(job, vm.id)
             continue
+        job.remote.owner_cache.add(vm.id, job.marks)
         if name == "HOLD":
             job.remote.cloud.vm_action("release", vm.id)
         elif goals.RUNNING.step(vm.state) is Step.ACT:
@@ -85,11 +87,26 @@ def _adopt(job: Job, earlier: list[Vm], stay: int) -> Generator[Wait, State | No
     return None
 
 
-def _find_created(job: Job, local: Vm, hybrid_id: str) -> int | None:
+def _is_anothers(job: Job, remote_id: int) -> bool:
+    """Tell whether another local VM is this remote VM already, whatever the marks say.
+
+    A guest with a OneGate token of the remote may change its VM's name and marks, but not what
+    the local cloud says.
+    """
+    host_id = job.remote.settings.host_id
+    named = job.local.map_deploy_ids(host_id, job.not_before).get(
+        format_deploy_id(remote_id), set()
+    )
+    others = sorted(named - {job.request.vm.id})
+    if others:
+        job.log(f"Remote VM {remote_id} has this VM's marks, but is VM {others[0]}'s")
+    return bool(others)
+
+
+def _find_created(job: Job) -> int | None:
     """Return the VM that an instantiate without answer made, if it can be seen already."""
-    roster = job.remote.vm_index
     try:
-        found = roster.find_marked(local.id, hybrid_id, local.stime, runtime.monotonic())
+        found = job.remote.vm_index.find_marked(job.marks, runtime.monotonic())
     except OneError:
         return None
     return next((vm.id for vm in found if str(vm.state) not in _ENDING), None)

@@ -8,7 +8,7 @@ from one2one.hybrid.mirror import Observation
 from one2one.hybrid.naming import find_remote_id
 from one2one.opennebula.errors import NotFound, OneError
 from one2one.opennebula.pools import VISIBLE
-from one2one.opennebula.records import Host, VmSummary
+from one2one.opennebula.records import Host, Vm, VmSummary
 from one2one.opennebula.states import HostState, RaftState, VmState
 
 
@@ -68,6 +68,13 @@ class HostVms:
         """Return the ids of those VMs of the host that could not be read."""
         ids = (vm_id for vm_id in self._ids if vm_id not in self.rows)
         return [vm_id for vm_id in ids if self._cloud.cloud.is_unread(vm_id)]
+
+    def read_whole(self, vm_id: int) -> Vm:
+        """Return one of the VMs, whole and just read; raises FrontEndError."""
+        try:
+            return self._cloud.get_vm(vm_id)
+        except OneError as error:
+            raise _front_end_error(error) from None
 
     def map_remote_ids(self) -> dict[int, int]:
         """Return the remote VM's id of each VM that has one."""

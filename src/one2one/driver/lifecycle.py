@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from one2one.driver.create import create
 from one2one.driver.operation import Job, Steps
+from one2one.driver.ownership import require_own
 from one2one.driver.reach import destroy, reach
 from one2one.driver.watch import read_states
 from one2one.hybrid import goals
@@ -18,6 +19,7 @@ from one2one.opennebula.errors import Refused
 from one2one.opennebula.states import LcmState, VmState
 
 _FIRST_BOOT = (LcmState.BOOT, LcmState.BOOT_FAILURE)
+_CLEANUPS = (LcmState.CLEANUP_RESUBMIT, LcmState.CLEANUP_DELETE)
 _SHUTDOWNS: dict[int, tuple[str, Goal]] = {
     LcmState.SHUTDOWN_POWEROFF: ("poweroff", goals.POWEROFF),
     LcmState.SHUTDOWN_UNDEPLOY: ("undeploy", goals.UNDEPLOYED),
@@ -47,7 +49,13 @@ def shutdown(job: Job) -> Steps:
 
 
 def cancel(job: Job) -> Steps:
-    """CANCEL: terminate, power off or undeploy without asking the guest."""
+    """CANCEL: terminate, power off or undeploy without asking the guest.
+
+    The stock shell runs the script for a CLEANUP too; up to 5.10 the VM may be DONE by then.
+    """
+    state = job.request.vm.state
+    if state.state == VmState.DONE or state.lcm_state in _CLEANUPS:
+        return (yield from cleanup(job))
     return (yield from _shut_down(job, hard=True))
 
 
@@ -74,14 +82,19 @@ def reset(job: Job) -> Steps:
 
 def cleanup(job: Job) -> Steps:
     """CLEANUP: destroy whatever was made for the VM, whether its deploy id is known or not."""
-    request, settings = job.request, job.remote.settings
-    if is_deploy_id(request.deploy_id):
-        yield from destroy(job, _find_remote_id(job))
-    if settings.hybrid_id:
-        # The deploy id may be that of an earlier stay; a cancelled DEPLOY may have made another.
-        vm, roster = request.vm, job.remote.vm_index
-        for found in roster.find_marked(vm.id, settings.hybrid_id, vm.stime, job.not_before):
+    refusal = None
+    if is_deploy_id(job.request.deploy_id):
+        try:
+            yield from destroy(job, _find_remote_id(job))
+        except Refused as error:
+            refusal = error
+    if job.remote.settings.hybrid_id:
+        # The deploy id may be another's, or from an earlier start; a cancelled DEPLOY may have made
+        # one more.
+        for found in job.remote.vm_index.find_marked(job.marks, job.not_before):
             yield from destroy(job, found.id)
+    if refusal is not None:
+        raise refusal
     return ""
 
 
@@ -89,7 +102,10 @@ def poll(job: Job) -> Steps:
     """POLL: tell the remote VM's state. 5.6 to 5.10 ask after each action that failed."""
     remote_id = _find_remote_id(job)
     yield from ()
-    return f"STATE={map_state(read_states(job.remote.cloud, [remote_id])[remote_id]).letter}"
+    state = require_own(job, remote_id)
+    if state is None:
+        state = read_states(job.remote.cloud, [remote_id])[remote_id]
+    return f"STATE={map_state(state).letter}"
 
 
 Operation = Callable[[Job], Steps]
@@ -140,6 +156,7 @@ def _shut_down(job: Job, *, hard: bool) -> Steps:
 
 def _ask_once(job: Job, action: str) -> Steps:
     remote_id = _find_remote_id(job)
+    require_own(job, remote_id)
     job.remote.cloud.vm_action(action, remote_id)
     # From 6.0 oned itself says nothing of a reboot's result.
     job.log(f"Remote VM {remote_id} accepted {action}")
@@ -155,8 +172,8 @@ def _find_remote_id(job: Job) -> int:
     vm, remote = job.request.vm, job.remote
     named = job.request.deploy_id or vm.deploy_id
     if not is_deploy_id(named) and remote.settings.hybrid_id:
-        hybrid_id, not_before = remote.settings.hybrid_id, job.not_before
-        for found in remote.vm_index.find_marked(vm.id, hybrid_id, vm.stime, not_before):
+        for found in remote.vm_index.find_marked(job.marks, job.not_before):
             if found.state.state != VmState.DONE:
+                remote.owner_cache.add(found.id, job.marks)
                 return found.id
     return parse_deploy_id(named)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from one2one import runtime
+from one2one.driver.single_flight import SingleFlight
 from one2one.hybrid.naming import HYBRID_ID
 from one2one.hybrid.onegate import make_onegate_token
 from one2one.hybrid.settings import Settings, read_settings
@@ -21,6 +22,7 @@ from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Refused
 from one2one.opennebula.ids import read_id
+from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.records import Host, Vm
 from one2one.opennebula.secrets import decrypt
 from one2one.opennebula.shortage import is_shortage, shortage_error
@@ -68,6 +70,7 @@ class LocalCloud:
         endpoint = environment.get("ONE_XMLRPC") or _read_first("one_endpoint", environment)
         session = _read_session(environment)
         self._version: tuple[int, int] | None = None
+        self._deploy_ids: SingleFlight[int, Mapping[str, set[int]]] = SingleFlight()
         self.cloud = Cloud(Endpoint(endpoint or _DEFAULT_ENDPOINT), session)
 
     def read_settings(self, host_id: int, host_name: str) -> Settings:
@@ -111,6 +114,10 @@ class LocalCloud:
     def get_vm(self, vm_id: int) -> Vm:
         """Return a local VM with its whole history and with encrypted attributes in clear."""
         return self.cloud.get_vm(vm_id, decrypt=True)
+
+    def map_deploy_ids(self, host_id: int, not_before: float) -> Mapping[str, set[int]]:
+        """Return the VMs on a host by their deploy ids, read at *not_before* or later."""
+        return self._deploy_ids.get(host_id, not_before, lambda: self._read_deploy_ids(host_id))
 
     def make_onegate_token(self, vm: Vm) -> str | None:
         """Return the OneGate token of a VM whose CONTEXT asks for one, else None.
@@ -171,6 +178,13 @@ class LocalCloud:
             return int(parse_text(configuration).vector("FEDERATION")["SERVER_ID"])
         except (OSError, OneError, KeyError, ValueError):
             return None
+
+    def _read_deploy_ids(self, host_id: int) -> Mapping[str, set[int]]:
+        found: dict[str, set[int]] = {}
+        for row in self.cloud.list_summaries_by_id(self.cloud.get_host(host_id).vm_ids, VISIBLE):
+            if row.host_id == host_id:
+                found.setdefault(row.deploy_id, set()).add(row.id)
+        return found
 
     def _decrypt_password(self, password: str) -> str:
         """Return a host's password as 5.6 and 5.8 were given it: long ones they keep in clear."""

@@ -5,23 +5,26 @@ reading of the round before comes first. So every remote reading lies between tw
 a local VM whose state oned has changed in the meantime is not reported (``hybrid.mirror``).
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from one2one import runtime
 from one2one.driver.events import CapacityRead, StatesRead
 from one2one.driver.host_vms import HostVms
+from one2one.driver.imports import Imports
+from one2one.driver.links import Links
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote, Remotes
 from one2one.driver.round import Round, VmReport, VmUsage
 from one2one.hybrid import naming
 from one2one.hybrid.capacity import HostCapacity, compute_capacity
 from one2one.hybrid.mirror import STUCK_S, Report, choose_report, is_unlinked, map_state
+from one2one.hybrid.naming import Marks
 from one2one.hybrid.outage import GRACE_S
 from one2one.hybrid.usage import read_usage
 from one2one.hybrid.wild import WildVm, find_wild
-from one2one.opennebula.errors import NotFound, OneError
-from one2one.opennebula.records import Vm, VmSummary
+from one2one.opennebula.errors import NotFound, OneError, Refused
+from one2one.opennebula.records import VmSummary
 from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import Template
 
@@ -53,6 +56,8 @@ class HostMonitor:
         *stuck_after* is for how many seconds an operation may keep a local VM in one state.
         """
         self._vms = HostVms(host_id, local)
+        self._links = Links(local, self._vms)
+        self._imports = Imports(host_id, local)
         self._clouds = local, remotes
         self._stuck_after = stuck_after
         self._on_survey = on_survey
@@ -85,6 +90,11 @@ class HostMonitor:
         host = self._vms.read_host()
         self.host_name = host.name
         self._remote = self._clouds[1].open(self._clouds[0].read_settings_of(host))
+        self._links.look_again(self._remote)
+
+    def denied(self) -> list[Refused]:
+        """Return why local VMs are not shown what their deploy ids name, each reason once."""
+        return self._links.news()
 
     def read_states(self) -> Round:
         """Read both clouds, and return what to report of each VM of the host.
@@ -101,19 +111,19 @@ class HostMonitor:
         self._vms.read()
         self._complete = True
         links = dict(self._vms.map_remote_ids().items() & linked.items())
+        confirmed = self._confirm(links, [*remote_rows.values()])
+        missing = {vm_id: found for vm_id, found in links.items() if found not in remote_rows}
+        links = confirmed | missing
         now = Round(read_at, self._vms.rows, self._vms.observations, remote_rows, links)
         return replace(now, reports=tuple(self._report(now)))
 
     def _report(self, now: Round) -> Iterator[VmReport]:
         remote = self._ensure_open()
-        states = {remote_id: row.state for remote_id, row in now.remote_rows.items()}
+        states = {vm_id: row.state for vm_id, row in now.list_remote_rows().items()}
         states |= self._query_missing(now)
-        reports = {
-            vm_id: self._choose_report(now, vm_id, states[remote_id])
-            for vm_id, remote_id in now.links.items()
-            if remote_id in states
-        }
-        remote.emit(StatesRead(remote.settings.host_id, states, reports))
+        reports = {vm_id: self._choose_report(now, vm_id, states[vm_id]) for vm_id in states}
+        by_remote_id = {now.links[vm_id]: state for vm_id, state in states.items()}
+        remote.emit(StatesRead(remote.settings.host_id, by_remote_id, reports))
         for vm_id, row in now.local_rows.items():
             yield VmReport(vm_id, row.deploy_id, reports.get(vm_id, Report.SILENCE))
         for vm_id in self._vms.find_unread():
@@ -127,15 +137,19 @@ class HostMonitor:
         """
         remote = self._ensure_open()
         hybrid_id, not_before = remote.settings.hybrid_id, runtime.monotonic()
+        linked = self._vms.map_remote_ids()
         reports = []
         for vm_id, row in last.local_rows.items():
             observation = last.observations[vm_id]
             if hybrid_id and is_unlinked(observation, stuck=self._is_stuck(observation.since)):
-                marked_vms = remote.vm_index.find_marked(vm_id, hybrid_id, row.stime, not_before)
+                others = {remote_id for other, remote_id in linked.items() if other != vm_id}
+                ours = Marks(hybrid_id, vm_id, row.stime, row.sequence)
                 running = [
                     vm.id
-                    for vm in marked_vms
-                    if map_state(vm.state) is Report.RUNNING and _is_made_for(row, vm)
+                    for vm in remote.vm_index.find_marked(ours, not_before)
+                    if map_state(vm.state) is Report.RUNNING
+                    and naming.read_marks(vm) == ours
+                    and vm.id not in others
                 ]
                 for remote_id in running[:1]:
                     deploy_id = naming.format_deploy_id(remote_id)
@@ -191,15 +205,24 @@ class HostMonitor:
             for row in rows
             if version < (7,) and row.id not in known and naming.parse_remote_name(row.name) is None
         ]
-        return find_wild(
-            remote.cloud.list_whole_vms_by_id(strangers), known, self.host_name, version
-        )
+        vms = remote.cloud.list_whole_vms_by_id(strangers)
+        wilds = find_wild(vms, known, self.host_name, version)
+        taken = self._imports.taken({wild.deploy_id for wild in wilds})
+        return [wild for wild in wilds if wild.deploy_id not in taken]
 
     def _ensure_open(self) -> Remote:
         if self._remote is None:
             self.refresh()
         assert self._remote is not None  # noqa: S101 - refresh has set it, or raised
         return self._remote
+
+    def _confirm(self, links: Mapping[int, int], rows: Sequence[VmSummary]) -> dict[int, int]:
+        """Return those of *links* that the marks of the remote VMs in *rows* confirm."""
+        remote = self._ensure_open()
+        identities = remote.identities.read(rows).values()
+        if not remote.settings.hybrid_id and any(one.marks for one in identities):
+            self.refresh()  # the first DEPLOY has given the host its id since it was read
+        return self._links.confirm(self._ensure_open(), links, rows)
 
     def _is_stuck(self, since: float) -> bool:
         return runtime.monotonic() - since >= self._stuck_after
@@ -210,23 +233,25 @@ class HostMonitor:
         return choose_report(observation, remote, now.read_at, stuck=stuck)
 
     def _query_missing(self, now: Round) -> dict[int, State]:
-        """Return the states of VMs that the pool left out, where it matters, for few at a time.
+        """Return, by local id, the states of VMs that the pool left out, where it matters, a few.
 
         A pool leaves out a VM that does not exist, that is DONE (before 5.12), or that now belongs
         to another user. Only the first two mean that the VM is gone.
         """
-        cloud, states = self._ensure_open().cloud, dict[int, State]()
+        remote, states = self._ensure_open(), dict[int, State]()
         matters = [
-            remote_id
+            vm_id
             for vm_id, remote_id in now.links.items()
             if remote_id not in now.remote_rows
             and self._choose_report(now, vm_id, _GONE) is not Report.SILENCE
         ]
-        for remote_id in matters[:_MOST_QUERIES]:
+        for vm_id in matters[:_MOST_QUERIES]:
             try:
-                states[remote_id] = cloud.get_vm(remote_id).state
+                vm = remote.cloud.get_vm(now.links[vm_id])
+                if self._links.confirms(remote, vm_id, vm):
+                    states[vm_id] = vm.state
             except NotFound:
-                states[remote_id] = _GONE
+                states[vm_id] = _GONE
             except OneError:
                 continue
         return states
@@ -237,9 +262,3 @@ def _read_remote_rows(remote: Remote, remote_ids: Collection[int]) -> dict[int, 
         remote.cloud.get_version()
         return {}
     return {row.id: row for row in remote.cloud.list_summaries_by_id(remote_ids)}
-
-
-def _is_made_for(row: VmSummary, remote: Vm) -> bool:
-    """Tell whether *remote* was made after the last ``onevm recover --recreate``."""
-    marks = naming.read_marks(remote)
-    return marks is not None and marks.sequence == row.sequence

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote, Remotes
 from one2one.driver.watch import StateWait
+from one2one.hybrid.naming import Marks
 from one2one.hybrid.remedies import find_remedy
 from one2one.hybrid.request import Request
 from one2one.opennebula.clean import LIMIT, clean_line
@@ -52,6 +53,12 @@ class Job:
         """The remote; only after ``open_remote``."""
         assert self.opened is not None  # noqa: S101 - operations begin after it
         return self.opened
+
+    @property
+    def marks(self) -> Marks:
+        """Those of the VM's remote VM; without a hybrid id before the host's first DEPLOY."""
+        vm, sequence = self.request.vm, self.request.placement.sequence
+        return Marks(self.remote.settings.hybrid_id, vm.id, vm.stime, sequence)
 
     def open_remote(self, not_before: float) -> Remote:
         """Return the remote that the host names, read at *not_before* or later.

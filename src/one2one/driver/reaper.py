@@ -16,18 +16,18 @@ from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote
 from one2one.hybrid import goals
 from one2one.hybrid.goals import Step
-from one2one.hybrid.naming import Marks, read_marks
+from one2one.hybrid.marked_vms import MarkedVm, UnmarkedVm, find_marked, find_unmarked
 from one2one.hybrid.orphans import (
     GRACE_S,
     Decision,
     Grace,
     Instant,
     Kind,
-    MarkedVm,
     Orphan,
     decide,
     find_orphan,
 )
+from one2one.hybrid.ownership import Identity
 from one2one.hybrid.verdicts import has_unsaved_disks
 from one2one.opennebula.errors import NotFound, OneError, ProtocolError, Unreachable
 from one2one.opennebula.pools import VISIBLE
@@ -58,7 +58,7 @@ class Reaper:
         self._grace = grace
         self._allow_many = allow_many
         self._one_shot = one_shot
-        self._marks: dict[int, Marks | None] = {}
+        self._identities: list[Identity] = []
         self._marked_vms: list[MarkedVm] = []
         self._last = Decision()
         self._unread: set[str] = set()
@@ -66,20 +66,20 @@ class Reaper:
     def judge(self, remote: Remote, rows: Iterable[VmRow]) -> Decision:
         """Return what to do about the orphans among *rows*: all of the account's VMs, just read.
 
-        Marks do not change, so those of a VM are read once. A VM that cannot be read, on either
-        side, is not judged. Raises the errors of a call; nothing is decided then.
+        The marks of a VM are read once. A VM that cannot be read, on either side, is not judged.
+        Raises the errors of a call; nothing is decided then.
         """
-        self._marked_vms = claims = self._read_marked(remote, rows)
-        local = self._read_local_vms({claim.marks.vm_id for claim in claims})
+        self._marked_vms = marked = self._read_marked(remote, rows)
+        local = self._read_local_vms({one.marks.vm_id for one in marked})
         found = [
-            find_orphan(claim, local[claim.marks.vm_id], self._host_id, claims)
-            for claim in claims
-            if claim.marks.vm_id in local
+            find_orphan(one, local[one.marks.vm_id], self._host_id, marked)
+            for one in marked
+            if one.marks.vm_id in local
         ]
         self._report_unread(remote)
         decision = decide(
             [one for one in found if one],
-            len(claims),
+            self._count_named(),
             self._last,
             Instant(runtime.monotonic(), runtime.time()),
             grace=self._grace,
@@ -116,18 +116,21 @@ class Reaper:
 
     def count_by_hybrid_id(self) -> Counter[str]:
         """Return how many VMs of the last look carry each hybrid id."""
-        return Counter(found.hybrid_id for found in self._marks.values() if found)
+        return Counter(one.marks.hybrid_id for one in self._identities if one.marks)
+
+    def find_unmarked(self) -> list[UnmarkedVm]:
+        """Return the VMs of the last look that have lost their marks."""
+        return find_unmarked(self._identities)
 
     def _read_marked(self, remote: Remote, rows: Iterable[VmRow]) -> list[MarkedVm]:
-        ids = {row.id for row in rows}
-        self._marks = {id_: found for id_, found in self._marks.items() if id_ in ids}
-        for vm in remote.cloud.list_whole_vms_by_id(ids - self._marks.keys()):
-            self._marks[vm.id] = read_marks(vm)
-        return [
-            MarkedVm(remote_id, found)
-            for remote_id, found in sorted(self._marks.items())
-            if found and found.hybrid_id == remote.settings.hybrid_id
-        ]
+        by_id = {row.id: row for row in rows}
+        remote.identities.keep(by_id.keys())
+        found = remote.identities.read(by_id.values())
+        self._identities = [found[id_].rename(by_id[id_].name) for id_ in sorted(found)]
+        return find_marked(self._identities, remote.settings.hybrid_id)
+
+    def _count_named(self) -> int:
+        return sum(one.is_named for one in self._marked_vms)
 
     def _read_local_vms(self, vm_ids: Collection[int]) -> dict[int, VmSummary | None]:
         """Return each local VM; None only for what oned, asked for it alone, does not know.
@@ -153,17 +156,17 @@ class Reaper:
             vm = remote.cloud.get_vm(one.remote_id)
         except NotFound:
             return "it is gone"
-        found = read_marks(vm)
-        if found is None or MarkedVm(vm.id, found) not in self._marked_vms:
-            self._marks.pop(vm.id, None)
+        marked = next(iter(find_marked([Identity.read(vm)], remote.settings.hybrid_id)), None)
+        if marked is None or not marked.is_named or marked not in self._marked_vms:
+            remote.identities.forget([vm.id])
             return "its marks have changed"
         if goals.DONE.step(vm.state) is not Step.ACT:
             return f"it is {vm.state}"
         if has_unsaved_disks(vm):
             return f"it is {vm.state}, and its persistent disks are not saved yet"
-        local = self._read_local_vm(found.vm_id)
-        if find_orphan(MarkedVm(vm.id, found), local, self._host_id, self._marked_vms) is None:
-            return f"local VM {found.vm_id} may need it again"
+        local = self._read_local_vm(marked.marks.vm_id)
+        if find_orphan(marked, local, self._host_id, self._marked_vms) is None:
+            return f"local VM {marked.marks.vm_id} may need it again"
         return ""
 
     def _log_decision(self, remote: Remote, decision: Decision) -> None:
@@ -179,9 +182,10 @@ class Reaper:
         if decision.refused and decision.refused != self._last.refused:
             names = ", ".join(str(one.remote_id) for one in decision.refused)
             name = remote.settings.host_name
+            share = f"{len(decision.refused)} of {self._count_named()}"
             self._log(
-                f"Host {name}: {len(decision.refused)} of {len(self._marked_vms)} remote VMs have "
-                f"lost their local VM at once ({names}), as after a restored database. None is "
+                f"Host {name}: {share} remote VMs have lost "
+                f"their local VM at once ({names}), as after a restored database. None is "
                 f"destroyed. See them with: one2one reap --host {name} --dry-run"
             )
 

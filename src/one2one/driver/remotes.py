@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 
 from one2one import runtime
 from one2one.driver.events import CallEnded, Emit, RemoteOpened, ignore
+from one2one.driver.identities import Identities
 from one2one.driver.local import LocalCloud
+from one2one.driver.owner_cache import OwnerCache
 from one2one.driver.single_flight import SingleFlight
 from one2one.driver.vm_index import VmIndex
 from one2one.driver.watch import Watch
@@ -12,7 +14,7 @@ from one2one.hybrid.settings import Settings
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Endpoint
-from one2one.opennebula.errors import OneError
+from one2one.opennebula.errors import NotFound, OneError, Unreachable
 from one2one.opennebula.records import VmTemplate
 
 _FRESH_S = 1.0
@@ -28,6 +30,8 @@ class Remote:
     vm_index: VmIndex
     templates: SingleFlight[int, VmTemplate]
     watch: Watch
+    owner_cache: OwnerCache
+    identities: Identities
     emit: Emit
     """Is called with each event of this remote."""
 
@@ -83,13 +87,25 @@ class Remotes:
         """Open a remote. Hosts and accounts with the same endpoint and proxy share a breaker."""
         breaker = self._breakers.setdefault((settings.endpoint, settings.proxy), Breaker())
         cloud = Cloud(build_endpoint(settings), settings.session, breaker)
+        owner_cache = OwnerCache()
 
         def on_call(method: str, seconds: float, error: OneError | None) -> None:
+            if isinstance(error, Unreachable | NotFound):
+                owner_cache.forget()
             self._emit(CallEnded(settings.host_id, method, seconds, error))
 
         cloud.client.on_call = on_call
         self._emit(RemoteOpened(settings.host_id, breaker))
-        return Remote(settings, cloud, VmIndex(cloud), SingleFlight(), Watch(cloud), self._emit)
+        return Remote(
+            settings,
+            cloud,
+            vm_index=VmIndex(cloud),
+            templates=SingleFlight(),
+            watch=Watch(cloud),
+            owner_cache=owner_cache,
+            identities=Identities(cloud),
+            emit=self._emit,
+        )
 
 
 def build_endpoint(settings: Settings) -> Endpoint:

@@ -34,20 +34,19 @@ class VmIndex:
         self._cloud = cloud
         self._listings: SingleFlight[None, _Listing] = SingleFlight()
 
-    def find_marked(self, vm_id: int, hybrid_id: str, stime: int, not_before: float) -> list[Vm]:
-        """Return the remote VMs that carry the marks of a local VM, newest first.
+    def find_marked(self, ours: Marks, not_before: float) -> list[Vm]:
+        """Return the remote VMs that carry the marks of a local VM, of any sequence, newest first.
 
-        *stime* is the local VM's: what is older cannot be its, and what has another in its marks
-        is another VM's with the same id. *not_before* is when the question arose: see ``Shared``.
-        Raises the errors of a call.
+        What is older than the local VM cannot be its. *not_before* is when the question arose: see
+        ``Shared``. Raises the errors of a call.
         """
-        since = stime - CLOCK_SKEW_S
+        since = ours.stime - CLOCK_SKEW_S
         listing = self._listings.get(
             None, not_before, lambda: self._list(since), lambda found: found.since <= since
         )
-        rows = listing.by_name.get(format_remote_name(vm_id), [])
+        rows = listing.by_name.get(format_remote_name(ours.vm_id), [])
         vms = [self._cloud.get_vm(row.id) for row in sorted(rows, key=lambda row: -row.id)]
-        return [vm for vm in vms if _match(read_marks(vm), hybrid_id, vm_id, stime)]
+        return [vm for vm in vms if (found := read_marks(vm)) and found.name_same_vm(ours)]
 
     def _list(self, since: int) -> _Listing:
         """List the VMs created after *since*, or more: all older ones cost only one more call.
@@ -70,11 +69,3 @@ class VmIndex:
         for row in rows:
             by_name.setdefault(row.name, []).append(row)
         return _Listing(reaches, by_name)
-
-
-def _match(found: Marks | None, hybrid_id: str, vm_id: int, stime: int) -> bool:
-    return found is not None and (found.hybrid_id, found.vm_id, found.stime) == (
-        hybrid_id,
-        vm_id,
-        stime,
-    )

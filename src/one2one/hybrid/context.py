@@ -21,9 +21,10 @@ def merge_context(local: Vector, remote: Vector, onegate_token: str | None = Non
     """Return CONTEXT, and the attributes that it names, for ``one.template.instantiate``.
 
     *local* is the CONTEXT of the local VM, whose every value arrives byte for byte; *remote* is
-    that of the remote template, still unexpanded. With an *onegate_token*, the guest talks to
-    the local OneGate, so the remote must not make a token of its own. Raises Refused, naming the
-    member, for a value that cannot be carried.
+    that of the remote template, still unexpanded. With an *onegate_token* the guest talks to
+    the local OneGate. It never gets a token of the remote's: with one it could do to its VM
+    whatever the remote account may, such as change its marks. Raises Refused, naming the member,
+    for a value that cannot be carried.
     """
     if local.get("FILES", "").strip():
         raise Refused(
@@ -34,7 +35,8 @@ def merge_context(local: Vector, remote: Vector, onegate_token: str | None = Non
     theirs = {k: v for k, v in remote.items() if k not in ours}
     if onegate_token is not None:
         ours["ONEGATE_TOKEN"] = onegate_token
-        theirs.pop("TOKEN", None)
+    if "TOKEN" in theirs:
+        theirs["TOKEN"] = "NO"  # noqa: S105 - a switch
 
     raw = Template()
     context = dict(theirs)

@@ -8,7 +8,7 @@ for it before ``onevm recover --recreate`` from what was made afterwards.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.ids import read_id
@@ -18,6 +18,8 @@ from one2one.opennebula.template import Template
 HYBRID_ID = "ONE_HYBRID_ID"
 _VM_ID = "REMOTE_OPENNEBULA_VM_ID"
 _STAY = "ONE_HYBRID_STAY"
+MARKS = frozenset({HYBRID_ID, _STAY, _VM_ID, "REMOTE_OPENNEBULA", "REMOTE_OPENNEBULA_DEPLOY_ID"})
+"""Attributes that only a hybrid driver gives a VM, the Ruby driver's included."""
 _STAY_VALUE = re.compile(r"(\d{1,11})\.(\d{1,9})", re.ASCII)
 _DEPLOY_ID = "opennebula-hybrid-"
 _NAME = "remote-opennebula-"
@@ -71,6 +73,10 @@ class Marks:
     sequence: int
     """SEQ of the local VM's history record for which the remote VM was made."""
 
+    def name_same_vm(self, other: "Marks") -> bool:
+        """Tell whether both name one local VM, whatever the sequence."""
+        return replace(self, sequence=0) == replace(other, sequence=0)
+
 
 def format_marks(marks: Marks) -> Template:
     """Return the attributes that say whose VM a remote VM is, from its first moment."""
@@ -99,11 +105,6 @@ def read_marks(remote: Vm) -> Marks | None:
 def read_marked_vm_id(remote: Vm) -> int | None:
     """Return the local VM's id in *remote*'s marks, the Ruby driver's included."""
     return read_id(remote.user_template.text(_VM_ID))
-
-
-def is_marked(remote: Vm) -> bool:
-    """Tell whether *remote* has a mark that names a local VM, be it malformed."""
-    return bool(remote.user_template.text(_VM_ID))
 
 
 def _number_after(prefix: str, text: str) -> int | None:

@@ -22,13 +22,17 @@ the local VM, so no sighting needs to be remembered. The others rest on what the
 or contradicts, as they all do after its database was restored from a backup. They must be orphans
 at two readings, far enough apart for an administrator to notice; of those, many at once are left
 alone, and stay so when they become fewer.
+
+A remote VM with another name than the driver gives is never destroyed. It was imported, and
+existed before, or it was renamed. An administrator is told of it.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from one2one.hybrid.naming import Marks, find_remote_id
+from one2one.hybrid.marked_vms import MarkedVm
+from one2one.hybrid.naming import find_remote_id
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.states import LcmState, VmState
 
@@ -70,14 +74,6 @@ NO_GRACE: Grace = dict.fromkeys(Kind, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class MarkedVm:
-    """A remote VM that carries this host's marks."""
-
-    remote_id: int
-    marks: Marks
-
-
-@dataclass(frozen=True, slots=True)
 class Orphan:
     """A remote VM without a local one."""
 
@@ -88,6 +84,8 @@ class Orphan:
     reason: str
     ended: int = 0
     """When an abandoned one's local VM ended, in seconds since 1970 by the local clock."""
+    is_named: bool = True
+    """Whether its name tells the local VM, too."""
 
 
 def find_orphan(
@@ -96,12 +94,12 @@ def find_orphan(
     """Return what makes the remote VM an orphan, None while it may belong to a local VM.
 
     *local* is the local VM that its marks name, None only if the local cloud, asked for it
-    alone, knows no such VM; *claims* are all remote VMs with the marks of the host *host_id*.
+    alone, knows no such VM; *all_marked* are all remote VMs with the marks of the host *host_id*.
     """
     owner = marked.marks
 
     def found(kind: Kind, reason: str) -> Orphan:
-        return Orphan(marked.remote_id, owner.vm_id, kind, reason)
+        return Orphan(marked.remote_id, owner.vm_id, kind, reason, is_named=marked.is_named)
 
     if local is None:
         return found(Kind.LOST, f"there is no local VM {owner.vm_id}")
@@ -111,8 +109,7 @@ def find_orphan(
     if local.stime != owner.stime:
         return found(Kind.LOST, f"the local VM {owner.vm_id} is not the one it was made for")
     if done:
-        reason = f"local VM {local.id} is DONE"
-        return Orphan(marked.remote_id, owner.vm_id, Kind.ABANDONED, reason, local.etime)
+        return replace(found(Kind.ABANDONED, f"local VM {local.id} is DONE"), ended=local.etime)
     if _is_unsettled(local):
         return None
     if local.state.state in _WAITING and named is None and owner.sequence <= local.sequence:
@@ -136,6 +133,8 @@ class Decision:
     """Those whose grace is not over."""
     refused: tuple[Orphan, ...] = ()
     """Those that are, or were, too many at once."""
+    kept: tuple[Orphan, ...] = ()
+    """Those that were imported, or renamed."""
     first_seen: Mapping[int, float] = field(default_factory=dict)
     """Remote VM → when it was first seen as an orphan, for the next decision."""
 
@@ -164,6 +163,8 @@ def decide(
     *last* is the decision before this one. *en_masse* tells that the administrator has seen how
     many they are.
     """
+    kept = tuple(one for one in orphans if not one.is_named)
+    orphans = [one for one in orphans if one.is_named]
     doubtful = [one for one in orphans if one.kind is not Kind.ABANDONED]
     too_many = len(doubtful) > MANY and len(doubtful) > MANY_SHARE * marked_vms
     before = {one.remote_id for one in last.refused}
@@ -179,7 +180,7 @@ def decide(
             destroy.append(one)
         else:
             wait.append(one)
-    return Decision(tuple(destroy), tuple(wait), tuple(refused), first_seen)
+    return Decision(tuple(destroy), tuple(wait), tuple(refused), kept, first_seen)
 
 
 def _is_unsettled(local: VmSummary) -> bool:

@@ -9,13 +9,13 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from one2one.hybrid.naming import HYBRID_ID, format_deploy_id, parse_remote_name
+from one2one.hybrid.naming import format_deploy_id
+from one2one.hybrid.ownership import Identity
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import VmState
 from one2one.opennebula.template import Template, Vector, to_text
 
-_MARKS = (HYBRID_ID, "REMOTE_OPENNEBULA", "REMOTE_OPENNEBULA_VM_ID", "REMOTE_OPENNEBULA_DEPLOY_ID")
 _NOT_IN_A_NAME = re.compile(r"[^\w .,@+()=!-]|[\U00010000-\U0010ffff]")
 _AMOUNT = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
 
@@ -42,10 +42,10 @@ def find_wild(
     """
     if version >= (7,):
         return []
-    attribute = "DEPLOY_ID" if version >= (5, 12) else "IMPORT_VM_ID"
+    attribute = import_attribute(version)
     offered, names = [], set[str]()
     for vm in vms:
-        if vm.id in known or _is_marked(vm):
+        if vm.id in known or not Identity.read(vm).is_wild:
             continue
         if vm.state.state not in (VmState.ACTIVE, VmState.POWEROFF):
             continue
@@ -58,8 +58,12 @@ def find_wild(
     return offered
 
 
-def _is_marked(vm: Vm) -> bool:
-    return parse_remote_name(vm.name) is not None or any(map(vm.user_template.text, _MARKS))
+def import_attribute(version: tuple[int, ...]) -> str:
+    """Return the attribute by which a template of the local cloud names an existing remote VM.
+
+    Source: ``VirtualMachine::insert``.
+    """
+    return "DEPLOY_ID" if version >= (5, 12) else "IMPORT_VM_ID"
 
 
 def _build_import_template(vm: Vm, name: str, host_name: str, attribute: str) -> str:
@@ -72,12 +76,15 @@ def _build_import_template(vm: Vm, name: str, host_name: str, attribute: str) ->
     template_id = read_id(vm.template.text("TEMPLATE_ID"))
     if template_id is not None:
         public_cloud["TEMPLATE_ID"] = str(template_id)
+    is_plain = not _NOT_IN_A_NAME.search(host_name)
+    if is_plain:
+        public_cloud["HOST"] = host_name
     template.add("PUBLIC_CLOUD", public_cloud)
     template.add("HYPERVISOR", "opennebula")
     template.add(attribute, format_deploy_id(vm.id))
     if vm.state.state == VmState.POWEROFF:
         template.add("IMPORT_STATE", "POWEROFF")
-    if not _NOT_IN_A_NAME.search(host_name):
+    if is_plain:
         template.add("SCHED_REQUIREMENTS", f'NAME = "{host_name}"')
     template.add("DESCRIPTION", f"Imported from a remote OpenNebula, where it is VM {vm.id}")
     return to_text(template)

@@ -73,6 +73,10 @@ class Cloud:
         """Ask for *action* (``poweroff``, ``terminate-hard``, …). Returns before it is done."""
         self.client.call("one.vm.action", action, vm_id)
 
+    def update_vm(self, vm_id: int, template: str, mode: Update) -> None:
+        """Change the attributes of a VM's user template; its owner may."""
+        self.client.call("one.vm.update", vm_id, template, int(mode))
+
     def list_newest_vms(self, limit: int) -> list[VmRow]:
         """Return the calling user's VMs that are not DONE, *limit* of them, newest first.
 

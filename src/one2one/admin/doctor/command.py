@@ -14,6 +14,7 @@ from one2one.admin.doctor import (
     daemon,
     hosts,
     installation,
+    owners,
     remote,
     templates,
     vms,
@@ -37,6 +38,7 @@ FRONT_END: Checks[FrontEnd] = {
     "VMM driver entry": installation.check_vm_mad,
     "IM driver entry": installation.check_im_mad,
     "entries loaded": daemon.check_loaded,
+    "deploy ids of users": daemon.restricted,
     "installed files": installation.check_files,
     "driver processes": installation.check_processes,
     "password encryption": installation.check_encryption,
@@ -81,11 +83,15 @@ HOST: Checks[HybridHost] = {
     "readable remote VMs": vms.readable,
     "deploy ids": vms.check_deploy_ids,
     "started VMs": vms.check_started,
+    "owners": owners.owners,
     "shared deploy ids": vms.check_shared_deploy_ids,
     "doubles": vms.check_doubles,
     "lost VMs": vms.check_lost,
     "abandoned VMs": vms.check_abandoned,
     "VMs left behind": vms.check_left_behind,
+    "lost marks": owners.lost_marks,
+    "imported VMs": owners.kept,
+    "imports": owners.imports,
 }
 """What is checked for each host."""
 

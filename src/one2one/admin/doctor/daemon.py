@@ -2,6 +2,7 @@
 
 from one2one.admin.doctor.facts import FrontEnd
 from one2one.admin.doctor.finding import Finding, failure, ok, skip, unread, warning
+from one2one.hybrid.wild import import_attribute
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.xml import read_text
 
@@ -76,6 +77,26 @@ def check_loaded(front_end: FrontEnd) -> Finding:
                 break
             return ok("oned runs what oned.conf says")
     return failure("oned.conf was changed after oned had read it", _RESTART)
+
+
+def restricted(front_end: FrontEnd) -> Finding:
+    """Check that users cannot submit a deploy id, which may be that of another's remote VM.
+
+    Up to 5.10 nobody but an administrator can have such a VM deployed.
+    """
+    version = numbers(front_end.version)
+    name = import_attribute(version)
+    shown = front_end.local.cloud.get_config().findall("VM_RESTRICTED_ATTR")
+    if version < (5, 12):
+        return ok(f"{name} has no effect until an administrator deploys the VM")
+    if not shown:
+        return skip("oned does not show its restricted attributes")
+    if name in {(attribute.text or "").strip().upper() for attribute in shown}:
+        return ok(f"oned.conf restricts {name}")
+    return warning(
+        f"users may submit {name}, and so take over VMs of the account that have no marks",
+        f'Write VM_RESTRICTED_ATTR = "{name}" into oned.conf. {_RESTART}',
+    )
 
 
 def numbers(version: str) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from one2one.admin.install.configuration import Mad, list_mads
 from one2one.admin.install.layout import Layout, find_layout
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import build_endpoint
+from one2one.hybrid.ownership import Identity
 from one2one.hybrid.settings import Settings
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.errors import ConfigurationError, ProtocolError
@@ -157,6 +158,16 @@ class HybridHost:
     def vms(self) -> list[Vm]:
         """The account's remote VMs that are not DONE, whole."""
         return self.cloud.list_whole_vms()
+
+    @cached_property
+    def identities(self) -> list[Identity]:
+        """What these VMs say of whose they are."""
+        return [Identity.read(vm) for vm in self.vms]
+
+    @property
+    def local_vms(self) -> list[VmSummary]:
+        """The host's VMs in the local cloud."""
+        return [vm for vm in self.front_end.vms.values() if vm.host_id == self.host.id]
 
     def close(self) -> None:
         """Close the connections."""

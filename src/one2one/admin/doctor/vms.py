@@ -1,12 +1,13 @@
-"""Checks of whose VM is whose."""
+"""Checks of whether local and remote VMs fit together."""
 
 import contextlib
 
 from one2one.admin.doctor.facts import HybridHost
 from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skip, unread, warning
+from one2one.hybrid.marked_vms import find_marked
 from one2one.hybrid.mirror import is_started
-from one2one.hybrid.naming import parse_deploy_id, read_marks
-from one2one.hybrid.orphans import Kind, MarkedVm, Orphan, find_orphan
+from one2one.hybrid.naming import parse_deploy_id
+from one2one.hybrid.orphans import Kind, Orphan, find_orphan
 from one2one.opennebula.errors import NotFound, ProtocolError, Refused
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.states import VmState
@@ -22,7 +23,7 @@ def check_deploy_ids(host: HybridHost) -> Finding:
     """Check that each local VM's deploy id names a remote VM of the account."""
     known = {vm.id for vm in host.vms}
     wrong = []
-    for vm in _vms(host):
+    for vm in host.local_vms:
         if not vm.deploy_id or vm.state.state == VmState.DONE:
             continue
         try:
@@ -37,14 +38,14 @@ def check_deploy_ids(host: HybridHost) -> Finding:
             f"the account has no such VM: local VM {join_some(wrong)}",
             "It is gone at the remote: onevm recover --recreate or --delete",
         )
-    return ok(f"{len(_vms(host))} VMs, each with its remote VM")
+    return ok(f"{len(host.local_vms)} VMs, each with its remote VM")
 
 
 def check_started(host: HybridHost) -> Finding:
     """Check that no VM runs at the remote that is stopped or undeployed here."""
     states = {vm.id: vm.state for vm in host.vms}
     running = []
-    for vm in _vms(host):
+    for vm in host.local_vms:
         with contextlib.suppress(Refused):
             remote = states.get(parse_deploy_id(vm.deploy_id))
             if remote is not None and is_started(vm.state, remote):
@@ -61,7 +62,7 @@ def check_started(host: HybridHost) -> Finding:
 def check_shared_deploy_ids(host: HybridHost) -> Finding:
     """Check that no two local VMs are the same remote VM."""
     by_id: dict[str, list[str]] = {}
-    for vm in _vms(host):
+    for vm in host.local_vms:
         if vm.deploy_id:
             by_id.setdefault(vm.deploy_id, []).append(str(vm.id))
     shared = [f"{key}: {join_some(ids)}" for key, ids in by_id.items() if len(ids) > 1]
@@ -96,7 +97,7 @@ def check_left_behind(host: HybridHost) -> Finding:
 def _orphans(host: HybridHost, kind: Kind, what: str) -> Finding:
     if not host.settings.hybrid_id:
         return skip("the host has no ONE_HYBRID_ID yet: nothing was deployed")
-    found = [one for one in _all_orphans(host) if one.kind is kind]
+    found = [one for one in all_orphans(host) if one.kind is kind and one.is_named]
     if found:
         shown = [f"{one.remote_id} ({one.reason})" for one in found]
         return warning(
@@ -106,17 +107,14 @@ def _orphans(host: HybridHost, kind: Kind, what: str) -> Finding:
     return ok("none")
 
 
-def _all_orphans(host: HybridHost) -> list[Orphan]:
-    claims = [
-        MarkedVm(vm.id, found)
-        for vm in host.vms
-        if (found := read_marks(vm)) and found.hybrid_id == host.settings.hybrid_id
-    ]
+def all_orphans(host: HybridHost) -> list[Orphan]:
+    """Return the remote VMs with this host's marks that have no local VM."""
+    found = find_marked(host.identities, host.settings.hybrid_id)
     judged = []
-    for claim in claims:
+    for claim in found:
         with contextlib.suppress(ProtocolError):  # a VM that cannot be read is not judged
             local = _local_vm(host, claim.marks.vm_id)
-            judged.append(find_orphan(claim, local, host.host.id, claims))
+            judged.append(find_orphan(claim, local, host.host.id, found))
     return [one for one in judged if one]
 
 
@@ -128,7 +126,3 @@ def _local_vm(host: HybridHost, vm_id: int) -> VmSummary | None:
         return host.front_end.local.cloud.get_summary(vm_id)
     except NotFound:
         return None
-
-
-def _vms(host: HybridHost) -> list[VmSummary]:
-    return [vm for vm in host.front_end.vms.values() if vm.host_id == host.host.id]

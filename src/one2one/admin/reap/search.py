@@ -57,7 +57,16 @@ class OrphanSearch:
             self._make_row(one, "is left alone: many at once") for one in self._decision.refused
         )
         destroy = (self._make_row(one, "would be destroyed") for one in self._decision.destroy)
-        return sorted([*refused, *destroy], key=lambda row: row.remote_id)
+        kept = (
+            self._make_row(one, "is left alone: imported or renamed") for one in self._decision.kept
+        )
+        unmarked = (
+            OrphanRow(
+                self.name, one.remote_id, one.vm_id, "unmarked", one.reason, "is left alone: see it"
+            )
+            for one in self._reaper.find_unmarked()
+        )
+        return sorted([*refused, *destroy, *kept, *unmarked], key=lambda row: row.remote_id)
 
     def destroy(self) -> list[OrphanRow]:
         """Destroy them, each after another look, and return what is found and was done."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from one2one.driver.local import LocalCloud, vm_log
 from one2one.driver.remotes import Remotes
-from one2one.hybrid.naming import HYBRID_ID, parse_deploy_id, read_marked_vm_id, read_marks
+from one2one.hybrid.naming import HYBRID_ID, Marks, parse_deploy_id
+from one2one.hybrid.ownership import Identity, Ownership, judge
 from one2one.hybrid.usage import read_usage_age
 from one2one.opennebula.errors import OneError, Refused
 from one2one.opennebula.records import Vm
@@ -79,7 +80,7 @@ def read_details(local: LocalCloud, vm_id: int) -> VmDetails:
         deploy_id=vm.deploy_id,
         remote=_describe_vm(remote) if remote else None,
         problem=problem,
-        marks=_describe_marks(remote, vm_id, host.template.text(HYBRID_ID)) if remote else None,
+        marks=_describe_marks(remote, vm, host.template.text(HYBRID_ID)) if remote else None,
         usage_age=read_usage_age(vm.monitoring, time.time()),
         log=_read_log(vm_id, os.environ),
     )
@@ -97,15 +98,20 @@ def _describe_vm(vm: Vm) -> CloudVm:
     )
 
 
-def _describe_marks(remote: Vm, vm_id: int, hybrid_id: str) -> MarksView:
-    marked, found = read_marked_vm_id(remote), read_marks(remote)
-    if marked != vm_id:
-        whose = "another VM's" if marked is not None else "nobody's: its marks name no VM"
-    elif found is None:
-        whose = "this VM's, by the Ruby driver"
+def _describe_marks(remote: Vm, vm: Vm, hybrid_id: str) -> MarksView:
+    identity = Identity.read(remote)
+    found, marks = identity.marks, Marks(hybrid_id, vm.id, vm.stime, vm.history[-1].sequence)
+    if judge(identity, marks) is Ownership.OURS:
+        whose = "this VM's, by the Ruby driver" if identity.is_of_ruby_driver else "this VM's"
+    elif found and found.hybrid_id != hybrid_id:
+        whose = "a VM's of another host"
+    elif found and found.vm_id == vm.id:
+        whose = "an earlier VM's with this id"
+    elif identity.marked_vm_id is not None:
+        whose = "another VM's"
     else:
-        whose = "this VM's" if found.hybrid_id == hybrid_id else "a VM's of another host"
-    return MarksView(found.hybrid_id if found else "", marked, whose)
+        whose = "nobody's: its marks name no VM"
+    return MarksView(found.hybrid_id if found else "", identity.marked_vm_id, whose)
 
 
 def _read_log(vm_id: int, environment: Mapping[str, str]) -> list[str]:

@@ -1,16 +1,18 @@
 """Every hybrid VM with its remote VM, and what is not right between the two."""
 
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from one2one.admin.hosts import list_hybrid_hosts
 from one2one.admin.units import format_duration
 from one2one.driver.local import LocalCloud
-from one2one.driver.remotes import Remotes
+from one2one.driver.remotes import Remote, Remotes
 from one2one.hybrid.mirror import Report, is_started, map_state
-from one2one.hybrid.naming import parse_deploy_id
+from one2one.hybrid.naming import Marks, parse_deploy_id
+from one2one.hybrid.ownership import Identity, Ownership, judge, not_ours_error
 from one2one.hybrid.verdicts import failed_at
 from one2one.opennebula.errors import OneError, Refused
 from one2one.opennebula.pools import VISIBLE
@@ -76,20 +78,39 @@ class PairReader:
 
     def _pairs(self, host: Host, vms: list[VmSummary]) -> list[VmPair]:
         ids = [number for vm in vms if (number := _find_remote_id(vm)) is not None]
-        problems: dict[str, str] = {}
+        problems, strangers = dict[str, str](), dict[int, str]()
         remote: dict[int, VmSummary] = {}
         outage = ""
         try:
-            cloud = self._remotes.open_for_host(host.id, host.name).cloud
-            remote = {vm.id: vm for vm in cloud.list_summaries_by_id(ids)}
+            found = self._remotes.open_for_host(host.id, host.name)
+            remote = {vm.id: vm for vm in found.cloud.list_summaries_by_id(ids)}
             problems = {
-                name: f"its remote VM cannot be read: {why}" for name, why in cloud.unread.items()
+                name: f"its remote VM cannot be read: {why}"
+                for name, why in found.cloud.unread.items()
             }
+            strangers = _strangers(found, vms, found.identities.read(remote.values()))
         except OneError as error:
             outage = str(error)
         return [
-            _make_pair(vm, remote, problems.get(f"VM {_find_remote_id(vm)}", outage)) for vm in vms
+            replace(pair, problem=strangers.get(pair.id, pair.problem))
+            for pair in (
+                _make_pair(vm, remote, problems.get(f"VM {_find_remote_id(vm)}", outage))
+                for vm in vms
+            )
         ]
+
+
+def _strangers(
+    remote: Remote, vms: list[VmSummary], marked: Mapping[int, Identity]
+) -> dict[int, str]:
+    """Return what is wrong with each VM whose remote VM carries the marks of another."""
+    problems = {}
+    for vm in vms:
+        one = marked.get(-1 if (number := _find_remote_id(vm)) is None else number)
+        ours = Marks(remote.settings.hybrid_id, vm.id, vm.stime, vm.sequence)
+        if one and judge(one, ours) is Ownership.ANOTHERS:
+            problems[vm.id] = not_ours_error(one, ours).cause
+    return problems
 
 
 def _make_pair(vm: VmSummary, remotes: dict[int, VmSummary], outage: str) -> VmPair:

@@ -75,7 +75,7 @@ class HostReports:
     def _set_wilds(self, host: Host) -> None:
         """Keep only the reported VMs that the local cloud does not know."""
         vms = host.template.vectors("VM")
-        wild = [vm for vm in vms if vm.get("ID") == "-1" and not self.find_imported(vm)]
+        wild = [vm for vm in vms if vm.get("ID") == "-1" and self.find_imported(vm) is None]
         host.template = Template(
             (name, value)
             for name, value in host.template
@@ -88,11 +88,8 @@ class HostReports:
         """Return the id of the VM that was imported as *reported*; 7.x finds none."""
         if not self._release.public_cloud:
             return None
-        deploy_id = reported.get("DEPLOY_ID")
-        for vm in self._pools.vms.values():
-            if vm.template.text("IMPORTED") == "YES" and vm.deploy_id == deploy_id:
-                return vm.id
-        return None
+        vm = self._pools.find_imported(reported.get("DEPLOY_ID", ""))
+        return vm.id if vm else None
 
 
 def _replace_list(template: Template, name: str, items: Iterable[str]) -> Template:

@@ -121,10 +121,9 @@ class Dispatch:
         deploy_id = vm.user_template.text(name)
         if not deploy_id:
             return
-        for other in self._pools.vms.values():
-            if other.template.text("IMPORTED") == "YES" and other.deploy_id == deploy_id:
-                text = f"Virtual Machine {deploy_id} already imported."
-                raise Refusal(ErrorCode.ALLOCATE, text)
+        if self._pools.find_imported(deploy_id):
+            text = f"Virtual Machine {deploy_id} already imported."
+            raise Refusal(ErrorCode.ALLOCATE, text)
         vm.deploy_id = deploy_id
         vm.user_template = remove(vm.user_template, name)
         vm.template.add("IMPORTED", "YES")

@@ -55,6 +55,14 @@ class Pools:
         """Return a VM; raises Refusal without it."""
         return _find(self.vms, "virtual machine", vm_id)
 
+    def find_imported(self, deploy_id: str) -> Vm | None:
+        """Return the VM that was imported with this deploy id, on any host, until its end."""
+        for vm in self.vms.values():
+            ended = vm.state.state == VmState.DONE
+            if vm.template.text("IMPORTED") == "YES" and vm.deploy_id == deploy_id and not ended:
+                return vm
+        return None
+
     def find_template(self, template_id: int) -> VmTemplate:
         """Return a VM template; raises Refusal without it."""
         return _find(self.templates, "virtual machine template", template_id)

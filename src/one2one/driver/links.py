@@ -1,0 +1,80 @@
+"""Which remote VM each local VM is: its deploy id names it, the marks confirm it.
+
+Of a remote VM whose marks do not confirm that, neither the state nor the addresses are shown. An
+imported VM gets its marks when it is seen first.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from one2one.driver.host_vms import HostVms
+from one2one.driver.local import LocalCloud
+from one2one.driver.ownership import mark_imported
+from one2one.driver.remotes import Remote
+from one2one.hybrid.naming import Marks
+from one2one.hybrid.ownership import Identity, Ownership, is_imported, judge, not_ours_error
+from one2one.opennebula.errors import Refused
+from one2one.opennebula.records import Vm, VmRow
+
+
+class Links:
+    """The links of one host's VMs, from one reading to the next. For one thread."""
+
+    def __init__(self, local: LocalCloud, vms: HostVms) -> None:
+        self._local = local
+        self._vms = vms
+        self._denied: dict[int, Refused] = {}
+        self._untold: list[Refused] = []
+
+    def confirm(
+        self, remote: Remote, links: Mapping[int, int], rows: Iterable[VmRow]
+    ) -> dict[int, int]:
+        """Return those of *links*, by local id, whose remote VM is in *rows* and confirms it.
+
+        Raises the errors of a call.
+        """
+        read = remote.identities.read(rows)
+        self._denied = {vm_id: why for vm_id, why in self._denied.items() if vm_id in links}
+        return {
+            vm_id: remote_id
+            for vm_id, remote_id in links.items()
+            if remote_id in read and self._confirms(remote, vm_id, read[remote_id])
+        }
+
+    def confirms(self, remote: Remote, vm_id: int, found: Vm) -> bool:
+        """Tell whether the marks of the remote VM *found* are those of a local VM."""
+        return self._confirms(remote, vm_id, Identity.read(found))
+
+    def look_again(self, remote: Remote) -> None:
+        """Have the marks that do not confirm a link read once more."""
+        linked = self._vms.map_remote_ids()
+        remote.identities.forget(linked[vm_id] for vm_id in self._denied if vm_id in linked)
+
+    def news(self) -> list[Refused]:
+        """Return why links are not confirmed, each reason once."""
+        found, self._untold = self._untold, []
+        return found
+
+    def _confirms(self, remote: Remote, vm_id: int, identity: Identity) -> bool:
+        row = self._vms.rows[vm_id]
+        marks = Marks(remote.settings.hybrid_id, vm_id, row.stime, row.sequence)
+        try:
+            found = judge(identity, marks)
+            if found is Ownership.UNMARKED:
+                self._take_over(remote, identity, marks)
+            elif found is not Ownership.OURS:
+                raise not_ours_error(identity, marks)
+        except Refused as refusal:
+            if str(refusal) != str(self._denied.get(vm_id)):
+                self._untold.append(refusal)
+            self._denied[vm_id] = refusal
+            return False
+        self._denied.pop(vm_id, None)
+        return True
+
+    def _take_over(self, remote: Remote, identity: Identity, marks: Marks) -> None:
+        """Mark an imported VM as the local VM's; raises Refused for any other."""
+        local = self._vms.read_whole(marks.vm_id)
+        if not is_imported(local, identity.remote_id, remote.settings.host_name):
+            raise not_ours_error(identity, marks)
+        mark_imported(remote, self._local, identity.remote_id, marks)
+        remote.identities.forget([identity.remote_id])

@@ -1,0 +1,42 @@
+"""Remote VMs whose owner was found out lately.
+
+A VM's owner does not change while it lives. But a remote cloud that was restored from a backup may
+give its id to another VM. So nothing is remembered beyond an outage or an id that the remote does
+not know, as there is one or the other when that happens, nor for longer than some minutes.
+"""
+
+from one2one import runtime
+from one2one.hybrid.naming import Marks
+
+_MAX_AGE_S = 600.0
+_MOST = 10_000
+
+
+class OwnerCache:
+    """The owners of one remote's VMs, as their marks said. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = runtime.lock()
+        self._known: dict[int, tuple[Marks, float]] = {}
+
+    def add(self, remote_id: int, marks: Marks) -> None:
+        """Note that a remote VM's marks, just read or written, are these."""
+        with self._lock:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            self._known[remote_id] = marks, runtime.monotonic()
+
+    def holds(self, remote_id: int, marks: Marks) -> bool:
+        """Tell whether the remote VM is known to be the local VM's that *marks* name."""
+        with self._lock:
+            found, read_at = self._known.get(remote_id, (None, 0.0))
+        return (
+            found is not None
+            and found.name_same_vm(marks)
+            and runtime.monotonic() - read_at < _MAX_AGE_S
+        )
+
+    def forget(self) -> None:
+        """Remember nothing more."""
+        with self._lock:
+            self._known.clear()

@@ -1,0 +1,67 @@
+"""Whose a remote VM is, found out before anything is done to it.
+
+A deploy id may name anybody's VM: after a restored database, in a remote cloud that was set up
+anew, or where a user could submit one. So the marks are read before the first operation of a VM.
+"""
+
+from dataclasses import replace
+
+from one2one.driver.local import LocalCloud
+from one2one.driver.operation import Job
+from one2one.driver.remotes import Remote
+from one2one.driver.watch import GONE
+from one2one.hybrid.naming import Marks, format_marks
+from one2one.hybrid.ownership import Identity, Ownership, is_imported, judge, not_ours_error
+from one2one.opennebula.cloud import Update
+from one2one.opennebula.errors import NotFound
+from one2one.opennebula.records import Vm
+from one2one.opennebula.states import State
+from one2one.opennebula.template import to_xml
+
+
+def require_own(job: Job, remote_id: int) -> State | None:
+    """See to it that a remote VM is the operation's, before anything is done to it.
+
+    Returns the VM's state if it was read for that, ``GONE`` where there is none, and None if the
+    owner was known. Raises Refused for another's VM, and the errors of a call.
+    """
+    if job.remote.owner_cache.holds(remote_id, job.marks):
+        return None
+    try:
+        return read_own(job, remote_id).state
+    except NotFound:
+        return GONE
+
+
+def read_own(job: Job, remote_id: int) -> Vm:
+    """Return a remote VM that is the operation's, just read.
+
+    Raises Refused for another's VM, NotFound where there is none, and the errors of a call.
+    """
+    remote, marks = job.remote, job.marks
+    vm = remote.cloud.get_vm(remote_id)
+    identity = Identity.read(vm)
+    found = judge(identity, marks)
+    imported = is_imported(job.request.vm, remote_id, job.request.host_name)
+    if found is Ownership.UNMARKED and imported:
+        marks = mark_imported(remote, job.local, remote_id, marks)
+        job.log(f"Remote VM {remote_id}, which was imported, is marked as this VM's")
+    elif found is not Ownership.OURS:
+        raise not_ours_error(identity, marks)
+    remote.owner_cache.add(remote_id, marks)
+    return vm
+
+
+def mark_imported(remote: Remote, local: LocalCloud, remote_id: int, marks: Marks) -> Marks:
+    """Give an imported remote VM *marks*, with the host's hybrid id, and return them.
+
+    They are read back. Raises Refused where another front-end has marked it in the meantime, and
+    the errors of a call.
+    """
+    if not marks.hybrid_id:
+        marks = replace(marks, hybrid_id=local.ensure_hybrid_id(remote.settings.host_id))
+    remote.cloud.update_vm(remote_id, to_xml(format_marks(marks)), Update.MERGE)
+    written = Identity.read(remote.cloud.get_vm(remote_id))
+    if judge(written, marks) is not Ownership.OURS:
+        raise not_ours_error(written, marks)
+    return marks

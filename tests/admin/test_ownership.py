@@ -1,0 +1,168 @@
+"""What an administrator is told of whose VM is whose: doctor, status, show and reap."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from one2one.opennebula.states import State, VmState
+from one2one.opennebula.template import Template
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
+from opennebula_sandbox.cloud.wire.server import ApiRequest
+from opennebula_sandbox.cloud.wire.xmlrpc import format_http_answer
+from opennebula_sandbox.frontend.frontend import FrontEnd
+from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
+from tests.admin.clouds import DRIVER, HYBRID, Clouds, remote_id
+
+Row = dict[str, str]
+
+
+@contextmanager
+def front_end(generation: str) -> Iterator[Clouds]:
+    with SimulatedCloud(generation) as remote, FrontEnd(generation, driver=[DRIVER]) as front_end:
+        yield Clouds(front_end, remote)
+
+
+def check(clouds: Clouds, title: str, subject: str = "burst1") -> Row:
+    rows = json.loads(clouds.run("doctor", "--json").stdout)
+    [found] = [row for row in rows if (row["subject"], row["check"]) == (subject, title)]
+    return dict(found)
+
+
+def answer(clouds: Clouds, title: str, subject: str = "burst1") -> tuple[str, str]:
+    row = check(clouds, title, subject)
+    return row["severity"], row["text"]
+
+
+def reaped(clouds: Clouds, *arguments: str) -> list[Row]:
+    return list(json.loads(clouds.output("reap", "--json", *arguments)))
+
+
+def unmark(clouds: Clouds, remote: int) -> None:
+    vm = clouds.remote.vms[remote]
+    marks = ("OPENNEBULA", "HYBRID")
+    kept = (a for a in vm.user_template if not any(mark in a[0] for mark in marks))
+    vm.user_template = Template(kept)
+    clouds.remote.vms.note_change(vm)
+
+
+def imported(clouds: Clouds, host: LocalHost, remote: int) -> LocalVm:
+    name = "DEPLOY_ID" if clouds.front_end.release.monitord else "IMPORT_VM_ID"
+    vm = clouds.front_end.add_vm(HYBRID | {name: f"opennebula-hybrid-{remote}"})
+    vm.deploy(host)
+    return vm
+
+
+def test_a_vm_that_names_the_remote_vm_of_another_is_told(clouds: Clouds) -> None:
+    host = clouds.add_host()
+    victim, thief = clouds.running(host), clouds.running(host)
+    assert answer(clouds, "owners") == ("ok", "each VM's own")
+    with clouds.front_end.clock.lock:  # as after a restored database
+        clouds.front_end.pools.find_vm(thief.id).deploy_id = victim.deploy_id
+    wrong = "remote VM 0 is not VM 1's: it carries the marks of VM 0"
+    assert answer(clouds, "owners") == ("failure", f"nothing is done to VMs of others: {wrong}")
+    [_, row] = json.loads(clouds.output("status", "--json"))
+    assert (row["id"], row["problem"]) == (thief.id, wrong)
+    assert json.loads(clouds.output("show", "1", "--json"))["marks"]["whose"] == "another VM's"
+
+
+def test_marks_that_were_lost_are_told_and_how_to_write_them_again(clouds: Clouds) -> None:
+    clouds.running(clouds.add_host())
+    rubys = 'REMOTE_OPENNEBULA="YES"\nREMOTE_OPENNEBULA_VM_ID="9"'
+    clouds.remote.instantiate(0, "remote-opennebula-9", rubys)
+    before = list(clouds.remote.vms[0].user_template)
+    unmark(clouds, 0)
+    row = check(clouds, "lost marks")
+    reason = "it is called after VM 0 and has no marks"
+    assert row["text"] == f"remote VMs that have lost their marks: 0 ({reason})"
+    assert reaped(clouds, "--dry-run") == [
+        {
+            "host": "burst1",
+            "remote_id": 0,
+            "vm_id": 0,
+            "kind": "unmarked",
+            "reason": reason,
+            "outcome": "is left alone: see it",
+        }
+    ]
+    marks = re.findall(r'([A-Z_]+)="([^"]*)"', row["remedy"])
+    assert set(marks) <= set(before)
+    text = "\n".join(f'{name}="{value}"' for name, value in marks)
+    clouds.remote.call("one.vm.update", 0, text, 1)
+    assert answer(clouds, "lost marks") == ("ok", "none")
+    assert answer(clouds, "owners") == ("ok", "each VM's own")
+
+
+@pytest.mark.parametrize("generation", ["5.10", "6.10"])
+def test_an_imported_vm_outlives_its_local_vm_and_is_told(generation: str) -> None:
+    with front_end(generation) as clouds:
+        foreign = clouds.remote.instantiate(0, "web")
+        vm = imported(clouds, clouds.add_host(), foreign.id)
+        vm.act("poweroff")
+        vm.wait("POWEROFF")
+        assert answer(clouds, "imported VMs") == ("ok", "none")
+        assert reaped(clouds, "--dry-run") == []
+        vm.act("terminate")
+        vm.wait("DONE")
+        severity, told = answer(clouds, "imported VMs")
+        assert severity == "warning"
+        assert told.endswith("imported or renamed, without a local VM: 0 (local VM 0 is DONE)")
+        assert answer(clouds, "abandoned VMs") == ("ok", "none")
+        [row] = reaped(clouds, "--yes")
+        assert (row["kind"], row["outcome"]) == (
+            "abandoned",
+            "is left alone: imported or renamed",
+        )
+        assert foreign.state == State(VmState.POWEROFF)
+
+
+def test_a_guest_that_gives_itself_the_marks_of_another_gains_nothing(newest: Clouds) -> None:
+    host = newest.add_host()
+    vms = [newest.running(host) for _ in range(5)]
+    for vm in vms[1:]:
+        own = newest.remote.vms[remote_id(vm)]
+        newest.remote.call("one.vm.update", own.id, 'REMOTE_OPENNEBULA_VM_ID="4711"', 1)
+    rows = reaped(newest, "--yes")
+    assert {row["outcome"] for row in rows} == {"is left alone: imported or renamed"}
+    assert len(rows) == 4, "told, but no sign of a restored database"
+
+
+def test_a_vm_that_cannot_be_imported_is_told() -> None:
+    with front_end("6.10") as clouds, SimulatedCloud("6.10") as second:
+        others = Clouds(clouds.front_end, second)
+        host, _ = clouds.add_host("burst1"), others.add_host("burst2")
+        assert clouds.remote.instantiate(0, "web").id == second.instantiate(0, "web").id
+        assert answer(clouds, "imports", "burst2") == ("ok", "1 VMs can be imported")
+        vm = imported(clouds, host, 0)
+        taken = f"0 (as VM {vm.id} of burst1)"
+        assert answer(clouds, "imports", "burst2") == (
+            "warning",
+            f"remote VMs that cannot be imported, as their id is taken: {taken}",
+        )
+
+
+@pytest.mark.parametrize(
+    ("generation", "found"),
+    [
+        ("5.10", "IMPORT_VM_ID has no effect until an administrator deploys the VM"),
+        ("6.10", "oned.conf restricts DEPLOY_ID"),
+        ("7.2", "oned.conf restricts DEPLOY_ID"),
+    ],
+)
+def test_whether_users_may_submit_a_deploy_id_is_told(generation: str, found: str) -> None:
+    with front_end(generation) as clouds:
+        assert answer(clouds, "deploy ids of users", "front-end") == ("ok", found)
+
+
+def test_a_deploy_id_that_users_may_submit_is_told(newest: Clouds) -> None:
+    def open_to_all(request: ApiRequest) -> Iterator[bytes]:
+        yield format_http_answer(
+            request.execute().replace(b"DEPLOY_ID", b"NOTHING"), keep=request.keep
+        )
+
+    newest.front_end.faults.on(open_to_all, "one.system.config", times=None)
+    row = check(newest, "deploy ids of users", "front-end")
+    assert row["severity"] == "warning"
+    assert 'VM_RESTRICTED_ATTR = "DEPLOY_ID"' in row["remedy"]
