@@ -12,7 +12,7 @@ from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.im.monitord import Monitord
 from opennebula_sandbox.frontend.mad import Mad
-from tests.secret_watch import Seen
+from tests.secret_watch import SecretWatch
 
 # How long an example takes says how busy the machine is, and nothing of what is tested.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,9 +27,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(autouse=True)
-def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
+def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretWatch]:
     """Watch every front-end and cloud of a test, and fail it if a password comes to light."""
-    found = Seen()
+    found = SecretWatch()
     start, leave, spawn = SimulatedCloud.start, FrontEnd.__exit__, Mad.__init__
     take, process = Monitord.take, subprocess.Popen
     open_process, communicate = process.__init__, process.communicate
@@ -56,11 +56,11 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Seen]:
 
     def watched_open(self: subprocess.Popen[Any], *arguments: Any, **options: Any) -> None:
         open_process(self, *arguments, **options)
-        found.started(self, options.get("env") or os.environ)
+        found.record_start(self, options.get("env") or os.environ)
 
     def watched_communicate(self: subprocess.Popen[Any], *arguments: Any, **options: Any) -> Any:
         outputs = communicate(self, *arguments, **options)
-        found.printed(self, *outputs)
+        found.record_output(self, *outputs)
         return outputs
 
     monkeypatch.setattr(process, "__init__", watched_open)

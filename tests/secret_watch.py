@@ -14,7 +14,7 @@ from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.mad import Mad
 
 
-class Seen:
+class SecretWatch:
     """What was seen during a test, and what none of it may hold."""
 
     def __init__(self) -> None:
@@ -45,14 +45,14 @@ class Seen:
                 text = Path(f"/proc/{pid}/{name}").read_bytes().decode(errors="replace")
                 self.texts.append((f"{name} of a driver", text))
 
-    def started(self, process: subprocess.Popen[Any], environment: Mapping[str, str]) -> None:
+    def record_start(self, process: subprocess.Popen[Any], environment: Mapping[str, str]) -> None:
         """Take the title and the environment of a process, unless a user gave it these."""
         name, *arguments = map(str, cast(list[object], process.args))
         if Path(name).name != "one2one":
             self.texts.append((f"title of {name}", " ".join(arguments)))
             self.texts.append((f"environment of {name}", "\n".join(environment.values())))
 
-    def printed(self, process: subprocess.Popen[Any], *outputs: Any) -> None:
+    def record_output(self, process: subprocess.Popen[Any], *outputs: Any) -> None:
         """Take what a process has printed."""
         for output in filter(None, outputs):
             text = output if isinstance(output, str) else output.decode(errors="replace")

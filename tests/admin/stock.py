@@ -120,7 +120,7 @@ class FrontEnd:
         return found
 
 
-def packaged(root: Path, series: str) -> FrontEnd:
+def make_packaged(root: Path, series: str) -> FrontEnd:
     """Make a front-end of *series* with the packages' layout."""
     front_end = FrontEnd(root, root / "etc/one", root / "usr/lib/one", root / "var/lib/one", {})
     unpack(front_end, series)

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from one2one.admin.install.configuration import list_mads, with_block, without_block
+from one2one.admin.install.configuration import add_block, list_mads, remove_block
 
 _LINES = st.sampled_from(
     [
@@ -24,12 +24,12 @@ _ENTRY = 'VM_MAD = [ NAME = "one", EXECUTABLE = "one_vmm_one2one" ]'
 
 @given(_FILES)
 def test_taking_the_block_away_gives_the_file_back(source: str) -> None:
-    assert without_block(with_block(source, _ENTRY, ("VM_MAD",))) == source
+    assert remove_block(add_block(source, _ENTRY, ("VM_MAD",))) == source
 
 
 @given(_FILES)
 def test_only_the_new_entry_is_in_force(source: str) -> None:
-    found = [mad for mad in list_mads(with_block(source, _ENTRY, ("VM_MAD",))) if mad.is_ours]
+    found = [mad for mad in list_mads(add_block(source, _ENTRY, ("VM_MAD",))) if mad.is_ours]
     executables = [mad.vector["EXECUTABLE"] for mad in found if mad.kind == "VM_MAD"]
     assert executables == ["one_vmm_one2one"]
 
@@ -39,4 +39,4 @@ def test_other_drivers_stay_in_force(source: str) -> None:
     def others(text: str) -> list[tuple[str, str]]:
         return [(m.kind, m.vector["NAME"]) for m in list_mads(text) if m.kind == "IM_MAD"]
 
-    assert others(with_block(source, _ENTRY, ("VM_MAD",))) == others(source)
+    assert others(add_block(source, _ENTRY, ("VM_MAD",))) == others(source)

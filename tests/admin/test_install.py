@@ -19,7 +19,7 @@ from tests.admin.stock import (
     RUBY_VM_MAD,
     SERIES,
     FrontEnd,
-    packaged,
+    make_packaged,
     self_contained,
     unpack,
 )
@@ -52,7 +52,7 @@ def im_configuration(front_end: FrontEnd) -> Path:
     return monitord if monitord.exists() else front_end.etc / "oned.conf"
 
 
-@pytest.mark.parametrize("make", [packaged, self_contained])
+@pytest.mark.parametrize("make", [make_packaged, self_contained])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("series", SERIES)
 def test_uninstall_gives_every_file_back_byte_for_byte(
@@ -69,7 +69,7 @@ def test_uninstall_gives_every_file_back_byte_for_byte(
 
 @pytest.mark.parametrize("series", SERIES)
 def test_resident_drivers_are_configured_and_there(tmp_path: Path, series: str) -> None:
-    front_end = packaged(tmp_path, series)
+    front_end = make_packaged(tmp_path, series)
     install(front_end, "--resident")
     for configuration, kind, name in (
         (front_end.etc / "oned.conf", "VM_MAD", "one_vmm_one2one"),
@@ -81,7 +81,7 @@ def test_resident_drivers_are_configured_and_there(tmp_path: Path, series: str) 
 
 @pytest.mark.parametrize("series", SERIES)
 def test_oned_can_start_the_installed_driver(tmp_path: Path, series: str) -> None:
-    front_end = packaged(tmp_path, series)
+    front_end = make_packaged(tmp_path, series)
     install(front_end, "--resident")
     done = subprocess.run(
         [front_end.lib / "mads/one_vmm_one2one", "-t 15 -r 0 one"],
@@ -95,7 +95,7 @@ def test_oned_can_start_the_installed_driver(tmp_path: Path, series: str) -> Non
 @pytest.mark.parametrize("series", SERIES)
 def test_passwords_are_encrypted(tmp_path: Path, series: str) -> None:
     """By oned itself up to 5.8, and from 5.10 where the configuration says so, once."""
-    front_end = packaged(tmp_path, series)
+    front_end = make_packaged(tmp_path, series)
     install(front_end, "--resident")
     encrypted = [
         value
@@ -107,7 +107,7 @@ def test_passwords_are_encrypted(tmp_path: Path, series: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_second_run_changes_nothing(tmp_path: Path, mode: str) -> None:
-    front_end = packaged(tmp_path, "6.10")
+    front_end = make_packaged(tmp_path, "6.10")
     install(front_end, mode)
     first = front_end.tree()
     assert "Already installed" in install(front_end, mode)
@@ -116,7 +116,7 @@ def test_a_second_run_changes_nothing(tmp_path: Path, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_changed_arguments_survive_the_next_run(tmp_path: Path, mode: str) -> None:
-    front_end = packaged(tmp_path, "6.10")
+    front_end = make_packaged(tmp_path, "6.10")
     install(front_end, mode)
     for configuration in (front_end.etc / "oned.conf", im_configuration(front_end)):
         changed = re.sub(
@@ -135,7 +135,7 @@ def test_changed_arguments_survive_the_next_run(tmp_path: Path, mode: str) -> No
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_changes_are_shown_before_they_are_made(tmp_path: Path, mode: str) -> None:
-    front_end = packaged(tmp_path, "6.10")
+    front_end = make_packaged(tmp_path, "6.10")
     before = front_end.tree()
     shown = run("install", front_end, mode, "--dry-run")
     assert front_end.tree() == before
@@ -150,7 +150,7 @@ def test_the_changes_are_shown_before_they_are_made(tmp_path: Path, mode: str) -
 
 
 def test_replaced_scripts_of_others_are_named_and_kept(tmp_path: Path) -> None:
-    front_end = packaged(tmp_path, "6.10")
+    front_end = make_packaged(tmp_path, "6.10")
     deploy = front_end.var / "remotes/vmm/one/deploy"
     original = deploy.read_bytes()
     shown = install(front_end, "--scripts")
@@ -161,14 +161,14 @@ def test_replaced_scripts_of_others_are_named_and_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("series", SERIES)
 def test_the_stock_shell_runs_no_probe_but_ours(tmp_path: Path, series: str) -> None:
-    front_end = packaged(tmp_path, series)
+    front_end = make_packaged(tmp_path, series)
     install(front_end, "--scripts")
     probes = (front_end.var / "remotes/im/one.d").iterdir()
     assert [p.name for p in probes if os.access(p, os.X_OK)] == ["one2one_control.sh"]
 
 
 def test_what_only_the_owner_may_read_stays_so(tmp_path: Path) -> None:
-    front_end = packaged(tmp_path, "6.10")
+    front_end = make_packaged(tmp_path, "6.10")
     install(front_end, "--resident")
     found = [p for p in front_end.root.rglob("*.conf*") if b"PASSWD" in p.read_bytes()]
     assert len(found) == 2
@@ -177,41 +177,41 @@ def test_what_only_the_owner_may_read_stays_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_an_upgrade_of_opennebula_is_survived(tmp_path: Path, mode: str) -> None:
-    front_end = packaged(tmp_path / "front-end", "6.10")
+    front_end = make_packaged(tmp_path / "front-end", "6.10")
     install(front_end, mode)
     unpack(front_end, "7.2")
     install(front_end, mode)
     assert driver(front_end.etc / "oned.conf", "VM_MAD")["NAME"] == "one"
 
-    upgraded = packaged(tmp_path / "plain", "6.10")
+    upgraded = make_packaged(tmp_path / "plain", "6.10")
     unpack(upgraded, "7.2")
     run("uninstall", front_end, "--yes")
     assert [*front_end.tree().values()] == [*upgraded.tree().values()]
 
 
 def test_an_upgrade_between_install_and_uninstall_is_not_undone(tmp_path: Path) -> None:
-    front_end = packaged(tmp_path / "front-end", "5.12")
+    front_end = make_packaged(tmp_path / "front-end", "5.12")
     install(front_end, "--scripts")
     unpack(front_end, "6.10")
     run("uninstall", front_end, "--yes")
-    plain = packaged(tmp_path / "plain", "5.12")
+    plain = make_packaged(tmp_path / "plain", "5.12")
     unpack(plain, "6.10")
     assert [*front_end.tree().values()] == [*plain.tree().values()]
 
 
 @pytest.mark.parametrize("modes", [MODES, MODES[::-1]])
 def test_the_mode_can_be_changed(tmp_path: Path, modes: tuple[str, str]) -> None:
-    front_end = packaged(tmp_path / "one", "6.10")
+    front_end = make_packaged(tmp_path / "one", "6.10")
     install(front_end, modes[0])
     install(front_end, modes[1])
-    direct = packaged(tmp_path / "other", "6.10")
+    direct = make_packaged(tmp_path / "other", "6.10")
     install(direct, modes[1])
     assert [*front_end.tree().values()] == [*direct.tree().values()]
 
 
 @pytest.mark.parametrize("series", ["5.10", "6.10"])
 def test_a_configuration_of_the_ruby_driver_is_set_aside(tmp_path: Path, series: str) -> None:
-    front_end = packaged(tmp_path, series)
+    front_end = make_packaged(tmp_path, series)
     with (front_end.etc / "oned.conf").open("a") as oned:
         oned.write(RUBY_VM_MAD)
     with im_configuration(front_end).open("a") as monitord:
@@ -225,7 +225,7 @@ def test_a_configuration_of_the_ruby_driver_is_set_aside(tmp_path: Path, series:
 
 
 def test_scripts_leave_the_configuration_of_the_ruby_driver_word_for_word(tmp_path: Path) -> None:
-    front_end = packaged(tmp_path, "6.10")
+    front_end = make_packaged(tmp_path, "6.10")
     for name, entry in (("oned.conf", RUBY_VM_MAD), ("monitord.conf", RUBY_IM_MAD)):
         with (front_end.etc / name).open("a") as file:
             file.write(entry)
@@ -237,7 +237,7 @@ def test_scripts_leave_the_configuration_of_the_ruby_driver_word_for_word(tmp_pa
 
 
 def test_what_the_administrator_adds_meanwhile_stays(tmp_path: Path) -> None:
-    front_end = packaged(tmp_path, "6.10")
+    front_end = make_packaged(tmp_path, "6.10")
     oned = front_end.etc / "oned.conf"
     before = oned.read_text()
     install(front_end, "--resident")
@@ -248,7 +248,7 @@ def test_what_the_administrator_adds_meanwhile_stays(tmp_path: Path) -> None:
 
 
 def test_a_linked_configuration_is_changed_where_it_is(tmp_path: Path) -> None:
-    front_end = packaged(tmp_path, "6.10")
+    front_end = make_packaged(tmp_path, "6.10")
     oned = front_end.etc / "oned.conf"
     managed = tmp_path / "managed.conf"
     oned.rename(managed)
@@ -266,12 +266,12 @@ def test_a_linked_configuration_is_changed_where_it_is(tmp_path: Path) -> None:
 def test_an_interrupted_run_is_completed_by_the_next(
     tmp_path: Path, mode: Mode, command: str
 ) -> None:
-    whole = packaged(tmp_path / "whole", "6.10")
+    whole = make_packaged(tmp_path / "whole", "6.10")
     clean = [*whole.tree().values()]
     install(whole, f"--{mode.value}")
     installed = [*whole.tree().values()]
 
-    front_end = packaged(tmp_path / "cut", "6.10")
+    front_end = make_packaged(tmp_path / "cut", "6.10")
     layout = find_layout(front_end.root, {})
     changes = make_plan(layout, mode).changes
     apply(changes[: len(changes) // 2], [])
@@ -282,7 +282,7 @@ def test_an_interrupted_run_is_completed_by_the_next(
 
 
 def test_a_full_disk_leaves_everything_as_it_was(tmp_path: Path) -> None:
-    front_end = packaged(tmp_path, "6.10")
+    front_end = make_packaged(tmp_path, "6.10")
     before = front_end.tree()
     done = one2one(
         "install",
@@ -299,13 +299,13 @@ def test_a_full_disk_leaves_everything_as_it_was(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_without_the_right_to_write_it_says_so(tmp_path: Path) -> None:
-    front_end = packaged(tmp_path, "6.10")
+    front_end = make_packaged(tmp_path, "6.10")
     (front_end.lib / "mads").chmod(0o555)
     assert "Run it as root" in run("install", front_end, "--yes", status=255)
 
 
 def test_without_a_terminal_nothing_is_asked_and_nothing_done(tmp_path: Path) -> None:
-    front_end = packaged(tmp_path, "6.10")
+    front_end = make_packaged(tmp_path, "6.10")
     before = front_end.tree()
     assert "use --yes" in run("install", front_end, status=255)
     assert front_end.tree() == before
@@ -313,7 +313,7 @@ def test_without_a_terminal_nothing_is_asked_and_nothing_done(tmp_path: Path) ->
 
 @pytest.mark.parametrize(("answer", "done"), [(b"n\n", False), (b"y\n", True)])
 def test_on_a_terminal_it_asks(tmp_path: Path, answer: bytes, done: bool) -> None:
-    front_end = packaged(tmp_path, "6.10")
+    front_end = make_packaged(tmp_path, "6.10")
     before = front_end.tree()
     controller, terminal = pty.openpty()
     os.write(controller, answer)
@@ -325,7 +325,7 @@ def test_on_a_terminal_it_asks(tmp_path: Path, answer: bytes, done: bool) -> Non
 
 
 def test_seven_says_what_remains_by_hand(tmp_path: Path) -> None:
-    said = install(packaged(tmp_path, "7.2"), "--resident")
+    said = install(make_packaged(tmp_path, "7.2"), "--resident")
     assert "TM_MAD=dummy" in said
     assert "onecluster create" in said
 
@@ -372,7 +372,7 @@ def _shared_line(front_end: FrontEnd) -> None:
 def test_what_must_be_put_right_first_is_one_line(
     tmp_path: Path, spoil: Callable[[FrontEnd], None], said: str
 ) -> None:
-    front_end = packaged(tmp_path, "6.10")
+    front_end = make_packaged(tmp_path, "6.10")
     spoil(front_end)
     before = front_end.tree()
     output = run("install", front_end, "--yes", status=255)
@@ -382,5 +382,5 @@ def test_what_must_be_put_right_first_is_one_line(
 
 
 def test_uninstalling_what_is_not_there_says_so(tmp_path: Path) -> None:
-    front_end = packaged(tmp_path, "6.10")
+    front_end = make_packaged(tmp_path, "6.10")
     assert run("uninstall", front_end, "--yes") == "Not installed.\n"

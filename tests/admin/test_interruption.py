@@ -14,7 +14,7 @@ from one2one.admin.install.entries import Mode
 from one2one.admin.install.files import apply
 from one2one.admin.install.layout import find_layout
 from one2one.admin.install.plan import make_plan
-from tests.admin.stock import FrontEnd, packaged
+from tests.admin.stock import FrontEnd, make_packaged
 
 CUT_OFF = Path(__file__).with_name("cut_off.py")
 Tree = dict[str, tuple[int, bytes | str]]
@@ -53,7 +53,7 @@ def drivers(root: Path) -> list[Path]:
 def test_it_can_be_completed_or_taken_back_from_anywhere(
     tmp_path: Path, before: Mode | None, after: Mode | None, step: int
 ) -> None:
-    start = packaged(tmp_path / "start", "6.10").root
+    start = make_packaged(tmp_path / "start", "6.10").root
     clean = tree(start)
     if before:
         run(start, before)

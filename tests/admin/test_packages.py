@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.admin.stock import packaged
+from tests.admin.stock import make_packaged
 
 PROJECT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg is Debian's")
@@ -99,7 +99,7 @@ def test_the_commands_of_the_debian_package_work(machine: Machine) -> None:
     assert "one2one, version" in machine.run("one2one", "--version")
     assert machine.run("one_vmm_one2one", "-t 15 -r 0 one", sent="INIT\n") == "INIT SUCCESS\n"
     assert machine.run("one_im_one2one", "one", sent="INIT\n") == "INIT SUCCESS\n"
-    packaged(machine.root, "6.10")
+    make_packaged(machine.root, "6.10")
     shown = machine.run("one2one", "install", "--root", machine.root, "--dry-run")
     assert 'EXECUTABLE     = "one_vmm_one2one"' in shown
     where = machine.python("-c", "import one2one; print(one2one.__file__)").stdout
@@ -127,7 +127,7 @@ def test_what_needs_the_sandbox_names_it_until_it_is_there(
 
 def test_the_package_is_not_removed_under_the_drivers(machine: Machine) -> None:
     """oned does not start without an executable that oned.conf names."""
-    front_end = packaged(machine.root, "6.10")
+    front_end = make_packaged(machine.root, "6.10")
     machine.run("one2one", "install", "--root", machine.root, "--yes")
     refused = machine.dpkg("--remove", "one2one")
     assert refused.returncode != 0

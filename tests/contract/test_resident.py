@@ -50,7 +50,7 @@ class Driver:
 
 
 @contextmanager
-def started(argv: list[str], environment: dict[str, str]) -> Iterator[Driver]:
+def start(argv: list[str], environment: dict[str, str]) -> Iterator[Driver]:
     pipe = subprocess.PIPE
     with subprocess.Popen(
         [DRIVER, *argv], stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment
@@ -69,7 +69,7 @@ def started(argv: list[str], environment: dict[str, str]) -> Iterator[Driver]:
 def test_every_recorded_line_is_answered_once(generation: str) -> None:
     with world(generation) as clouds:
         for argument, *events in processes(generation):
-            with started(argument["argv"], clouds.environment) as driver:
+            with start(argument["argv"], clouds.environment) as driver:
                 for event in events:
                     exchange(event, driver, clouds)
                 if events[-1]["line"].strip() != "FINALIZE":

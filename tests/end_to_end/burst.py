@@ -29,7 +29,7 @@ TEMPLATE: dict[str, Value] = {
 }
 
 
-def monitored(generation: str, **settings: float | bool) -> MonitoringSettings:
+def monitoring_settings(generation: str, **settings: float | bool) -> MonitoringSettings:
     """Return periods of a moment each; oned itself asks as often too, monitord once."""
     periods = dict.fromkeys(("beacon_host", "monitor_host", "state_vm", "monitor_vm"), 0.2)
     interval = 0.2 if generation == "5.10" else 180

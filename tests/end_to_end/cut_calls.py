@@ -108,7 +108,7 @@ class Lane:
         """Tell whether oned waits for no answer about the VM."""
         return self.vm.state in STEADY or self.vm.state.endswith("FAILURE")
 
-    def answered(self, message: str, timeout: float = 20.0) -> bool:
+    def wait_answered(self, message: str, timeout: float = 20.0) -> bool:
         """Wait until the driver has answered *message* since the operation began."""
         words = [
             f"Message received: {message} {result} {self.vm.id} "
@@ -131,9 +131,9 @@ class Lane:
         asks = self.vm.state not in silent
         self.mark = len(self.frontend.log)
         self.vm.recover(way)
-        assert not asks or self.answered("CLEANUP")
+        assert not asks or self.wait_answered("CLEANUP")
 
-    def left(self) -> list[int]:
+    def list_left(self) -> list[int]:
         """Return the remote VMs that are not DONE, after the reaper came where there are any."""
         if self.alive():
             self.reap()

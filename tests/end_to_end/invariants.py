@@ -23,7 +23,7 @@ from opennebula_sandbox.cloud.objects import Vm as RemoteVm
 from opennebula_sandbox.cloud.refusal import Refusal
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.handles import LocalVm
-from tests.end_to_end.burst import DRIVER, IM_DRIVER, monitored, of_the_host
+from tests.end_to_end.burst import DRIVER, IM_DRIVER, monitoring_settings, of_the_host
 
 AT_REST = (
     "PENDING",
@@ -57,7 +57,7 @@ class Sides:
                 self.generation,
                 driver=[DRIVER],
                 im_driver=[IM_DRIVER],
-                settings=monitored(self.generation),
+                settings=monitoring_settings(self.generation),
             )
         )
         patience = {"ONE_TIMEOUT": "1", "ONE_SHUTDOWN_TIMEOUT": "3"}

@@ -115,7 +115,7 @@ class Storm(Sides, RuleBasedStateMachine):
         patient=st.booleans(),
     )
     def recover(self, which: int, way: str, patient: bool) -> None:
-        vm = self.chosen(which, patient=patient)
+        vm = self.choose(which, patient=patient)
         if vm is None:
             return
         try:
@@ -192,7 +192,7 @@ class Storm(Sides, RuleBasedStateMachine):
         assert isinstance(driver, Mad)
         return driver
 
-    def chosen(self, which: int, *, patient: bool) -> LocalVm | None:
+    def choose(self, which: int, *, patient: bool) -> LocalVm | None:
         """Return one of the VMs that live, at rest if that is to be had within half a second."""
         vms = self.living()
         if not vms:

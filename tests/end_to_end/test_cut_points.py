@@ -139,7 +139,7 @@ def refused(cut: Cut, running: list[Lane], begin: Begin) -> None:
         deafen()
         begin(running)
     for lane in running:
-        lane.answered(lane.operation.message, timeout=0.3)
+        lane.wait_answered(lane.operation.message, timeout=0.3)
     for server in servers:
         server.stop()
         server.start()
@@ -225,7 +225,7 @@ def calls_of(both: Lanes, name: str) -> list[Call]:
     lane = both.lanes[0]
     prepare(lane, name)
     lane.begin()
-    assert lane.answered(lane.operation.message)
+    assert lane.wait_answered(lane.operation.message)
     lane.vm.wait(lane.operation.goal)
     calls, lane.eager = list(lane.calls), True
     end(lane)
@@ -274,12 +274,12 @@ def cut_once(
         what = f"{name}, call {index} ({calls[index].method}) {kind}, then {move.__name__}"
         if "kill" not in kind:
             message = "CLEANUP" if "meanwhile" in kind else lane.operation.message
-            assert lane.answered(message), what
+            assert lane.wait_answered(message), what
         lane.eager, lane.cuts = True, {}
         move(lane)
         check(lane, what, may_lack=move is success or lane.operation.goal == "DONE")
         end(lane)
-        assert lane.left() == [], what
+        assert lane.list_left() == [], what
 
 
 def check(lane: Lane, what: str, *, may_lack: bool) -> None:
@@ -288,7 +288,7 @@ def check(lane: Lane, what: str, *, may_lack: bool) -> None:
     The reaper may only help with the former.
     """
     state = lane.vm.state
-    found = lane.left() if state == "DONE" else lane.alive()
+    found = lane.list_left() if state == "DONE" else lane.alive()
     story = f"{what}: the VM is {state}, {lane.vm.deploy_id}, and has {found}"
     if state == "DONE":
         assert found == [], story
@@ -304,7 +304,7 @@ def end(lane: Lane) -> None:
         return
     if lane.vm.state == "RUNNING":
         lane.vm.act("terminate-hard")
-        assert lane.answered("CANCEL")
+        assert lane.wait_answered("CANCEL")
     elif lane.vm.state in STEADY:
         lane.vm.act("terminate")
     if lane.vm.state != "DONE":

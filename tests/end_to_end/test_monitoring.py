@@ -5,7 +5,7 @@ import pytest
 from one2one.hybrid.mirror import BY_LCM_STATE, BY_STATE, Report
 from one2one.opennebula.states import LcmState, State, VmState
 from opennebula_sandbox.frontend.handles import LocalVm
-from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitored
+from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitoring_settings
 
 GUARD_S = 31
 """Seconds for which oned distrusts a report about a VM that it has just moved."""
@@ -43,7 +43,7 @@ def by_hand(both: Burst, vm: LocalVm, action: str) -> None:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_what_the_remote_user_does_is_seen_here(generation: str, way: str) -> None:
-    with burst(generation, way, delay=0.02, monitoring=monitored(generation)) as both:
+    with burst(generation, way, delay=0.02, monitoring=monitoring_settings(generation)) as both:
         lives = [(both.running(), life) for life in BY_HAND]
         for step in range(len(BY_HAND[0])):
             both.frontend.clock.jump(GUARD_S)
@@ -59,7 +59,7 @@ def test_what_the_remote_user_does_is_seen_here(generation: str, way: str) -> No
 
 @pytest.mark.parametrize("generation", ["5.10", "7.2"])
 def test_every_remote_state_is_shown_as_the_page_of_states_says(generation: str) -> None:
-    with burst(generation, monitoring=monitored(generation)) as both:
+    with burst(generation, monitoring=monitoring_settings(generation)) as both:
         vms = [both.vm() for _ in REPORTS]
         for vm in vms:
             vm.deploy(both.host)

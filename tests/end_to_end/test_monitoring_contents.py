@@ -9,7 +9,7 @@ from one2one.opennebula.template import parse_text
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.wire.xmlrpc import write_answer
 from opennebula_sandbox.frontend.handles import LocalVm
-from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitored, of_the_host
+from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitoring_settings, of_the_host
 
 COMBINATIONS = [("5.10", "resident"), ("6.10", "scripts"), ("7.2", "resident"), ("5.10", "scripts")]
 FOREIGN = 'Import me "1", [a=b]\nand 漢'
@@ -21,7 +21,7 @@ def wait(both: Burst, told: object) -> None:
 
 @pytest.mark.parametrize(("generation", "way"), COMBINATIONS)
 def test_the_host_and_its_vms_are_told_of_in_full(generation: str, way: str) -> None:
-    with burst(generation, way, monitoring=monitored(generation)) as both:
+    with burst(generation, way, monitoring=monitoring_settings(generation)) as both:
         first = both.cloud.instantiate(0, "somebody's").id + 1
         both.cloud.usage.override(first, CPU="12.50", MEMORY="131072", NETRX="5", NETTX='6"]')
         vm = both.running()
@@ -51,7 +51,7 @@ def test_the_host_and_its_vms_are_told_of_in_full(generation: str, way: str) -> 
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_counters_below_0_keep_no_host_off(generation: str, way: str) -> None:
     """oned itself counts down too often, for years: then an account uses less than nothing."""
-    with burst(generation, way, monitoring=monitored(generation)) as both:
+    with burst(generation, way, monitoring=monitoring_settings(generation)) as both:
         for quotas in (both.cloud.owner.quotas, both.cloud.owner.group.quotas):
             quotas.limit(CPU=2, RUNNING_VMS=10)
             quotas.used |= {"RUNNING_VMS": -4, "CPU": -0.5, "MEMORY": -1}
@@ -72,7 +72,7 @@ def imported(both: Burst) -> LocalVm:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("generation", ["5.10", "6.10"])
 def test_a_foreign_vm_is_imported_and_followed(generation: str, way: str) -> None:
-    with burst(generation, way, monitoring=monitored(generation)) as both:
+    with burst(generation, way, monitoring=monitoring_settings(generation)) as both:
         foreign = both.cloud.instantiate(0, FOREIGN)
         for name, mark in (("remote-opennebula-7", ""), ("theirs", "ONE_HYBRID_ID")):
             extra = f"<T><{mark}>x</{mark}></T>" if mark else ""
@@ -99,7 +99,7 @@ def test_one_of_two_foreign_vms_with_the_same_id_is_offered_until_the_other_has_
     generation: str,
 ) -> None:
     with (
-        burst(generation, monitoring=monitored(generation)) as both,
+        burst(generation, monitoring=monitoring_settings(generation)) as both,
         both.second_cloud() as other,
     ):
         first, second = both.cloud.instantiate(0, "web"), other.cloud.instantiate(0, "web")
@@ -123,7 +123,7 @@ def wait_for_wilds(both: Burst, number: str) -> None:
 
 
 def test_7_x_is_never_told_of_a_foreign_vm() -> None:
-    with burst("7.2", monitoring=monitored("7.2", system_host=1)) as both:
+    with burst("7.2", monitoring=monitoring_settings("7.2", system_host=1)) as both:
         both.cloud.instantiate(0, "web")
         both.running()
         both.rounds(2)
@@ -134,7 +134,9 @@ def test_7_x_is_never_told_of_a_foreign_vm() -> None:
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_a_quota_that_is_none_leaves_the_capacity_as_it_was(generation: str) -> None:
-    with burst(generation, monitoring=monitored(generation), ONE_OUTAGE_GRACE="1") as both:
+    with burst(
+        generation, monitoring=monitoring_settings(generation), ONE_OUTAGE_GRACE="1"
+    ) as both:
         quotas = '<GROUP><NAME>g</NAME><VM_QUOTA><VM><CPU>"many"</CPU></VM></VM_QUOTA></GROUP>'
         wrong = faults.answer_garbage(write_answer([True, quotas, 0]))
         wait(both, lambda: both.host.capacity != (0, 0))
@@ -155,7 +157,7 @@ def test_a_quota_that_is_none_leaves_the_capacity_as_it_was(generation: str) -> 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("generation", ["6.10", "7.2"])
 def test_a_monitord_with_a_key(generation: str, way: str) -> None:
-    with burst(generation, way, monitoring=monitored(generation, encrypted=True)) as both:
+    with burst(generation, way, monitoring=monitoring_settings(generation, encrypted=True)) as both:
         vm = both.running()
         both.frontend.clock.jump(31)
         both.cloud.act(both.remote_id(vm), "poweroff")

@@ -8,7 +8,7 @@ import pytest
 
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.frontend.mad import Mad
-from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitored
+from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitoring_settings
 
 UP = ("MONITORED", "MONITORING_MONITORED")
 QUICK = "1"
@@ -22,7 +22,9 @@ def is_back(both: Burst) -> bool:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_an_outage_is_an_error_of_the_host_and_ends_by_itself(generation: str, way: str) -> None:
-    with burst(generation, way, monitoring=monitored(generation), ONE_OUTAGE_GRACE=QUICK) as both:
+    with burst(
+        generation, way, monitoring=monitoring_settings(generation), ONE_OUTAGE_GRACE=QUICK
+    ) as both:
         assert is_back(both)
         vms = [both.running(), both.running()]
         both.cloud.server.stop()
@@ -44,7 +46,9 @@ def test_an_outage_is_an_error_of_the_host_and_ends_by_itself(generation: str, w
     ("generation", "line"), [("5.10", "cannot connect"), ("6.10", "one.vmpool.infoset at")]
 )
 def test_a_short_outage_is_a_line_in_the_log(generation: str, line: str) -> None:
-    with burst(generation, monitoring=monitored(generation), ONE_OUTAGE_GRACE="20") as both:
+    with burst(
+        generation, monitoring=monitoring_settings(generation), ONE_OUTAGE_GRACE="20"
+    ) as both:
         vm = both.running()
         both.rounds(1)
         both.cloud.restart(lambda: both.frontend.wait_for_log(line))
@@ -56,7 +60,9 @@ def test_a_short_outage_is_a_line_in_the_log(generation: str, line: str) -> None
 
 @pytest.mark.parametrize("generation", ["5.10", "6.10"])
 def test_the_local_cloud_cannot_be_read_for_a_while(generation: str) -> None:
-    with burst(generation, monitoring=monitored(generation), ONE_OUTAGE_GRACE=QUICK) as both:
+    with burst(
+        generation, monitoring=monitoring_settings(generation), ONE_OUTAGE_GRACE=QUICK
+    ) as both:
         vm = both.running()
         both.rounds(1)
         both.frontend.server.stop()
@@ -72,7 +78,7 @@ def test_the_local_cloud_cannot_be_read_for_a_while(generation: str) -> None:
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_a_driver_that_was_killed_is_started_again(generation: str) -> None:
-    with burst(generation, monitoring=monitored(generation, interval=3)) as both:
+    with burst(generation, monitoring=monitoring_settings(generation, interval=3)) as both:
         vm = both.running()
         both.rounds(1)
         driver = both.frontend.oned.im_driver
@@ -87,7 +93,9 @@ def test_a_driver_that_was_killed_is_started_again(generation: str) -> None:
 
 @pytest.mark.parametrize("generation", ["6.10", "7.2"])
 def test_a_client_that_was_killed_is_started_again(generation: str) -> None:
-    with burst(generation, "scripts", monitoring=monitored(generation, interval=3)) as both:
+    with burst(
+        generation, "scripts", monitoring=monitoring_settings(generation, interval=3)
+    ) as both:
         vm = both.running()
         both.rounds(1)
         pid_file = Path(both.frontend.home.var, f".one2one-monitor-{both.host.id}.pid")
@@ -103,7 +111,9 @@ def test_a_client_that_was_killed_is_started_again(generation: str) -> None:
 def test_a_host_whose_settings_are_wrong_says_so_until_they_are_right(
     generation: str, way: str
 ) -> None:
-    with burst(generation, way, monitoring=monitored(generation), ONE_OUTAGE_GRACE=QUICK) as both:
+    with burst(
+        generation, way, monitoring=monitoring_settings(generation), ONE_OUTAGE_GRACE=QUICK
+    ) as both:
         vm = both.running()
         both.rounds(1)
         both.host.update(ONE_USER="")
@@ -121,7 +131,10 @@ def test_a_host_whose_settings_are_wrong_says_so_until_they_are_right(
 def test_a_remote_that_hangs_delays_nobody_else(generation: str) -> None:
     with (
         burst(
-            generation, monitoring=monitored(generation), ONE_OUTAGE_GRACE=QUICK, ONE_TIMEOUT="1"
+            generation,
+            monitoring=monitoring_settings(generation),
+            ONE_OUTAGE_GRACE=QUICK,
+            ONE_TIMEOUT="1",
         ) as both,
         both.second_cloud() as other,
     ):
@@ -138,7 +151,7 @@ def test_a_remote_that_hangs_delays_nobody_else(generation: str) -> None:
 
 
 def test_a_clock_that_is_set_back_makes_no_host_mute() -> None:
-    with burst("6.10", monitoring=monitored("6.10")) as both:
+    with burst("6.10", monitoring=monitoring_settings("6.10")) as both:
         assert is_back(both)
         both.frontend.clock.jump(86400)
         both.rounds(1)
@@ -151,7 +164,7 @@ def test_a_clock_that_is_set_back_makes_no_host_mute() -> None:
 @pytest.mark.parametrize(("generation", "way"), [("6.10", "scripts"), ("7.2", "resident")])
 def test_a_host_that_is_off_line_is_left_alone(generation: str, way: str) -> None:
     with (
-        burst(generation, way, monitoring=monitored(generation)) as both,
+        burst(generation, way, monitoring=monitoring_settings(generation)) as both,
         both.second_cloud() as other,
     ):
         assert is_back(both)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from opennebula_sandbox.frontend.handles import LocalVm
-from tests.end_to_end.burst import GENERATIONS, STATES, WAYS, Burst, burst, monitored
+from tests.end_to_end.burst import GENERATIONS, STATES, WAYS, Burst, burst, monitoring_settings
 
 ATTEMPTS = (
     *("suspend", "stop", "poweroff", "undeploy"),
@@ -74,7 +74,7 @@ def test_a_vm_that_is_off_does_not_start_that_of_another(generation: str) -> Non
     ("generation", "way"), [("5.10", "scripts"), ("6.10", "resident"), ("7.2", "resident")]
 )
 def test_nobody_is_shown_the_vm_of_another(generation: str, way: str) -> None:
-    with burst(generation, way, monitoring=monitored(generation)) as both:
+    with burst(generation, way, monitoring=monitoring_settings(generation)) as both:
         victim, thief = both.running(), both.running()
         steal(both, thief, victim)
         told = f"remote VM {both.remote_id(victim)} is not VM {thief.id}'s"

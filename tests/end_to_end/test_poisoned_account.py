@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitored
+from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitoring_settings
 from tests.end_to_end.poison import poison
 from tests.end_to_end.test_reaper import has_log
 
@@ -14,7 +14,7 @@ def hybrid_id(both: Burst) -> str:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_monitoring_and_the_reaper_go_on(generation: str, way: str) -> None:
-    with burst(generation, way, monitoring=monitored(generation)) as both:
+    with burst(generation, way, monitoring=monitoring_settings(generation)) as both:
         stays, ended, odd_one = both.running(), both.running(), both.running()
         ended.act("poweroff-hard")
         ended.wait("POWEROFF")

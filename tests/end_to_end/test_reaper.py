@@ -22,7 +22,7 @@ from tests.end_to_end.burst import (
     WAYS,
     Burst,
     burst,
-    monitored,
+    monitoring_settings,
     of_the_host,
 )
 
@@ -56,7 +56,7 @@ def has_log(both: Burst, way: str, text: str) -> Callable[[], bool]:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_what_was_terminated_while_it_was_off_is_destroyed(generation: str, way: str) -> None:
-    with burst(generation, way, monitoring=monitored(generation)) as both:
+    with burst(generation, way, monitoring=monitoring_settings(generation)) as both:
         stays, ended = both.running(), off(both, "poweroff-hard")
         remote_id = both.remote_id(ended)
         assert len(both.alive()) == 2
@@ -69,7 +69,7 @@ def test_what_was_terminated_while_it_was_off_is_destroyed(generation: str, way:
 
 
 def test_no_way_to_be_off_is_forgotten() -> None:
-    with burst("6.10", monitoring=monitored("6.10")) as both:
+    with burst("6.10", monitoring=monitoring_settings("6.10")) as both:
         vms = [off(both, action) for action in OFF]
         both.end_long_ago(*vms)
         for vm in vms:
@@ -77,7 +77,7 @@ def test_no_way_to_be_off_is_forgotten() -> None:
 
 
 def test_a_vm_that_ended_just_now_is_given_time() -> None:
-    with burst("7.2", monitoring=monitored("7.2")) as both:
+    with burst("7.2", monitoring=monitoring_settings("7.2")) as both:
         vm = off(both, "poweroff-hard")
         vm.act("terminate-hard")
         vm.wait("DONE")
@@ -86,7 +86,7 @@ def test_a_vm_that_ended_just_now_is_given_time() -> None:
 
 
 def test_recover_delete_before_the_deploy_id_was_known() -> None:
-    with burst("6.10", monitoring=monitored("6.10")) as both:
+    with burst("6.10", monitoring=monitoring_settings("6.10")) as both:
         both.cloud.faults.on(faults.drop_after, "one.template.instantiate")
         both.cloud.faults.on(faults.drop_before, "one.vm.info", times=None)
         vm = both.vm()
@@ -104,8 +104,8 @@ def test_recover_delete_before_the_deploy_id_was_known() -> None:
 
 def test_hosts_and_front_ends_on_one_account_leave_each_others_vms_alone() -> None:
     with ExitStack() as stack:
-        one = stack.enter_context(burst("7.2", monitoring=monitored("7.2")))
-        two = stack.enter_context(burst("6.10", monitoring=monitored("6.10")))
+        one = stack.enter_context(burst("7.2", monitoring=monitoring_settings("7.2")))
+        two = stack.enter_context(burst("6.10", monitoring=monitoring_settings("6.10")))
         account = of_the_host(one.cloud)
         neighbour = one.frontend.add_host("burst2", **account)
         two.host.update(**account)
@@ -124,7 +124,7 @@ def test_hosts_and_front_ends_on_one_account_leave_each_others_vms_alone() -> No
 
 
 def test_a_restored_database_has_nothing_destroyed() -> None:
-    with burst("6.10", monitoring=monitored("6.10")) as both:
+    with burst("6.10", monitoring=monitoring_settings("6.10")) as both:
         vms = [both.running() for _ in range(5)]
         remote_ids = {both.remote_id(vm) for vm in vms}
         with both.frontend.clock.lock:
@@ -136,7 +136,7 @@ def test_a_restored_database_has_nothing_destroyed() -> None:
 
 
 def test_a_probe_leaves_what_needs_a_second_look() -> None:
-    with burst("5.10", "scripts", monitoring=monitored("5.10")) as both:
+    with burst("5.10", "scripts", monitoring=monitoring_settings("5.10")) as both:
         kept, lost = both.running(), both.running()
         remote_ids = [both.remote_id(kept), both.remote_id(lost)]
         with both.frontend.clock.lock:

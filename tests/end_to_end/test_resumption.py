@@ -7,7 +7,7 @@ import pytest
 from one2one.driver.resumption import resume_running
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.frontend.handles import LocalVm
-from tests.end_to_end.burst import WAYS, Burst, burst, monitored
+from tests.end_to_end.burst import WAYS, Burst, burst, monitoring_settings
 from tests.end_to_end.test_monitoring_rounds import Scene, scene
 
 LONG_AGO_S = 600
@@ -27,7 +27,7 @@ def suspended(both: Burst, *, since: int = LONG_AGO_S) -> LocalVm:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_it_runs_again_here_too(way: str) -> None:
-    with burst("5.10", way, monitoring=monitored("5.10")) as both:
+    with burst("5.10", way, monitoring=monitoring_settings("5.10")) as both:
         vm = suspended(both)
         vm.wait("RUNNING")
         assert both.alive() == [both.remote_id(vm)]
@@ -42,7 +42,7 @@ def test_it_runs_again_here_too(way: str) -> None:
 
 
 def test_a_user_who_suspended_it_just_now_is_not_contradicted() -> None:
-    with burst("5.10", monitoring=monitored("5.10")) as both:
+    with burst("5.10", monitoring=monitoring_settings("5.10")) as both:
         vm = suspended(both, since=0)
         both.rounds(2)
         assert vm.state == "SUSPENDED"

@@ -20,14 +20,14 @@ from one2one.opennebula.states import RaftState
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 from opennebula_sandbox.frontend.mad import Mad
-from tests.end_to_end.burst import IM_DRIVER, WAYS, Burst, burst, monitored
+from tests.end_to_end.burst import IM_DRIVER, WAYS, Burst, burst, monitoring_settings
 
 GENERATIONS = ("6.10", "7.2")
 """Those with monitord."""
 
 
 def never_asked(generation: str, **settings: float | bool) -> MonitoringSettings:
-    return monitored(generation, interval=10**6, system_host=0.2, **settings)
+    return monitoring_settings(generation, interval=10**6, system_host=0.2, **settings)
 
 
 @contextlib.contextmanager

@@ -9,8 +9,8 @@ import pytest
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.wire.xmlrpc import write_answer
-from tests.end_to_end.burst import Burst, burst, monitored
-from tests.secret_watch import Seen
+from tests.end_to_end.burst import Burst, burst, monitoring_settings
+from tests.secret_watch import SecretWatch
 
 BOMB = (
     '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa">'
@@ -65,16 +65,16 @@ def test_nobody_is_shown_the_password_by_a_redirect() -> None:
         assert elsewhere.server.accepted == 0
 
 
-def test_a_wrong_password_is_not_shown(seen: Seen) -> None:
+def test_a_wrong_password_is_not_shown(seen: SecretWatch) -> None:
     seen.secret("sesame open", "burst:sesame open")
-    periods = monitored("6.10")
+    periods = monitoring_settings("6.10")
     with burst(monitoring=periods, ONE_PASSWORD="sesame open", ONE_OUTAGE_GRACE="1") as both:
         refused(both, "couldn't be authenticated")
         both.host.wait("ERROR")
 
 
-def test_what_the_drivers_write_is_their_owners_alone(seen: Seen) -> None:
-    with burst("7.2", "scripts", monitoring=monitored("7.2")) as both:
+def test_what_the_drivers_write_is_their_owners_alone(seen: SecretWatch) -> None:
+    with burst("7.2", "scripts", monitoring=monitoring_settings("7.2")) as both:
         both.running()
         both.host.wait("MONITORED")
         var = both.frontend.home.var
@@ -92,14 +92,14 @@ def test_a_lock_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_password_that_came_to_light_would_be_noticed() -> None:
-    watching = Seen()
+    watching = SecretWatch()
     watching.secret("burstpass", "burst:burstpass")
     watching.line("somewhere", "LOG I 3 connected as burst:burstpass")
     watching.line("packed", "MONITOR SUCCESS 0 YnVyc3Q6YnVyc3RwYXNz")
     assert watching.leaks() == ["somewhere", "packed", "packed"]
 
 
-def test_a_password_that_any_process_prints_or_is_given_would_be_noticed(seen: Seen) -> None:
+def test_a_password_that_any_process_prints_or_is_given_would_be_noticed(seen: SecretWatch) -> None:
     seen.secret("sesame open", "burst:sesame open")
     subprocess.run(["/bin/echo", "sesame open"], capture_output=True, check=True)
     subprocess.run(["/bin/true"], env={"PASSWORD": "sesame open"}, check=True)

@@ -24,7 +24,7 @@ _WITHOUT_SANDBOX = (
 
 
 class Subcommand(NamedTuple):
-    """Where a subcommand is, and what it is for in a few words."""
+    """The module of a subcommand, its name there, and its purpose."""
 
     module: str
     name: str
@@ -91,7 +91,7 @@ def main() -> NoReturn:
     try:
         status = commands.main(prog_name="one2one", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader, such as head(1), has seen enough
+    except BrokenPipeError:  # the reader, such as head(1), has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
     except click.UsageError as error:
@@ -102,7 +102,7 @@ def main() -> NoReturn:
         sys.exit(_fail("interrupted"))
     except OSError as error:
         sys.exit(_fail(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
-    except Exception as error:  # noqa: BLE001 - one line, whatever it is
+    except Exception as error:  # noqa: BLE001 - every error becomes one line
         sys.exit(_fail(str(to_one_error(error))))
     sys.exit(status)
 

@@ -1,4 +1,4 @@
-"""The hosts that stand for remote clouds, and the way to those clouds."""
+"""Finds the hybrid hosts and connects to their remote clouds."""
 
 from one2one.admin.install.configuration import DRIVER
 from one2one.driver.local import LocalCloud
@@ -26,7 +26,7 @@ def list_hybrid_hosts(local: LocalCloud) -> list[Host]:
 
 
 def find_host(local: LocalCloud, name: str) -> Host:
-    """Return the hybrid host with a name or an id, with what only its own call tells.
+    """Return the hybrid host with a name or an id, read by its own call, which tells more.
 
     Raises NotFound when there is none.
     """

@@ -1,10 +1,10 @@
 """Lists as OpenNebula's own commands print them: a table, CSV, JSON or YAML.
 
-Every list is a sequence of dataclasses. JSON and YAML show all their fields, under the fields'
-names; a table and CSV show the columns that they are given.
+Every list is a sequence of dataclasses. JSON and YAML show all their fields with their names. A
+table and CSV show certain columns.
 
-Names, states and errors come from outside. JSON and YAML keep them as they are, with escapes where
-a terminal would act on a character. Everything else shows them as clean lines.
+Names, states and errors come from outside. JSON and YAML show them unchanged, but escape the
+characters that a terminal acts on. All other output shows them as clean lines.
 """
 
 import csv
@@ -34,7 +34,7 @@ Sections = Mapping[str, Mapping[str, object]]
 
 _PIPE_WIDTH = 10_000
 _FORMULA = ("=", "+", "-", "@")
-"""With these a spreadsheet begins what it calculates."""
+"""A spreadsheet calculates a cell that begins with one of these."""
 
 
 class Style(Enum):
@@ -48,7 +48,7 @@ class Style(Enum):
 
 @dataclass(frozen=True)
 class Printer:
-    """What the options say about the output."""
+    """Prints lists in the style of the options."""
 
     style: Style
     header: bool
@@ -69,7 +69,7 @@ class Printer:
                 click.echo(render(build_table(rows, columns, header=self.header)), nl=False)
 
     def print_one(self, thing: "DataclassInstance", sections: Sections) -> None:
-        """Print one *thing*: for CSV and as a table, what *sections* tell of it."""
+        """Print one *thing*; as CSV or as a table, print *sections* instead."""
         match self.style:
             case Style.JSON:
                 click.echo(_json(asdict(thing)))
@@ -93,7 +93,7 @@ class Printer:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print one line, whatever it holds from outside."""
+    """Print *text* as one clean line."""
     click.echo(clean_line(text), err=err)
 
 
@@ -115,20 +115,20 @@ def build_table(
     rows: Sequence["DataclassInstance"], columns: Columns, *, header: bool = True
 ) -> Table:
     """Return a table of the rows, numbers to the right."""
-    drawn_table = Table(box=None, padding=(0, 2, 0, 0), show_header=header, header_style="bold")
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=header, header_style="bold")
     for title, name in columns.items():
         numbers = any(isinstance(getattr(row, name), int | float) for row in rows)
-        drawn_table.add_column(title, justify="right" if numbers else "left", no_wrap=True)
+        table.add_column(title, justify="right" if numbers else "left", no_wrap=True)
     for row in rows:
-        drawn_table.add_row(*(Text(_format_cell(getattr(row, name))) for name in columns.values()))
-    return drawn_table
+        table.add_row(*(Text(_format_cell(getattr(row, name))) for name in columns.values()))
+    return table
 
 
-def render(made: Table) -> str:
+def render(table: Table) -> str:
     """Return the table as text: as wide as the terminal, uncut when there is none."""
     console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     with console.capture() as capture:
-        console.print(made)
+        console.print(table)
     return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
@@ -154,7 +154,7 @@ def _json(value: object) -> str:
 
 
 def _csv(value: object) -> str:
-    """Return the same as ``_cell``; an apostrophe keeps text from being a formula."""
+    """Return the same as ``_format_cell``, with an apostrophe before text like a formula."""
     cell = _format_cell(value)
     is_number = isinstance(value, int | float)
     return f"'{cell}" if cell.startswith(_FORMULA) and cell != "-" and not is_number else cell

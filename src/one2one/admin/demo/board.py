@@ -26,7 +26,7 @@ class Board(Protocol):
 
 
 class LiveBoard:
-    """A table that is drawn anew."""
+    """A table that is drawn again and again."""
 
     def __init__(self, live: Live) -> None:
         """Take where to draw it."""

@@ -22,14 +22,14 @@ from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 from opennebula_sandbox.frontend.mad import OnedDoesNotStart
 
 HYBRID_ID_PREFIX = "one2one-trial-"
-"""How the hybrid ids begin that are used once."""
+"""The beginning of hybrid ids that are used only once."""
 _DELAY_S = 0.3
-"""How long each intermediate state lasts in the simulated cloud, so that it can be seen."""
+"""Seconds of each intermediate state in the simulated cloud, long enough to be seen."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """A user of a real cloud, and the template to try it with."""
+    """A user of a real cloud, and a template for the trial."""
 
     endpoint: str
     user: str
@@ -50,7 +50,7 @@ class DemoClouds:
     states: Callable[[Collection[int]], Mapping[int, State]]
     """Reads the states of remote VMs, without a call where that is possible."""
     calls: Callable[[], Counter[str]] | None
-    """How many calls of each kind arrived, where that can be seen."""
+    """How many calls of each kind arrived; None for a real cloud."""
 
     def create_vm(self, number: int) -> LocalVm:
         """Return a new local VM, PENDING."""
@@ -82,10 +82,10 @@ def open_clouds(
     monitoring: MonitoringSettings | None = None,
     attributes: Mapping[str, str] | None = None,
 ) -> Iterator[DemoClouds]:
-    """Give both sides; without an *account* the remote is simulated, of the same release.
+    """Give both clouds; without an *account* the remote is simulated, of the same release.
 
-    The host is monitored if *monitoring* says how often; *attributes* are more of it. Raises
-    ConfigurationError where a driver does not start, and the errors of a call.
+    With *monitoring* the host is monitored in these periods. *attributes* are added to the host.
+    Raises ConfigurationError if a driver does not start, and the errors of a call.
     """
     with ExitStack() as stack:
         sandbox = None

@@ -82,7 +82,7 @@ def demo(
         finally:
             _clean_up(made, sides)
         click.echo(f"\n{summary(made, sides)}")
-    _verdict(made)
+    _report(made)
 
 
 def _play(made: list[Progress], sides: DemoClouds, board: Board, pause: float) -> None:
@@ -126,7 +126,7 @@ def _clean_up(made: list[Progress], sides: DemoClouds) -> None:
         raise click.ClickException(f"remote VMs {names} are still there; terminate them by hand")
 
 
-def _verdict(made: list[Progress]) -> None:
+def _report(made: list[Progress]) -> None:
     failed = [one for one in made if one.failure]
     for one in failed:
         say(f"VM {one.vm.id}: {one.operation} failed: {one.failure}", err=True)

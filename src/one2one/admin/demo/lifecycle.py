@@ -1,4 +1,4 @@
-"""What is done with each VM of the demonstration, how long it took, and how it is cleaned up."""
+"""The operations with each VM of the demonstration, their times, and the cleaning up."""
 
 import threading
 import time
@@ -25,10 +25,10 @@ LIFE = (
 """Each operation, and the state that it leads to."""
 
 _REBOOTED = ("accepted reboot", "successfully rebooted", "operation: reboot.")
-"""What the VM's log says of a reboot, by our driver, by oned up to 5.12, or by the stock shell."""
+"""A reboot in the VM's log: by our driver, by oned up to 5.12, or by OpenNebula's shell."""
 _RECOVER = "recover-"
 _ERROR = "][E]: "
-"""What marks a line of the VM's log that tells of a failure."""
+"""The mark of an error in the VM's log."""
 _SETTLED = frozenset(
     {"PENDING", "RUNNING", "POWEROFF", "SUSPENDED", "UNDEPLOYED", "BOOT_FAILURE", "DONE"}
 )
@@ -54,13 +54,13 @@ class Progress:
         return naming.parse_deploy_id(self.vm.deploy_id) if self.vm.deploy_id else None
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether nothing more will be done."""
         return bool(self.failure) or len(self.seconds) == len(LIFE)
 
 
 def live(progress: Progress, sides: DemoClouds, stopped: threading.Event) -> None:
-    """Lead one VM through its life, until it ends, an operation fails, or it is *stopped*."""
+    """Do all operations with one VM, until one fails or *stopped* is set."""
     for operation, state in LIFE:
         progress.operation, progress.since = operation, time.monotonic()
         failure = perform(progress.vm, operation, state, sides, stopped.is_set)
@@ -81,7 +81,7 @@ def perform(
     stopped: Callable[[], bool] = lambda: False,
     patience: float = _OPERATION_S,
 ) -> str:
-    """Do an operation, and wait until the VM is in *state*; return why it is not, else nothing."""
+    """Do an operation and wait until the VM is in *state*; return why it is not, or nothing."""
     begun = len(vm.log)
 
     def has_failed() -> bool:

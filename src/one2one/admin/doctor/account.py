@@ -1,4 +1,4 @@
-"""Checks of the account in the remote cloud: accepted, with neither too few rights nor too many."""
+"""Checks of the account in the remote cloud, and of its rights: not too few, not too many."""
 
 import re
 import time
@@ -44,7 +44,7 @@ _INFRASTRUCTURE = {
     Kind.HOST: Right.USE | Right.MANAGE,
     **dict.fromkeys((Kind.USER, Kind.GROUP, Kind.ACL, Kind.DATASTORE, Kind.CLUSTER), Right.USE),
 }
-"""What an ordinary user may do with them at most."""
+"""The most that an ordinary user may do with them."""
 
 
 def check_account(host: HybridHost) -> Finding:
@@ -56,7 +56,7 @@ def check_account(host: HybridHost) -> Finding:
 
 
 def check_token(host: HybridHost) -> Finding:
-    """Check that a login token does not expire unseen."""
+    """Check that a login token does not expire soon."""
     for known in host.user.iterfind("LOGIN_TOKEN"):
         if known.findtext("TOKEN") == host.settings.password:
             expires = read_integer(known, "EXPIRATION_TIME", -1)
@@ -83,10 +83,10 @@ def check_lacking_rights(host: HybridHost) -> Finding:
 
 
 def check_excessive_rights(host: HybridHost) -> Finding:
-    """Check that who gets hold of the password gets no more than these VMs."""
+    """Check that a stolen password gives access to these VMs only."""
     number, known = read_text(host.user, "ID"), ""
     excess = []
-    if 0 in _groups(host.user):
+    if 0 in _read_groups(host.user):
         excess.append("it is an administrator")
     else:
         try:
@@ -121,20 +121,24 @@ def check_other_vms(host: HybridHost) -> Finding:
 def list_rights(user: Element, rules: Element, kind: Kind) -> Right:
     """Return what the access control rules let *user* do with objects of a kind."""
     granted = Right(0)
-    mine = {_USER | read_integer(user, "ID"), *(_GROUP | group for group in _groups(user)), _ALL}
+    mine = {
+        _USER | read_integer(user, "ID"),
+        *(_GROUP | group for group in _read_groups(user)),
+        _ALL,
+    }
     for rule in rules.iterfind("ACL"):
-        if _hexadecimal(rule, "USER") in mine and _hexadecimal(rule, "RESOURCE") & kind:
-            granted |= Right(_hexadecimal(rule, "RIGHTS") & 15)
+        if _read_hexadecimal(rule, "USER") in mine and _read_hexadecimal(rule, "RESOURCE") & kind:
+            granted |= Right(_read_hexadecimal(rule, "RIGHTS") & 15)
     return granted
 
 
-def _hexadecimal(rule: Element, path: str) -> int:
+def _read_hexadecimal(rule: Element, path: str) -> int:
     value = read_text(rule, path)
     if not _HEXADECIMAL.fullmatch(value):
         raise ProtocolError(f"an access control rule has the {path} {value[:60]!r}", remedy="")
     return int(value, 16)
 
 
-def _groups(user: Element) -> set[int]:
+def _read_groups(user: Element) -> set[int]:
     listed = (read_id(group.text) for group in user.iterfind("GROUPS/ID"))
     return {read_integer(user, "GID", -1), *(group for group in listed if group is not None)}

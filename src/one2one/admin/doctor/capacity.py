@@ -1,4 +1,4 @@
-"""Checks of how much the remote account may use."""
+"""Checks of the quotas of the remote account, and of ONE_CAPACITY."""
 
 from one2one.admin.doctor.facts import HybridHost
 from one2one.admin.doctor.finding import Finding, join_some, ok, warning
@@ -41,8 +41,8 @@ def check_quotas(host: HybridHost) -> Finding:
     return ok(join_some(limited) or "ONE_CAPACITY alone")
 
 
-def counters(host: HybridHost) -> Finding:
-    """Check that the remote has counted what is used: its oned may count down too often."""
+def check_counters(host: HybridHost) -> Finding:
+    """Check that no counter of the remote is below 0: its oned may count down too often."""
     below = [
         f"{counter} ({owner})"
         for owner, element in (("account", host.user), ("group", host.group))
@@ -72,7 +72,7 @@ def check_limit(host: HybridHost) -> Finding:
 
 
 def check_sharing(host: HybridHost) -> Finding:
-    """Check whether several hosts eat from one account."""
+    """Check whether several hosts use the same account."""
     same = [
         known.name
         for known in host.front_end.hosts

@@ -1,4 +1,4 @@
-"""``one2one doctor``: every check, and its worst answer as the exit status."""
+"""``one2one doctor``: runs every check; the exit status is the worst result."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ FRONT_END: Checks[FrontEnd] = {
     "VMM driver entry": installation.check_vm_mad,
     "IM driver entry": installation.check_im_mad,
     "entries loaded": daemon.check_loaded,
-    "deploy ids of users": daemon.restricted,
+    "deploy ids of users": daemon.check_restricted,
     "installed files": installation.check_files,
     "driver processes": installation.check_processes,
     "password encryption": installation.check_encryption,
@@ -46,7 +46,7 @@ FRONT_END: Checks[FrontEnd] = {
     "probe periods": installation.check_probe_periods,
     "dummy transfer driver": installation.check_dummy_driver,
     "hybrid hosts": hosts.check_any_host,
-    "readable VMs": daemon.readable,
+    "readable VMs": daemon.check_readable_vms,
     "hybrid ids": hosts.check_hybrid_ids,
 }
 """What is checked once."""
@@ -55,8 +55,8 @@ HOST: Checks[HybridHost] = {
     "settings": hosts.check_settings,
     "driver names": hosts.check_driver_names,
     "state": hosts.check_state,
-    "last report": hosts.last_report,
-    "offer": hosts.check_capacity,
+    "last report": hosts.check_last_report,
+    "capacity": hosts.check_capacity,
     "stored password": hosts.check_password,
     "cluster": hosts.check_cluster,
     "endpoint": remote.check_endpoint,
@@ -72,7 +72,7 @@ HOST: Checks[HybridHost] = {
     "rights too many": account.check_excessive_rights,
     "VMs of others": account.check_other_vms,
     "quotas": capacity.check_quotas,
-    "quota counters": capacity.counters,
+    "quota counters": capacity.check_counters,
     "ONE_CAPACITY": capacity.check_limit,
     "shared account": capacity.check_sharing,
     "remote templates": templates.check_visible,
@@ -80,7 +80,7 @@ HOST: Checks[HybridHost] = {
     "template sizes": templates.check_sizes,
     "template parts": templates.check_parts,
     "template requirements": templates.check_requirements,
-    "readable remote VMs": vms.readable,
+    "readable remote VMs": vms.check_readable_vms,
     "deploy ids": vms.check_deploy_ids,
     "started VMs": vms.check_started,
     "owners": owners.owners,
@@ -111,7 +111,7 @@ class CheckRow:
     """A check and its answer."""
 
     subject: str
-    """The host's name; ``front-end`` for what is checked once."""
+    """The host's name; ``front-end`` for a check that is done once."""
     check: str
     severity: str
     text: str
@@ -162,7 +162,7 @@ def examine(name: str | None) -> Iterator[CheckRow]:
 
 
 def _choose_hosts(front_end: FrontEnd, name: str | None) -> list[Host]:
-    """Return the hosts to check, none where the first check tells why they cannot be read."""
+    """Return the hosts to check; none if they cannot be read: the first check reports why."""
     try:
         return front_end.hosts if name is None else [find_host(front_end.local, name)]
     except NotFound:

@@ -1,7 +1,7 @@
-"""Checks of the local oned: that it runs, and that it runs what is configured."""
+"""Checks of the local oned: that it runs, and that it uses its present configuration."""
 
 from one2one.admin.doctor.facts import FrontEnd
-from one2one.admin.doctor.finding import Finding, failure, ok, skip, unread, warning
+from one2one.admin.doctor.finding import Finding, failure, ok, report_unread, skip, warning
 from one2one.hybrid.wild import import_attribute
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.xml import read_text
@@ -33,8 +33,8 @@ def check_administrator(front_end: FrontEnd) -> Finding:
 
 
 def check_release(front_end: FrontEnd) -> Finding:
-    """Check that the local release is known, and the one that is installed."""
-    running = numbers(front_end.version)
+    """Check that one2one knows the local release, and that oned runs the installed one."""
+    running = parse_release(front_end.version)
     installed = front_end.layout.version[:2]
     if running != installed:
         files = ".".join(map(str, installed))
@@ -44,18 +44,18 @@ def check_release(front_end: FrontEnd) -> Finding:
 
 def check_known_release(version: str) -> Finding:
     """Check that a release is one that one2one knows."""
-    if numbers(version) < OLDEST:
+    if parse_release(version) < OLDEST:
         return failure(f"OpenNebula {version} is too old", "Use 5.6 or later")
-    if numbers(version) > NEWEST:
+    if parse_release(version) > NEWEST:
         return warning(f"OpenNebula {version} is newer than this one2one", "Upgrade one2one")
     return ok(f"OpenNebula {version}")
 
 
-def readable(front_end: FrontEnd) -> Finding:
-    """Check that each local VM and host can be read: the others are not monitored."""
+def check_readable_vms(front_end: FrontEnd) -> Finding:
+    """Check that each local VM and host can be read: an unreadable one is not monitored."""
     number = len(front_end.vms)
     front_end.hosts  # noqa: B018 - they are read for what is missing
-    return unread(number, front_end.local.cloud.unread)
+    return report_unread(number, front_end.local.cloud.unread)
 
 
 def check_loaded(front_end: FrontEnd) -> Finding:
@@ -79,12 +79,12 @@ def check_loaded(front_end: FrontEnd) -> Finding:
     return failure("oned.conf was changed after oned had read it", _RESTART)
 
 
-def restricted(front_end: FrontEnd) -> Finding:
+def check_restricted(front_end: FrontEnd) -> Finding:
     """Check that users cannot submit a deploy id, which may be that of another's remote VM.
 
-    Up to 5.10 nobody but an administrator can have such a VM deployed.
+    Up to 5.10 only an administrator can deploy such a VM.
     """
-    version = numbers(front_end.version)
+    version = parse_release(front_end.version)
     name = import_attribute(version)
     shown = front_end.local.cloud.get_config().findall("VM_RESTRICTED_ATTR")
     if version < (5, 12):
@@ -99,7 +99,7 @@ def restricted(front_end: FrontEnd) -> Finding:
     )
 
 
-def numbers(version: str) -> tuple[int, int]:
+def parse_release(version: str) -> tuple[int, int]:
     """Return major and minor of a release; (0, 0) for what is none."""
     parts = version.split(".")
     try:

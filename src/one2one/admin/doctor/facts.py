@@ -1,4 +1,4 @@
-"""What the checks look at, each thing read once and only when a check asks for it."""
+"""The facts for the checks. Each is read once, when a check first needs it."""
 
 import os
 from collections.abc import Mapping
@@ -116,7 +116,7 @@ class HybridHost:
 
     @cached_property
     def settings(self) -> Settings:
-        """What the host says of its remote."""
+        """The host's settings for its remote."""
         return self.front_end.local.read_settings_of(self.host)
 
     @cached_property
@@ -126,7 +126,7 @@ class HybridHost:
 
     @cached_property
     def first_answer(self) -> FirstAnswer:
-        """What the first connection tells."""
+        """The facts from the first connection."""
         return ask_first(self.settings)
 
     @cached_property
@@ -136,12 +136,12 @@ class HybridHost:
 
     @cached_property
     def user(self) -> Element:
-        """The account, as the remote tells it."""
+        """The account, as the remote describes it."""
         return self.cloud.get_user()
 
     @cached_property
     def group(self) -> Element:
-        """The account's primary group, as the remote tells it."""
+        """The account's primary group, as the remote describes it."""
         return self.cloud.get_group()
 
     @property

@@ -1,4 +1,4 @@
-"""What a check finds: how bad it is, what it is, and what to do about it."""
+"""The result of a check: how bad it is, what it is, and the remedy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,8 +44,8 @@ def failure(text: str, remedy: str) -> Finding:
     return Finding(Severity.FAILURE, text, remedy)
 
 
-def unread(number: int, problems: Mapping[str, str]) -> Finding:
-    """Return whether all of a *number* of VMs could be read, by the *problems* with others."""
+def report_unread(number: int, problems: Mapping[str, str]) -> Finding:
+    """Return a warning with the *problems*, or that all VMs, *number* of them, can be read."""
     if problems:
         named = [f"{name} ({cause})" for name, cause in problems.items()]
         return warning(
@@ -56,6 +56,6 @@ def unread(number: int, problems: Mapping[str, str]) -> Finding:
 
 
 def join_some(items: list[str], limit: int = 5) -> str:
-    """Return a list in words, cut where it gets long."""
+    """Return the first *limit* items, and how many more there are."""
     rest = len(items) - limit
     return ", ".join(items[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,4 +1,4 @@
-"""What a connection to a cloud tells besides the answers: its clock, and its certificate."""
+"""The clock and the certificate of a cloud, from its first answer."""
 
 import time
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from one2one.opennebula.connection import Connection, build_tls_context
 
 @dataclass(frozen=True)
 class FirstAnswer:
-    """The first words of a cloud."""
+    """The facts in the first answer of a cloud."""
 
     skew: float | None
-    """Seconds by which its clock is ahead of ours; None if it does not tell."""
+    """Seconds by which its clock is ahead of ours; None if the answer has no date."""
     certificate_expires: float | None
     """Seconds since 1970; None without a verified certificate."""
 

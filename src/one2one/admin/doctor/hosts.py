@@ -1,4 +1,4 @@
-"""Checks of what a hybrid host says in the local cloud."""
+"""Checks of a hybrid host in the local cloud."""
 
 import time
 
@@ -57,10 +57,10 @@ def check_state(host: HybridHost) -> Finding:
     return ok(found)
 
 
-def last_report(host: HybridHost) -> Finding:
+def check_last_report(host: HybridHost) -> Finding:
     """Check that the drivers' reports arrive: oned has kept one of the last two periods."""
     if host.host.state == HostState.OFFLINE:
-        return skip("nobody monitors a host that is off line")
+        return skip("a host that is off line is not monitored")
     if not host.front_end.leads:
         return skip("another server of the zone leads: ask there")
     if not host.front_end.report_period:
@@ -74,7 +74,7 @@ def last_report(host: HybridHost) -> Finding:
             "Look into monitor.log (oned.log up to 5.10); restart OpenNebula",
         )
     if age < -limit:
-        return warning("the last is of the future", "The clock was set back: wait, and ask again")
+        return warning("its time is in the future", "The clock was set back: wait, then try again")
     return ok(f"{format_duration(max(0, age))} ago")
 
 
@@ -99,12 +99,12 @@ def check_password(host: HybridHost) -> Finding:
 
 
 def check_capacity(host: HybridHost) -> Finding:
-    """Check that the host offers something."""
+    """Check that the host has a capacity."""
     share = host.host.share
     if not share.cpu or not share.memory:
         return warning(
-            "no CPU or no memory, so the scheduler passes it over",
-            "See quotas below; before the first monitoring it is normal",
+            "no CPU or no memory, so the scheduler does not use the host",
+            "See quotas below; this is normal before the first monitoring",
         )
     cpu, memory = (
         f"{share.used_cpu}/{share.cpu}",
@@ -114,7 +114,7 @@ def check_capacity(host: HybridHost) -> Finding:
 
 
 def check_cluster(host: HybridHost) -> Finding:
-    """Check on 7.x that the host has a cluster with a do-nothing system datastore."""
+    """Check on 7.x that the host's cluster has one system datastore, with TM_MAD dummy."""
     if host.front_end.local.get_version() < (7,):
         return skip("only 7.x needs one")
     remedy = "See docs/installation.md, OpenNebula 7"

@@ -1,4 +1,4 @@
-"""Checks of the files that an installation consists of."""
+"""Checks of an installation's files, entries and processes."""
 
 import re
 from pathlib import Path
@@ -29,16 +29,16 @@ def check_front_end_files(front_end: FrontEnd) -> Finding:
 
 def check_vm_mad(front_end: FrontEnd) -> Finding:
     """Check that oned.conf has the VMM driver."""
-    return _entry(front_end, "VM_MAD")
+    return _check_entry(front_end, "VM_MAD")
 
 
 def check_im_mad(front_end: FrontEnd) -> Finding:
     """Check that oned.conf, or monitord.conf, has the IM driver."""
-    return _entry(front_end, "IM_MAD")
+    return _check_entry(front_end, "IM_MAD")
 
 
 def check_files(front_end: FrontEnd) -> Finding:
-    """Check that what is installed is what this one2one installs."""
+    """Check that the installed files are those of this one2one."""
     entry = front_end.mad("VM_MAD")
     if entry is None:
         return skip("nothing is configured")
@@ -58,7 +58,7 @@ def check_processes(front_end: FrontEnd) -> Finding:
     entry = front_end.mad("VM_MAD")
     if entry is None or runs_scripts(entry):
         return skip("no resident driver is configured")
-    running = _running()
+    running = _list_running()
     missing = [name for name in RESIDENT if str(front_end.layout.mads / name) not in running]
     if missing:
         return failure(
@@ -78,7 +78,7 @@ def check_encryption(front_end: FrontEnd) -> Finding:
 
 
 def check_key(front_end: FrontEnd) -> Finding:
-    """Check that oned has a key to encrypt with: without one it keeps clear text."""
+    """Check that oned has a key for encryption: without a key it keeps clear text."""
     path = front_end.layout.var / ".one/one_key"
     if path.exists() and path.stat().st_size:
         return ok(f"{path}")
@@ -89,7 +89,7 @@ def check_key(front_end: FrontEnd) -> Finding:
 
 
 def check_probe_periods(front_end: FrontEnd) -> Finding:
-    """Check that monitord waits for longer than the drivers are silent."""
+    """Check that monitord waits longer than the drivers' periods."""
     if front_end.layout.monitord_conf is None:
         return skip("before 5.12 oned itself asks for monitoring")
     configuration = parse_text(front_end.monitord_conf)
@@ -111,7 +111,7 @@ def check_probe_periods(front_end: FrontEnd) -> Finding:
 
 
 def check_dummy_driver(front_end: FrontEnd) -> Finding:
-    """Check on 7.x that the do-nothing transfer driver is there."""
+    """Check on 7.x that oned.conf lists the transfer driver dummy."""
     if front_end.layout.version < (7,):
         return skip("only 7.x needs it")
     configuration = parse_text(front_end.oned_conf)
@@ -127,7 +127,7 @@ def check_dummy_driver(front_end: FrontEnd) -> Finding:
     return ok("TM_MAD and DATASTORE_MAD list dummy")
 
 
-def _entry(front_end: FrontEnd, kind: str) -> Finding:
+def _check_entry(front_end: FrontEnd, kind: str) -> Finding:
     entry = front_end.mad(kind)
     if entry is None:
         return failure(f'there is no {kind} with NAME="one"', _INSTALL)
@@ -142,7 +142,7 @@ def _entry(front_end: FrontEnd, kind: str) -> Finding:
     return ok(f"{executable}")
 
 
-def _running() -> set[str]:
+def _list_running() -> set[str]:
     """Return every word of every process's command line."""
     words = set[str]()
     for path in Path("/proc").glob("[0-9]*/cmdline"):

@@ -1,4 +1,4 @@
-"""Checks of the way to the remote cloud, and of the cloud itself."""
+"""Checks of the connection to the remote cloud, and of the cloud itself."""
 
 import ipaddress
 import time
@@ -40,13 +40,13 @@ def check_clear_text(host: HybridHost) -> Finding:
     if _is_here(to.address.host):
         return ok("plain HTTP, but it does not leave this machine")
     return warning(
-        f"plain HTTP to {to.address.host}: whoever listens reads the password",
+        f"plain HTTP to {to.address.host}: the network can read the password",
         "Put a TLS proxy before the remote oned, and https:// into ONE_ENDPOINT",
     )
 
 
 def check_certificate(host: HybridHost) -> Finding:
-    """Check that the remote proves who it is."""
+    """Check that the remote has a trusted certificate."""
     if not parse_endpoint(host.settings.endpoint).is_tls:
         return skip("no TLS")
     if not host.settings.verify_tls:
@@ -90,7 +90,7 @@ def check_clock(host: HybridHost) -> Finding:
 
 
 def check_connections(host: HybridHost) -> Finding:
-    """Check that our hosts together leave connections of the remote oned to others."""
+    """Check that our hosts together do not use up the connections of the remote oned."""
     neighbours = [
         known
         for known in host.front_end.hosts

@@ -46,7 +46,7 @@ def check_sizes(host: HybridHost) -> Finding:
             continue
         for name in _SIZE:
             ours, theirs = template.template.text(name), remote.template.text(name)
-            if ours and theirs and _number(ours) != _number(theirs):
+            if ours and theirs and _parse_number(ours) != _parse_number(theirs):
                 differing.append(f"{template.id} has {name} {ours} for {theirs}")
     if differing:
         return warning(
@@ -57,7 +57,7 @@ def check_sizes(host: HybridHost) -> Finding:
 
 
 def check_parts(host: HybridHost) -> Finding:
-    """Check that no local template has what only a local VM can use."""
+    """Check that no local template has disks, NICs or files, which only a local VM can use."""
     found = []
     for template, _ in _list_mapped(host):
         names = [name for name in ("DISK", "NIC", "PCI") if template.template.vectors(name)]
@@ -94,7 +94,7 @@ def _list_mapped(host: HybridHost) -> Iterator[tuple[VmTemplate, int]]:
             yield template, number
 
 
-def _number(value: str) -> float | str:
+def _parse_number(value: str) -> float | str:
     try:
         return float(value)
     except ValueError:

@@ -3,7 +3,15 @@
 import contextlib
 
 from one2one.admin.doctor.facts import HybridHost
-from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skip, unread, warning
+from one2one.admin.doctor.finding import (
+    Finding,
+    failure,
+    join_some,
+    ok,
+    report_unread,
+    skip,
+    warning,
+)
 from one2one.hybrid.marked_vms import find_marked
 from one2one.hybrid.mirror import is_started
 from one2one.hybrid.naming import parse_deploy_id
@@ -13,10 +21,10 @@ from one2one.opennebula.records import VmSummary
 from one2one.opennebula.states import VmState
 
 
-def readable(host: HybridHost) -> Finding:
-    """Check that each VM of the account can be read: the others are not monitored or reaped."""
+def check_readable_vms(host: HybridHost) -> Finding:
+    """Check that each VM of the account can be read: others are not monitored or reaped."""
     host.cloud.list_summaries()
-    return unread(len(host.vms), host.cloud.unread)
+    return report_unread(len(host.vms), host.cloud.unread)
 
 
 def check_deploy_ids(host: HybridHost) -> Finding:
@@ -60,7 +68,7 @@ def check_started(host: HybridHost) -> Finding:
 
 
 def check_shared_deploy_ids(host: HybridHost) -> Finding:
-    """Check that no two local VMs are the same remote VM."""
+    """Check that no two local VMs have the same remote VM."""
     by_id: dict[str, list[str]] = {}
     for vm in host.local_vms:
         if vm.deploy_id:
@@ -76,25 +84,25 @@ def check_shared_deploy_ids(host: HybridHost) -> Finding:
 
 def check_doubles(host: HybridHost) -> Finding:
     """Check that no local VM has two remote VMs."""
-    return _orphans(host, Kind.DOUBLE, "made twice")
+    return _check_orphans(host, Kind.DOUBLE, "made twice")
 
 
 def check_lost(host: HybridHost) -> Finding:
     """Check that no remote VM has lost its local VM."""
-    return _orphans(host, Kind.LOST, "without a local VM")
+    return _check_orphans(host, Kind.LOST, "without a local VM")
 
 
 def check_abandoned(host: HybridHost) -> Finding:
     """Check that no remote VM outlived its local VM."""
-    return _orphans(host, Kind.ABANDONED, "whose local VM has ended")
+    return _check_orphans(host, Kind.ABANDONED, "whose local VM has ended")
 
 
 def check_left_behind(host: HybridHost) -> Finding:
     """Check that no remote VM was left when its local VM went to another host."""
-    return _orphans(host, Kind.LEFT_BEHIND, "left behind on this host")
+    return _check_orphans(host, Kind.LEFT_BEHIND, "left behind on this host")
 
 
-def _orphans(host: HybridHost, kind: Kind, what: str) -> Finding:
+def _check_orphans(host: HybridHost, kind: Kind, what: str) -> Finding:
     if not host.settings.hybrid_id:
         return skip("the host has no ONE_HYBRID_ID yet: nothing was deployed")
     found = [one for one in all_orphans(host) if one.kind is kind and one.is_named]
@@ -113,12 +121,12 @@ def all_orphans(host: HybridHost) -> list[Orphan]:
     judged = []
     for claim in found:
         with contextlib.suppress(ProtocolError):  # a VM that cannot be read is not judged
-            local = _local_vm(host, claim.marks.vm_id)
+            local = _get_local_vm(host, claim.marks.vm_id)
             judged.append(find_orphan(claim, local, host.host.id, found))
     return [one for one in judged if one]
 
 
-def _local_vm(host: HybridHost, vm_id: int) -> VmSummary | None:
+def _get_local_vm(host: HybridHost, vm_id: int) -> VmSummary | None:
     """Return a local VM, DONE or not; None only for one that oned does not know."""
     if vm_id in host.front_end.vms:
         return host.front_end.vms[vm_id]

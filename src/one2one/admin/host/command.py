@@ -6,7 +6,7 @@ import click
 
 from one2one.admin.host.create import check_remote, create
 from one2one.admin.host.password import VARIABLE, read_password
-from one2one.admin.host.view import HostView, quota_text, view_host, view_hosts
+from one2one.admin.host.view import HostView, format_quota, view_host, view_hosts
 from one2one.admin.hosts import find_host
 from one2one.admin.output import Printer, output_options, say
 from one2one.driver.local import LocalCloud
@@ -83,7 +83,7 @@ def create_command(
     account = check_remote(name, attributes)
     say(
         f"{endpoint} is an OpenNebula {account.version}; {account.user} (group {account.group})"
-        f" may use {account.templates} templates; VMs: {quota_text(account.quotas.vms)}"
+        f" may use {account.templates} templates; VMs: {format_quota(account.quotas.vms)}"
     )
     created = create(local, name, attributes, cluster)
     click.echo(f"ID: {created.id}")
@@ -136,12 +136,12 @@ def _sections(found: HostView) -> dict[str, dict[str, object]]:
         ("QUOTAS OF ITS GROUP", found.remote.group_quotas),
     ):
         sections[title] = {
-            "VMS": quota_text(quotas.vms),
-            "CPU": quota_text(quotas.cpu),
-            "MEMORY": quota_text(quotas.memory),
-            "SYSTEM DISK": quota_text(quotas.system_disk_size),
-            "RUNNING VMS": quota_text(quotas.running_vms),
-            "RUNNING CPU": quota_text(quotas.running_cpu),
-            "RUNNING MEMORY": quota_text(quotas.running_memory),
+            "VMS": format_quota(quotas.vms),
+            "CPU": format_quota(quotas.cpu),
+            "MEMORY": format_quota(quotas.memory),
+            "SYSTEM DISK": format_quota(quotas.system_disk_size),
+            "RUNNING VMS": format_quota(quotas.running_vms),
+            "RUNNING CPU": format_quota(quotas.running_cpu),
+            "RUNNING MEMORY": format_quota(quotas.running_memory),
         }
     return sections

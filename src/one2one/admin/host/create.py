@@ -16,7 +16,7 @@ from one2one.opennebula.xml import read_text
 
 @dataclass(frozen=True)
 class Account:
-    """What the remote said when it was tried."""
+    """The facts about an account, from the remote."""
 
     version: str
     user: str
@@ -26,7 +26,7 @@ class Account:
 
 
 def check_remote(name: str, attributes: Template) -> Account:
-    """Return what the remote says to a host with these attributes; nothing is changed.
+    """Read the account of a host with these attributes; nothing is changed.
 
     Raises ConfigurationError for wrong attributes, and the errors of a call.
     """
@@ -57,8 +57,8 @@ class Created:
 def create(local: LocalCloud, name: str, attributes: Template, cluster_id: int) -> Created:
     """Create the host and return it.
 
-    It is off line until it has all its attributes, so that nobody monitors half a host. It is
-    deleted again when they cannot be written; raises the errors of a call.
+    It is off line until it has all its attributes, so that no driver monitors an incomplete host.
+    If they cannot be written, the host is deleted. Raises the errors of a call.
     """
     cloud = local.cloud
     host_id = cloud.create_host(name, DRIVER, DRIVER, cluster_id)

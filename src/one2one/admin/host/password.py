@@ -1,4 +1,4 @@
-"""Where a password comes from: a file, the environment, or a question; never an argument."""
+"""Reads a password from a file, from the environment or from a question, not from an argument."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""What a list of hybrid hosts shows: each host, its remote cloud, and when they last met."""
+"""The list of hybrid hosts: each host, its remote cloud, and its last monitoring."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -54,7 +54,7 @@ class HostView:
     """Seconds since it was monitored."""
     remote: RemoteView | None
     problem: str
-    """Why there is nothing of the remote."""
+    """Why the remote could not be read."""
 
     @property
     def version(self) -> str:
@@ -68,12 +68,12 @@ class HostView:
 
     @property
     def cpu_share(self) -> str:
-        """CPU that oned has given to VMs, of what there is."""
+        """The CPU that oned has given to VMs, and all CPU."""
         return f"{self.used_cpu}/{self.cpu}"
 
     @property
     def memory_share(self) -> str:
-        """Memory that oned has given to VMs, of what there is."""
+        """The memory that oned has given to VMs, and all memory."""
         return f"{format_size(self.used_memory)}/{format_size(self.memory)}"
 
     @property
@@ -90,7 +90,7 @@ def view_hosts(local: LocalCloud) -> list[HostView]:
 
 
 def view_host(local: LocalCloud, host: Host) -> HostView:
-    """Return one host; a remote that cannot be asked is told as a problem."""
+    """Return one host; if its remote cannot be read, ``problem`` says why."""
     remote, problem = None, ""
     try:
         remote = _view_remote(local, host)
@@ -120,6 +120,6 @@ def _view_remote(local: LocalCloud, host: Host) -> RemoteView:
         cloud.close()
 
 
-def quota_text(quota: Quota) -> str:
+def format_quota(quota: Quota) -> str:
     """Return what is used of a quota, and the limit."""
     return f"{quota.used:g} / {'unlimited' if quota.limit is None else f'{quota.limit:g}'}"

@@ -109,7 +109,9 @@ def _carry_out(plan: Plan, *, yes: bool, dry_run: bool) -> bool:
 def _render_change(plan: Plan, change: Change) -> str:
     path, before, after = change.path, change.before, change.after
     if path in plan.configuration and before and after:
-        lines = difflib.unified_diff(_lines(before), _lines(after), f"{path}", f"{path} (new)")
+        lines = difflib.unified_diff(
+            _split_lines(before), _split_lines(after), f"{path}", f"{path} (new)"
+        )
         return "\n".join(line.rstrip("\n") for line in lines)
     if path.is_relative_to(plan.kept):
         return f"{'keep what it replaces in' if after else 'remove the copy'} {path}"
@@ -118,7 +120,7 @@ def _render_change(plan: Plan, change: Change) -> str:
     return f"{'replace' if before else 'create '} {path}"
 
 
-def _lines(content: Content) -> list[str]:
+def _split_lines(content: Content) -> list[str]:
     return content.data.decode(errors="replace").splitlines(keepends=True)
 
 

@@ -1,7 +1,7 @@
-"""Our part in oned.conf and monitord.conf: a marked block at the end, which leaves no trace.
+"""Our part in oned.conf and monitord.conf: a marked block at the end, which can be removed.
 
-An entry for the same driver that is in force already is set aside, each of its lines behind a
-mark, so that taking the marks and the block away gives the file back byte for byte.
+An earlier entry for the same driver is set aside: each of its lines gets a mark. Removing the marks
+and the block restores the file byte for byte.
 """
 
 import re
@@ -12,7 +12,7 @@ from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.template import Vector, parse_text
 
 DRIVER = "one"
-"""The drivers' NAME, which hosts are created with: that of OpenNebula's Ruby drivers."""
+"""The drivers' NAME, with which hosts are created. OpenNebula's Ruby drivers have the same."""
 
 _BEGIN = "# BEGIN one2one: one2one install writes this, one2one uninstall removes it"
 _BEGIN_UNENDED = f"{_BEGIN} (the line above had no end)"
@@ -64,11 +64,11 @@ def encrypts_password(source: str) -> bool:
 
 
 def has_block(source: str) -> bool:
-    """Tell whether there is anything of ours."""
+    """Tell whether *source* has a block or a mark of ours."""
     return _OURS.search(source) is not None
 
 
-def with_block(source: str, entries: str, kinds: tuple[str, ...]) -> str:
+def add_block(source: str, entries: str, kinds: tuple[str, ...]) -> str:
     """Return *source* with *entries* in a block, and our driver's other entries set aside.
 
     *source* has no block; *kinds* are those of the entries that the new ones replace.
@@ -81,7 +81,7 @@ def with_block(source: str, entries: str, kinds: tuple[str, ...]) -> str:
     return f"{source}{begin}\n{entries}\n{_END}\n"
 
 
-def without_block(source: str) -> str:
+def remove_block(source: str) -> str:
     """Return *source* as it was; raises ConfigurationError when our marks were damaged."""
     restored = _ASIDES.sub("", _BLOCK.sub("", source))
     if has_block(restored):

@@ -1,4 +1,4 @@
-"""What oned.conf and monitord.conf need for the drivers, by mode and release.
+"""The drivers' entries in oned.conf and monitord.conf, by mode and release.
 
 Sources: ``share/etc/oned.conf`` and ``src/monitor/etc/monitord.conf`` of each release. The block
 has the form of OpenNebula's own commented entries of 5.6 to 5.12.
@@ -9,10 +9,10 @@ from enum import Enum
 from one2one.admin.install.configuration import (
     DRIVER,
     Mad,
+    add_block,
     encrypts_password,
     list_mads,
-    with_block,
-    without_block,
+    remove_block,
 )
 from one2one.admin.install.layout import Layout
 
@@ -57,24 +57,24 @@ IM_MAD = [
 _ENCRYPTED = 'HOST_ENCRYPTED_ATTR = "ONE_PASSWORD"'
 
 
-def oned_conf(source: str, layout: Layout, mode: Mode) -> str:
+def edit_oned_conf(source: str, layout: Layout, mode: Mode) -> str:
     """Return oned.conf with the drivers; raises ConfigurationError and ProtocolError."""
     before_monitord = layout.monitord_conf is None
-    clean = without_block(source)
+    clean = remove_block(source)
     entries = {"VM_MAD": _vm_mad(source, layout, mode)}
     if before_monitord:
         entries["IM_MAD"] = _im_mad(source, mode, "")
-    entries = _wanted_entry(clean, entries, mode)
+    entries = _select_missing(clean, entries, mode)
     if layout.version >= (5, 10) and not encrypts_password(clean):
         entries["HOST_ENCRYPTED_ATTR"] = _ENCRYPTED
     return _with(clean, entries)
 
 
-def monitord_conf(source: str, mode: Mode) -> str:
+def edit_monitord_conf(source: str, mode: Mode) -> str:
     """Return monitord.conf with the IM driver; raises ConfigurationError and ProtocolError."""
-    clean = without_block(source)
+    clean = remove_block(source)
     entries = {"IM_MAD": _im_mad(source, mode, ",\n    THREADS       = 0")}
-    return _with(clean, _wanted_entry(clean, entries, mode))
+    return _with(clean, _select_missing(clean, entries, mode))
 
 
 def runs_scripts(mad: Mad) -> bool:
@@ -82,8 +82,8 @@ def runs_scripts(mad: Mad) -> bool:
     return mad.vector.get("EXECUTABLE", "") in ("one_vmm_sh", "one_im_sh")
 
 
-def _wanted_entry(clean: str, entries: dict[str, str], mode: Mode) -> dict[str, str]:
-    """Return the entries that are not in force already: the Ruby drivers' do for scripts."""
+def _select_missing(clean: str, entries: dict[str, str], mode: Mode) -> dict[str, str]:
+    """Return the entries to add. For scripts the Ruby drivers' entries are enough."""
     present = {mad.kind for mad in list_mads(clean) if mad.is_ours and runs_scripts(mad)}
     if mode is Mode.RESIDENT:
         return entries
@@ -93,7 +93,7 @@ def _wanted_entry(clean: str, entries: dict[str, str], mode: Mode) -> dict[str, 
 def _with(clean: str, entries: dict[str, str]) -> str:
     if not entries:
         return clean
-    return with_block(clean, "\n".join(entries.values()), tuple(entries))
+    return add_block(clean, "\n".join(entries.values()), tuple(entries))
 
 
 def _arguments(source: str, kind: str, executable: str) -> str:

@@ -1,7 +1,7 @@
-"""Changing several files at once: everything is written beside them first, then moved in place.
+"""Changes several files at once: writes all new files beside the old ones, then moves them.
 
-A full disk, a missing right or an interruption shows before anything has changed. What an
-interruption between two moves leaves is completed, or taken back, by running the command again.
+A full disk, a missing right or an interruption shows before any file has changed. After an
+interruption between two moves, the next run completes the changes or takes them back.
 """
 
 import os
@@ -16,7 +16,7 @@ from one2one.opennebula.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Content:
-    """What a path holds: a file, or a symbolic link."""
+    """The content of a path: a file, or a symbolic link."""
 
     data: bytes = field(repr=False)
     mode: int = 0o644
@@ -26,7 +26,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Change:
-    """What a path holds and shall hold; None is nothing."""
+    """The present and the new content of a path; None means that there is no file."""
 
     path: Path
     before: Content | None
@@ -34,7 +34,7 @@ class Change:
 
 
 def read(path: Path) -> Content | None:
-    """Return what *path* holds; raises OSError for what cannot be read."""
+    """Return the content of *path*; raises OSError if it cannot be read."""
     if path.is_symlink():
         return Content(b"", link=str(path.readlink()))
     try:
@@ -43,8 +43,8 @@ def read(path: Path) -> Content | None:
         return None
 
 
-def staging(path: Path) -> Path:
-    """Return where the new content of *path* waits; an interrupted run may leave it there."""
+def find_staging_path(path: Path) -> Path:
+    """Return the path for the new content of *path*; an interrupted run may leave it there."""
     return path.with_name(f".{path.name}.one2one-new")
 
 
@@ -68,11 +68,11 @@ def apply(changes: Sequence[Change], ours: Iterable[Path]) -> None:
             if change.after is None:
                 change.path.unlink(missing_ok=True)
             else:
-                staging(change.path).replace(change.path)
+                find_staging_path(change.path).replace(change.path)
             _sync(change.path.parent)
     finally:
         for change in changes:
-            staging(change.path).unlink(missing_ok=True)
+            find_staging_path(change.path).unlink(missing_ok=True)
         for directory in ours:
             with suppress(OSError):
                 directory.rmdir()
@@ -80,20 +80,20 @@ def apply(changes: Sequence[Change], ours: Iterable[Path]) -> None:
 
 def _check_rights(changes: Sequence[Change]) -> None:
     for change in changes:
-        directory = _existing(change.path.parent)
+        directory = _find_existing(change.path.parent)
         if not os.access(directory, os.W_OK | os.X_OK):
             raise ConfigurationError(f"no right to write in {directory}", remedy="Run it as root")
 
 
 def _stage(path: Path, content: Content) -> None:
     _make_directory(path.parent)
-    temporary = staging(path)
+    temporary = find_staging_path(path)
     temporary.unlink(missing_ok=True)
     if content.link:
         temporary.symlink_to(content.link)
         _own(temporary, like=path if path.is_symlink() else path.parent)
         return
-    # Created without rights, so that nobody reads what the configuration keeps from them.
+    # Created without rights for others: the configuration may contain secrets.
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(content.data)
@@ -107,7 +107,7 @@ def _stage(path: Path, content: Content) -> None:
 
 
 def _make_directory(directory: Path) -> None:
-    """Create *directory* and its parents, owned like the one that there is."""
+    """Create *directory* and its parents, with the owner of the first existing parent."""
     if not directory.exists():
         _make_directory(directory.parent)
         directory.mkdir()
@@ -121,8 +121,8 @@ def _own(path: Path, like: Path) -> None:
         os.chown(path, known.st_uid, known.st_gid, follow_symlinks=False)
 
 
-def _existing(directory: Path) -> Path:
-    return directory if directory.exists() else _existing(directory.parent)
+def _find_existing(directory: Path) -> Path:
+    return directory if directory.exists() else _find_existing(directory.parent)
 
 
 def _sync(directory: Path) -> None:

@@ -1,7 +1,7 @@
-"""Which files an installation, or its removal, changes: all decided before any is touched.
+"""Plans all changes of an installation, or of its removal, before any file is changed.
 
-A file of somebody else's that ours replaces is kept below ``<var>/one2one``, and put back by the
-removal, unless somebody replaced ours in the meantime (a package upgrade does).
+If our file replaces one of another package, that one is kept below ``<var>/one2one``. The removal
+puts it back, unless our file was replaced in the meantime, as by a package upgrade.
 """
 
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from one2one.admin.install import entries
-from one2one.admin.install.configuration import has_block, without_block
+from one2one.admin.install.configuration import has_block, remove_block
 from one2one.admin.install.entries import Mode
-from one2one.admin.install.files import Change, Content, read, staging
+from one2one.admin.install.files import Change, Content, find_staging_path, read
 from one2one.admin.install.layout import Layout
 from one2one.driver.local import LOCK
 from one2one.mad.scripts.layout import LAYOUT, render_launcher
@@ -70,9 +70,9 @@ def make_plan(layout: Layout, mode: Mode | None) -> Plan:
     files = frozenset(path.resolve() for path in _files(layout))
     changed = {change.path for change in changes}
     # What an interrupted run may have left.
-    staged = {staging(path) for path in (*resident, *scripts, *files)}
-    staged |= set(kept.rglob(staging(Path("*")).name))
-    for path in sorted(staged - {staging(path) for path in changed}):
+    staged = {find_staging_path(path) for path in (*resident, *scripts, *files)}
+    staged |= set(kept.rglob(find_staging_path(Path("*")).name))
+    for path in sorted(staged - {find_staging_path(path) for path in changed}):
         changes += _remove(path)
     directories = {path.parent for path in scripts}
     directories |= {path for path in (kept, *kept.rglob("*")) if path.is_dir()}
@@ -139,10 +139,10 @@ class _Planner:
 
     def _edit(self, path: Path, source: str, mode: Mode | None) -> str:
         if mode is None:
-            return without_block(source)
+            return remove_block(source)
         if path == self._layout.oned_conf:
-            return entries.oned_conf(source, self._layout, mode)
-        return entries.monitord_conf(source, mode)
+            return entries.edit_oned_conf(source, self._layout, mode)
+        return entries.edit_monitord_conf(source, mode)
 
     def _keep(self, path: Path, present: Content | None) -> Iterator[Change]:
         if present is not None:

@@ -48,12 +48,12 @@ def reap(
 ) -> None:
     """Destroy remote VMs that no local VM owns any more.
 
-    The IM driver does so by itself, after a while. This lists them, asks, and does it at once.
-    VMs of other hosts, front-ends and drivers in the same account are never among them.
+    The IM driver does this after a while. This command lists them, asks, and destroys them at
+    once. It never destroys VMs of other hosts, front-ends and drivers in the same account.
 
     When more than three, and more than 30 % of a host's remote VMs, seem to have lost their
-    local VM, the local database may have been restored from a backup. They are left alone
-    then, unless --allow-many tells that they are to go.
+    local VM, the local database may have been restored from a backup. The command destroys
+    them only with --allow-many.
     """
     if hybrid_id and host is None:
         raise click.UsageError("--hybrid-id needs --host")
@@ -70,11 +70,11 @@ def reap(
         return OrphanSearch(local, remotes, of, hybrid_id, allow_many=allow_many)
 
     try:
-        hunts = [hunt for of in chosen for hunt in _each(of.name, begin, of, problems)]
+        hunts = [hunt for of in chosen for hunt in _try_each(of.name, begin, of, problems)]
         rows = [row for hunt in hunts for row in hunt.list_rows()]
         if not dry_run and any(hunt.to_destroy for hunt in hunts):
             _ask(rows, sum(hunt.to_destroy for hunt in hunts), yes=yes)
-            done = (_each(hunt.name, OrphanSearch.destroy, hunt, problems) for hunt in hunts)
+            done = (_try_each(hunt.name, OrphanSearch.destroy, hunt, problems) for hunt in hunts)
             rows = [row for lists in done for found in lists for row in found]
     finally:
         remotes.close()
@@ -88,10 +88,10 @@ def reap(
         sys.exit(FAILED)
 
 
-def _each(
+def _try_each(
     name: str, do: Callable[[Thing], Result], thing: Thing, problems: list[str]
 ) -> Iterator[Result]:
-    """Yield what *do* makes of a host's *thing*; note where it fails, so that others are served."""
+    """Yield the result of *do* for a host's *thing*; note an error, so that others continue."""
     try:
         yield do(thing)
     except OneError as error:

@@ -1,4 +1,4 @@
-"""The orphans of one host, as an administrator sees and ends them."""
+"""Finds and destroys the orphans of one host."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
@@ -35,9 +35,9 @@ class OrphanSearch:
     def __init__(
         self, local: LocalCloud, remotes: Remotes, host: Host, hybrid_id: str, *, allow_many: bool
     ) -> None:
-        """Look at both clouds; raises the errors of a call.
+        """Read both clouds; raises the errors of a call.
 
-        *hybrid_id* stands for the host's own, unless it is empty.
+        *hybrid_id* replaces the host's own, unless it is empty.
         """
         self.name = host.name
         found = remotes.open_for_host(host.id, host.name)
@@ -52,7 +52,7 @@ class OrphanSearch:
         return len(self._decision.destroy)
 
     def list_rows(self) -> list[OrphanRow]:
-        """Return what is found."""
+        """Return the orphans."""
         refused = (
             self._make_row(one, "is left alone: many at once") for one in self._decision.refused
         )
@@ -69,7 +69,7 @@ class OrphanSearch:
         return sorted([*refused, *destroy, *kept, *unmarked], key=lambda row: row.remote_id)
 
     def destroy(self) -> list[OrphanRow]:
-        """Destroy them, each after another look, and return what is found and was done."""
+        """Destroy them, each after another reading, and return them with the outcome."""
         outcomes = self._reaper.destroy(self._remote, self._decision.destroy)
         return [
             replace(row, outcome=outcomes.get(row.remote_id, row.outcome))

@@ -104,20 +104,20 @@ def sync(
         raise click.UsageError("--prune looks at all templates: leave the IDS out")
     local = LocalCloud()
     found = find_host(local, host)
-    terms = _terms(local.cloud, found, overwrite=overwrite)
+    terms = _read_terms(local.cloud, found, overwrite=overwrite)
     remote = connect(local, found)
     steps = _plan(remote, ids, Known(local.cloud.list_templates(), terms), terms, prune=prune)
     done = [planned.step for planned in steps] if dry_run else []
     try:
         if not dry_run:
-            done.extend(carry_out(local.cloud, planned) for planned in _render(steps))
+            done.extend(carry_out(local.cloud, planned) for planned in _show_progress(steps))
     finally:
         print_steps(done, output)
     if any(step.went_wrong for step in done):
         sys.exit(_WARNING)
 
 
-def _terms(local: Cloud, host: Host, *, overwrite: bool) -> Terms:
+def _read_terms(local: Cloud, host: Host, *, overwrite: bool) -> Terms:
     try:
         restricted = [
             found.text or "" for found in local.get_config().iterfind("VM_RESTRICTED_ATTR")
@@ -157,7 +157,7 @@ def _is_kept(_: int) -> bool:
     return False
 
 
-def _render(steps: list[Planned]) -> Iterator[Planned]:
+def _show_progress(steps: list[Planned]) -> Iterator[Planned]:
     """Yield the steps, and show on a terminal how far they are."""
     if not sys.stderr.isatty():
         yield from steps

@@ -1,7 +1,7 @@
-"""What a local template must say so that its VMs run from a remote template.
+"""Derives the local template whose VMs run from a remote template.
 
-Nothing of the remote's is believed: what oned would refuse, or take for something else, is
-refused here, by name. Source of what oned requires: ``VirtualMachine::insert``,
+The remote's values are checked: a value that oned would refuse or misunderstand is refused here,
+by name. Source of oned's rules: ``VirtualMachine::insert``,
 ``VirtualMachineContext.cc``, ``VMTemplateInstantiate`` (5.6 to 7.4).
 """
 
@@ -36,7 +36,7 @@ may be secrets, and a remote template must not be able to ask for them."""
 
 @dataclass(frozen=True)
 class Derived:
-    """What the local template must say."""
+    """The attributes of the local template."""
 
     attributes: Attributes
     left_out: tuple[str, ...] = ()
@@ -58,7 +58,7 @@ def derive(remote: VmTemplate, host_name: str, restricted: Iterable[str] = ()) -
     template = remote.template
     if template.text("VROUTER").upper() == "YES":
         raise Refused("it is for virtual routers, and no VM can be made of it")
-    attributes = dict(_size(template))
+    attributes = dict(_read_size(template))
     attributes["SCHED_REQUIREMENTS"] = f'HYPERVISOR = "opennebula" & NAME = "{host_name}"'
     asked = {
         name.upper(): text
@@ -75,12 +75,12 @@ def derive(remote: VmTemplate, host_name: str, restricted: Iterable[str] = ()) -
     return Derived(_check(attributes), tuple(sorted(asked.keys() - inputs.keys())))
 
 
-def public_cloud(remote_id: int, host_name: str) -> Vector:
+def build_public_cloud(remote_id: int, host_name: str) -> Vector:
     """Return the PUBLIC_CLOUD that names a remote template of a host."""
     return {"TYPE": "opennebula", "TEMPLATE_ID": str(remote_id), "HOST": host_name}
 
 
-def _size(template: Template) -> Iterator[tuple[str, str]]:
+def _read_size(template: Template) -> Iterator[tuple[str, str]]:
     for name, pattern in _SIZE.items():
         value = template.text(name)
         if pattern.fullmatch(value) and float(value) > 0:

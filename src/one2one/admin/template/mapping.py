@@ -6,15 +6,15 @@ from one2one.opennebula.template import Template
 
 def find_mapped_id(local: Template, host_name: str) -> int | None:
     """Return the remote template's id that a local template has for a host, None without one."""
-    return _template_id(local, host_name.lower(), "")
+    return _find_template_id(local, host_name.lower(), "")
 
 
 def find_named_id(local: Template, host_name: str) -> int | None:
     """Return the same, where the local template names the host."""
-    return _template_id(local, host_name.lower())
+    return _find_template_id(local, host_name.lower())
 
 
-def _template_id(local: Template, *hosts: str) -> int | None:
+def _find_template_id(local: Template, *hosts: str) -> int | None:
     for section in local.vectors("PUBLIC_CLOUD"):
         number = read_id(section.get("TEMPLATE_ID", "").strip())
         is_opennebula = section.get("TYPE", "").strip().lower() == "opennebula"

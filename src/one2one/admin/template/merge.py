@@ -1,9 +1,9 @@
-"""Bringing a local template into step, and leaving alone what its administrator made of it.
+"""Updates a local template, and keeps the changes of its administrator.
 
-Three things are compared for each attribute: what sync wrote the last time, what the local
-template says now, and what the remote template asks for. Only what is still as sync wrote it is
-changed. What was written is remembered in the local template itself, as ``ONE2ONE_SYNC``: the
-paths of the attributes, each with a digest of its value.
+For each attribute it compares three values: the value that sync wrote the last time, the present
+value, and the value for the remote template. It changes only values that are still as sync wrote
+them. The local template remembers the written values in ``ONE2ONE_SYNC``: the paths of the
+attributes, each with a digest of its value.
 """
 
 import hashlib
@@ -55,13 +55,15 @@ def is_marked(template: Template) -> bool:
     return bool(template.vector(MARK)) or _adopts(template)
 
 
-def memory(attributes: Attributes, remote_name: str) -> Vector:
+def build_memory(attributes: Attributes, remote_name: str) -> Vector:
     """Return what ONE2ONE_SYNC says when *attributes* have been written."""
-    wrote = " ".join(f"{path}:{_digest(value)}" for path, value in sorted(attributes.items()))
-    return {"NAME": _memorable(remote_name), "WROTE": wrote}
+    wrote = " ".join(
+        f"{path}:{_compute_digest(value)}" for path, value in sorted(attributes.items())
+    )
+    return {"NAME": _shorten(remote_name), "WROTE": wrote}
 
 
-def whole(attributes: Mapping[str, str]) -> Template:
+def build_template(attributes: Mapping[str, str]) -> Template:
     """Return the template with these *attributes*."""
     template = Template()
     for name, paths in groupby(sorted(attributes), key=lambda path: path.partition("/")[0]):
@@ -75,27 +77,27 @@ def merge(known: Template, wanted: Attributes, remote_name: str, *, overwrite: b
 
     With *overwrite* also in what was changed here by hand.
     """
-    wrote = dict(_wrote(known))
+    wrote = dict(_read_memory(known))
     overwrite |= _adopts(known)
     changes = []
     for path in sorted(wrote.keys() | wanted.keys()):
-        old, new = _current(known, path), wanted.get(path, "")
+        old, new = _read_value(known, path), wanted.get(path, "")
         if old == new:
             continue
-        ours = overwrite or wrote.get(path, _digest("")) == _digest(old)
+        ours = overwrite or wrote.get(path, _compute_digest("")) == _compute_digest(old)
         changes.append(Change(path, old, new, kept=not ours))
-    remembered = memory(wanted, remote_name)
+    remembered = build_memory(wanted, remote_name)
     before = known.vector(MARK).get("NAME", remembered["NAME"])
-    written = Template(_read_written(known, [change for change in changes if not change.kept]))
+    written = Template(_list_writes(known, [change for change in changes if not change.kept]))
     if known.vectors(MARK) != [remembered]:
         written.add(MARK, remembered)
     return Merged(tuple(changes), written, before if before != remembered["NAME"] else "")
 
 
-def _read_written(known: Template, changes: list[Change]) -> Iterator[tuple[str, str | Vector]]:
+def _list_writes(known: Template, changes: list[Change]) -> Iterator[tuple[str, str | Vector]]:
     """Yield each attribute that the changes touch, as it is afterwards.
 
-    A merge takes away all of a name, so all that there are of it come along.
+    A merge replaces all attributes of a name. So all vectors of that name are written again.
     """
     for name, group in groupby(changes, key=lambda change: change.attribute.partition("/")[0]):
         members = {change.attribute.partition("/")[2]: change.new for change in group}
@@ -107,7 +109,7 @@ def _read_written(known: Template, changes: list[Change]) -> Iterator[tuple[str,
         yield from ((name, vector) for vector in vectors if vector or len(vectors) == 1)
 
 
-def _wrote(known: Template) -> Iterator[tuple[str, str]]:
+def _read_memory(known: Template) -> Iterator[tuple[str, str]]:
     for word in known.vector(MARK).get("WROTE", "").split():
         path, _, digest = word.partition(":")
         yield path, digest
@@ -117,14 +119,14 @@ def _adopts(known: Template) -> bool:
     return known.text(MARK).upper() == "YES"
 
 
-def _current(known: Template, path: str) -> str:
+def _read_value(known: Template, path: str) -> str:
     name, _, member = path.partition("/")
     return known.vector(name).get(member, "") if member else known.text(name)
 
 
-def _digest(value: str) -> str:
+def _compute_digest(value: str) -> str:
     return hashlib.blake2s(value.encode(), digest_size=_DIGEST_BYTES).hexdigest()
 
 
-def _memorable(name: str) -> str:
+def _shorten(name: str) -> str:
     return clean_line(name, 128)

@@ -1,4 +1,4 @@
-"""What a local template is called: like the remote one, where oned and its users permit that."""
+"""Names local templates: like the remote one, if that is valid and free."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -41,7 +41,7 @@ def _suffixes(remote_id: int, host_name: str) -> Iterator[str]:
 
 
 def _fit(word: str) -> str:
-    """Return *word* with an underscore for what oned, its XML-RPC or a terminal minds."""
+    """Replace characters that oned, its XML-RPC or a terminal cannot take by underscores."""
     return "".join(
         "_" if c in _FORBIDDEN or c > "\uffff" or not c.isprintable() else c for c in word
     )

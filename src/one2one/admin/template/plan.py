@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from one2one.admin.template.derive import Derived, derive, public_cloud
+from one2one.admin.template.derive import Derived, build_public_cloud, derive
 from one2one.admin.template.known import Known, Terms
-from one2one.admin.template.merge import MARK, Change, memory, merge, whole
+from one2one.admin.template.merge import MARK, Change, build_memory, build_template, merge
 from one2one.admin.template.step import Action, Adapt, Create, Delete, Planned, Show, Step
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.records import VmTemplate
@@ -38,9 +38,9 @@ def plan(remote: Iterable[VmTemplate], known: Known, terms: Terms) -> Iterator[P
 def plan_orphans(
     remote: Iterable[VmTemplate], known: Known, is_gone: Callable[[int], bool]
 ) -> Iterator[Planned]:
-    """Yield what happens to those whose remote template is not among *remote*, which are all.
+    """Yield the steps for local templates whose remote template is not in the full list *remote*.
 
-    One is deleted where *is_gone* says so of its remote template.
+    A local template is deleted if *is_gone* says so of its remote template.
     """
     for remote_id in sorted(known.ours.keys() - {template.id for template in remote}):
         delete = is_gone(remote_id)
@@ -56,10 +56,10 @@ def _create(remote: VmTemplate, derived: Derived, known: Known, terms: Terms) ->
     step = Step(Action.CREATE.value, None, remote.id, name, changes, _note(derived))
     fixed: list[tuple[str, Value]] = [
         ("NAME", name),
-        (MARK, memory(wanted, remote.name)),
-        ("PUBLIC_CLOUD", public_cloud(remote.id, terms.host_name)),
+        (MARK, build_memory(wanted, remote.name)),
+        ("PUBLIC_CLOUD", build_public_cloud(remote.id, terms.host_name)),
     ]
-    return Create(step, Template([*fixed, *whole(wanted)]))
+    return Create(step, Template([*fixed, *build_template(wanted)]))
 
 
 def _adapt(local: VmTemplate, remote: VmTemplate, derived: Derived, terms: Terms) -> Planned:

@@ -1,4 +1,4 @@
-"""Doing in the local cloud what was planned."""
+"""Carries out the planned steps in the local cloud."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from one2one.opennebula.template import to_xml
 
 
 def carry_out(cloud: Cloud, planned: Planned) -> Step:
-    """Do one step and return it. What the cloud refuses is said in it; raises any other error."""
+    """Do one step and return it, with the reason if the cloud refuses; raises other errors."""
     try:
         return _carry_out(cloud, planned)
     except (Refused, ValueError) as error:

@@ -1,1 +1,1 @@
-"""``one2one verify``: what a remote cloud supports and allows, found out by trying."""
+"""``one2one verify``: tries out what a remote cloud supports and allows."""

@@ -1,4 +1,4 @@
-"""What can be found out without making a VM."""
+"""The checks that make no VM."""
 
 import time
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ _ALL_CALLS = 29
 
 
 def check_remote(trial: Trial) -> Iterator[Result]:
-    """Run those of ``one2one doctor``'s checks that need a remote and no front-end of one's own."""
+    """Run the checks of ``one2one doctor`` that need a remote and no real front-end."""
     host = _direct(trial)
     try:
         for row in run_checks("remote", _CHECKS, host):
@@ -53,13 +53,13 @@ def check_remote(trial: Trial) -> Iterator[Result]:
     finally:
         host.close()
         host.front_end.local.cloud.close()
-    yield _connection(host)
-    yield _listing(trial)
+    yield _check_connection(host)
+    yield _check_listing(trial)
     yield _check_left_over(trial)
 
 
 def _direct(trial: Trial) -> HybridHost:
-    """Return the trial's host, but as if there were no relay before the remote."""
+    """Return the trial's host without the relay before the remote."""
     frontend = trial.sides.frontend
     environment = frontend.home.environment(frontend.endpoint)
     host = HybridHost(FrontEnd(environment), trial.sides.host.id)
@@ -67,7 +67,7 @@ def _direct(trial: Trial) -> HybridHost:
     return host
 
 
-def _connection(host: HybridHost) -> Result:
+def _check_connection(host: HybridHost) -> Result:
     way = build_endpoint(host.settings)
     connection = Connection(way, build_tls_context(way), way.connect_timeout)
     body = rpc.encode_call("one.system.version", host.settings.session, ())
@@ -91,7 +91,7 @@ def _connection(host: HybridHost) -> Result:
     return success("calls a connection", f"{calls}, as many as the driver makes")
 
 
-def _listing(trial: Trial) -> Result:
+def _check_listing(trial: Trial) -> Result:
     try:
         trial.sides.remote.client.call("one.vmpool.infoset", "0", False)
     except MethodNotFound:

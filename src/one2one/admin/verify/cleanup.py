@@ -1,4 +1,4 @@
-"""Leaving nothing behind, however the trial ends."""
+"""Destroys the VMs of a trial, also after an interruption."""
 
 import signal
 import time
@@ -15,7 +15,7 @@ _LOOK_S = 1.0
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:
-    """Let SIGTERM interrupt as Ctrl-C does, until what it gives is called: then nothing does."""
+    """Let SIGTERM interrupt as Ctrl-C does. The yielded function makes both signals be ignored."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -35,10 +35,10 @@ def interruptible() -> Iterator[Callable[[], None]]:
 def end_all(
     remote: Cloud, left_behind: Callable[[], list[int]], patience: float, *, looks: int
 ) -> list[int] | None:
-    """Destroy every VM of the trial, until none was there at so many looks, one a second.
+    """Destroy every VM of the trial, until *looks* readings in a row, one a second, find none.
 
-    A call that was under way when the trial was interrupted may make one afterwards. Returns
-    those that live after *patience* seconds, None where the remote does not tell.
+    A call that was under way at an interruption may still make a VM later. Returns the VMs that
+    live after *patience* seconds, None if the remote cannot be read.
     """
     deadline, empty = time.monotonic() + patience, 0
     while True:

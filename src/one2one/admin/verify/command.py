@@ -13,21 +13,21 @@ from one2one.admin.options import object_id
 from one2one.admin.output import Printer, Style, output_options, say
 from one2one.admin.verify import checks, lifecycle, lost_answers
 from one2one.admin.verify.result import Result, Verdict, failure, skip, success
-from one2one.admin.verify.trial import Trial, try_steps
+from one2one.admin.verify.trial import Trial, open_trial
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ConfigurationError, OneError
 from opennebula_sandbox.cloud.refusal import Refusal
 
 _GROUPS: dict[str, Callable[[Trial], Iterator[Result]]] = {
     "REMOTE AND ACCOUNT": checks.check_remote,
-    "HOST": lifecycle.host,
-    "LIFE OF A VM": lifecycle.life,
-    "RECOVERY": lifecycle.recovery,
+    "HOST": lifecycle.check_host,
+    "LIFE OF A VM": lifecycle.try_life,
+    "RECOVERY": lifecycle.try_recovery,
     "LOSSES": lost_answers.lose_answers,
     "ORPHANS": lost_answers.try_reaper,
 }
 _WITHOUT_VM = ("REMOTE AND ACCOUNT", "HOST", "LIFE OF A VM")
-"""Those that tell, rather than presume, that a VM can be made."""
+"""The groups that run even if no VM can be made."""
 _COLORS = {
     Verdict.PASSED: "green",
     Verdict.WARNING: "yellow",
@@ -86,10 +86,10 @@ def verify(
 ) -> None:
     """Try out a remote OpenNebula before it is used, and tell what it supports and allows.
 
-    Several VMs are made there from one template, one at a time, led through every operation by
-    the real drivers, with calls that are lost and a driver that is killed, and destroyed. The
-    front-end is simulated: nothing of a local OpenNebula is needed or touched. Nothing is left
-    there, also after Ctrl-C or SIGTERM.
+    The real drivers make several VMs there from one template, one at a time, do every operation
+    with them and destroy them. Some calls are lost, and one driver is killed. The front-end is
+    simulated: no local OpenNebula is needed or touched. No VM is left there, also after Ctrl-C
+    or SIGTERM.
 
     The exit status is 0 if all works, and 255 if something fails or is not allowed.
     """
@@ -97,7 +97,7 @@ def verify(
     report = _Report(output)
     trial = None
     try:
-        with try_steps(account, timeout) as trial:
+        with open_trial(account, timeout) as trial:
             for group, check in _GROUPS.items():
                 report.begin(group)
                 for result in _run(group, check, trial):
@@ -114,7 +114,7 @@ def verify(
 
 
 class _Report:
-    """What was found out; as a table it is told as it comes."""
+    """The results; a table shows each at once."""
 
     def __init__(self, output: Printer) -> None:
         self._output = output
@@ -136,7 +136,7 @@ class _Report:
                 click.echo(f"  {'':11}  {'':{_WIDTH}}  → {clean_line(result.meaning)}")
 
     def end(self) -> None:
-        """Tell all, or how much it was."""
+        """Print all results, or for a table their numbers."""
         if self._streams:
             numbers = Counter(result.verdict for result in self.results)
             click.echo(", ".join(f"{numbers[v.value]} {v.value}" for v in Verdict))

@@ -1,4 +1,4 @@
-"""The whole life of a VM there, and whether monitoring follows it."""
+"""Tries the whole life of a VM in the remote, and whether monitoring follows it."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ CONTEXT = {
     "ONE2ONE_FAR": "é 漢",
 }
 _USAGE_S = 90.0
-"""How long a cloud takes at most to monitor a VM: thrice MONITOR_VM of monitord.conf."""
+"""The most seconds until a cloud monitors a VM: three times MONITOR_VM of monitord.conf."""
 _SOFT = "Its guests do not follow the power button: use the hard variant, or install acpid in them"
 _BACK = "A VM that was off there does not come back"
 
@@ -43,21 +43,21 @@ _RECOVERED = (
 )
 
 
-def life(trial: Trial) -> Iterator[Result]:
+def try_life(trial: Trial) -> Iterator[Result]:
     """Do every operation with one VM, in an order in which users might do them."""
     with trial.vm(**CONTEXT) as vm:
         yield from trial.steps(vm, [_DEPLOY])
         trial.works = vm.state == "RUNNING"
         if not trial.works:
             return
-        yield _context(trial, vm)
+        yield _check_context(trial, vm)
         yield from trial.steps(vm, STEPS)
-        yield _usage(trial, vm)
-        yield _mirror(trial, vm)
+        yield _check_usage(trial, vm)
+        yield _check_mirror(trial, vm)
         yield from trial.steps(vm, [_TERMINATE])
 
 
-def recovery(trial: Trial) -> Iterator[Result]:
+def try_recovery(trial: Trial) -> Iterator[Result]:
     """Replace a VM, and delete it."""
     with trial.vm() as vm:
         yield from trial.steps(vm, [_DEPLOY])
@@ -71,7 +71,7 @@ def recovery(trial: Trial) -> Iterator[Result]:
         yield success("replaced VMs", "none lives on")
 
 
-def host(trial: Trial) -> Iterator[Result]:
+def check_host(trial: Trial) -> Iterator[Result]:
     """Look at what the host offers."""
     found = trial.sides.host
     try:
@@ -84,7 +84,7 @@ def host(trial: Trial) -> Iterator[Result]:
     yield success("host", f"it offers {cpu / 100:g} cores and {memory >> 10} MB")
 
 
-def _context(trial: Trial, vm: LocalVm) -> Result:
+def _check_context(trial: Trial, vm: LocalVm) -> Result:
     arrived = trial.sides.remote.get_vm(parse_deploy_id(vm.deploy_id)).template.vector("CONTEXT")
     changed = [name for name, value in CONTEXT.items() if arrived.get(name, "") != value]
     if changed:
@@ -92,7 +92,7 @@ def _context(trial: Trial, vm: LocalVm) -> Result:
     return success("context", "it arrives byte for byte")
 
 
-def _usage(trial: Trial, vm: LocalVm) -> Result:
+def _check_usage(trial: Trial, vm: LocalVm) -> Result:
     def told() -> bool:
         return bool(vm.monitoring.text("CPU") or vm.monitoring.text("MEMORY"))
 
@@ -103,7 +103,7 @@ def _usage(trial: Trial, vm: LocalVm) -> Result:
     return success("usage", used)
 
 
-def _mirror(trial: Trial, vm: LocalVm) -> Result:
+def _check_mirror(trial: Trial, vm: LocalVm) -> Result:
     trial.sides.remote.vm_action("poweroff-hard", parse_deploy_id(vm.deploy_id))
     if not trial.wait_local(vm, "POWEROFF"):
         return failure(

@@ -1,4 +1,4 @@
-"""What is lost on the way, or with the driver, makes no second VM, and leaves none behind."""
+"""Checks that a lost call, a lost answer or a killed driver makes no second VM and leaves none."""
 
 import os
 import signal
@@ -20,20 +20,20 @@ _FORGOTTEN = "VMs that were terminated while they were off live on there"
 
 
 def lose_answers(trial: Trial) -> Iterator[Result]:
-    """Lose what makes a VM, in three ways, and try again as oned or an administrator would."""
+    """Lose the call that makes a VM, in three ways, and try again as oned or users do."""
     for loss in (Loss.CALL, Loss.ANSWER):
         with trial.vm() as vm:
             trial.relay.lose(loss)
             problem = trial.perform(vm, "deploy", "RUNNING")
             if problem and vm.state == "BOOT_FAILURE":
                 problem = trial.perform(vm, "recover-retry", "RUNNING")
-            yield _verdict(trial, loss.value, vm, problem)
+            yield _judge(trial, loss.value, vm, problem)
     with trial.vm() as vm:
-        yield _verdict(trial, "the driver is killed", vm, _kill(trial, vm))
+        yield _judge(trial, "the driver is killed", vm, _kill(trial, vm))
 
 
 def try_reaper(trial: Trial) -> Iterator[Result]:
-    """End a VM as oned ends one that is off, without a word to its driver."""
+    """End a VM that is off: oned does not tell the driver of it."""
     check = "terminated while off"
     frontend = trial.sides.frontend
     with trial.vm() as vm:
@@ -60,7 +60,7 @@ def try_reaper(trial: Trial) -> Iterator[Result]:
 
 
 def _kill(trial: Trial, vm: LocalVm) -> str:
-    """Kill the driver when the remote has made the VM and nobody knows; deploy again."""
+    """Kill the driver after the remote has made the VM, before the answer; deploy again."""
     frontend = trial.sides.frontend
     trial.relay.lose(Loss.HELD)
     vm.deploy(trial.sides.host)
@@ -73,7 +73,7 @@ def _kill(trial: Trial, vm: LocalVm) -> str:
     return problem or trial.perform(vm, "recover-retry", "RUNNING")
 
 
-def _verdict(trial: Trial, check: str, vm: LocalVm, problem: str) -> Result:
+def _judge(trial: Trial, check: str, vm: LocalVm, problem: str) -> Result:
     made = trial.list_made_for(vm)
     if not problem and not trial.relay.lost.is_set():
         problem = "nothing was lost: the call that makes a VM was not seen"

@@ -1,8 +1,8 @@
-"""A relay to the remote cloud that can lose what passes through it.
+"""A relay to the remote cloud that can lose a call or an answer.
 
-It sees bytes, mostly of TLS, and no calls. But it can tell the one call that makes a VM: for a VM
-with a long context that is much longer than any other. Plain HTTP is passed on as it comes; a
-client that speaks TLS asks for a tunnel first, so that it sees the remote's own certificate.
+It sees bytes, mostly of TLS, and no calls. But it recognises the call that makes a VM: with a long
+context that call is much longer than any other. Plain HTTP passes unchanged. A client that speaks
+TLS asks for a tunnel first, so that it sees the remote's own certificate.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""What a check found out about the remote."""
+"""The result of a check of the remote."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -17,7 +17,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Result:
-    """A check, its verdict, and what it means for whoever is to use the remote."""
+    """A check, its verdict, and the meaning for users of the remote."""
 
     check: str
     verdict: str
@@ -31,7 +31,7 @@ class Result:
 
 
 _FORBIDS = ("not authorized", "limit of", "quota")
-"""How oned says that an account may not, or not more."""
+"""The words of oned for a missing right or a used-up quota."""
 
 
 def success(check: str, text: str) -> Result:

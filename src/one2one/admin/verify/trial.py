@@ -1,4 +1,4 @@
-"""A front-end for the trial alone, with the real drivers, and the remote that is tried."""
+"""A simulated front-end with the real drivers, and the remote that is tried."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -17,10 +17,10 @@ from opennebula_sandbox.frontend.handles import LocalVm
 from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 
 _PADDING = "x" * (24 << 10)
-"""What makes the call that creates a VM longer than any other."""
+"""It makes the call that creates a VM longer than any other."""
 _LOOK_S = 0.5
 _FRONT_END = "6.10"
-"""The release of the simulated front-end. What the remote is asked does not depend on it."""
+"""The release of the simulated front-end. The calls to the remote do not depend on it."""
 _PERIODS = MonitoringSettings(timer=5, beacon_host=5, monitor_host=10, state_vm=2, monitor_vm=5)
 _LOOKS_AFTER_AN_INTERRUPTION = 3
 _AT_REST = frozenset({"RUNNING", "UNKNOWN", "POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED"})
@@ -49,7 +49,7 @@ class Trial:
     works: bool = False
     """Whether a VM could be made there."""
     left: list[int] | None = None
-    """The remote VMs that live when all has ended, None where the remote does not tell."""
+    """The remote VMs that live at the end, None if the remote cannot be read."""
 
     @contextmanager
     def vm(self, **context: str) -> Iterator[LocalVm]:
@@ -128,7 +128,7 @@ class Trial:
 
 
 @contextmanager
-def try_steps(account: Account, patience: float) -> Iterator[Trial]:
+def open_trial(account: Account, patience: float) -> Iterator[Trial]:
     """Give what the checks work with, and leave nothing behind, whatever ends them.
 
     Raises the errors of the first calls, before anything is made.
@@ -148,12 +148,12 @@ def try_steps(account: Account, patience: float) -> Iterator[Trial]:
                 finally:
                     deafen()
         finally:
-            # The drivers have ended: nobody makes another VM.
+            # The drivers have ended: they make no more VMs.
             if trial is not None:
-                trial.left = _has_ended(trial, looks)
+                trial.left = _end_remote_vms(trial, looks)
 
 
-def _has_ended(trial: Trial, looks: int) -> list[int] | None:
+def _end_remote_vms(trial: Trial, looks: int) -> list[int] | None:
     remote = trial.sides.remote
     try:
         return end_all(remote, trial.sides.list_left_vms, trial.patience, looks=looks)

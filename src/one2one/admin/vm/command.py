@@ -61,12 +61,12 @@ def _watch(pairs: PairReader, output: Printer) -> None:
 def show(vm_id: int, output: Printer) -> None:
     """Show both sides of the local VM with the id VM_ID, its marks and its latest log lines."""
     both = read_details(LocalCloud(), vm_id)
-    output.print_one(both, _sections(both))
+    output.print_one(both, _build_sections(both))
 
 
-def _sections(both: VmDetails) -> dict[str, dict[str, object]]:
+def _build_sections(both: VmDetails) -> dict[str, dict[str, object]]:
     age = "unknown" if both.usage_age is None else format_duration(both.usage_age)
-    local = _side(both.local) | {
+    local = _build_side(both.local) | {
         "HOST": both.host,
         "DEPLOY ID": both.deploy_id,
         "AGE OF USAGE": age,
@@ -75,7 +75,7 @@ def _sections(both: VmDetails) -> dict[str, dict[str, object]]:
     if both.remote is None:
         sections["REMOTE VM"] = {"PROBLEM": both.problem}
     else:
-        sections[f"REMOTE VM {both.remote.id}"] = _side(both.remote)
+        sections[f"REMOTE VM {both.remote.id}"] = _build_side(both.remote)
     if both.marks:
         sections["MARKS OF THE REMOTE VM"] = {
             "HYBRID ID": both.marks.hybrid_id,
@@ -88,7 +88,7 @@ def _sections(both: VmDetails) -> dict[str, dict[str, object]]:
     return sections
 
 
-def _side(side: CloudVm) -> dict[str, object]:
+def _build_side(side: CloudVm) -> dict[str, object]:
     return {
         "NAME": side.name,
         "STATE": side.state,

@@ -1,4 +1,4 @@
-"""Both sides of one VM: its states, its marks, what was done with it lately."""
+"""Both sides of one VM: its states, its marks, and the end of its log."""
 
 import os
 import time
@@ -34,7 +34,7 @@ class CloudVm:
 
 @dataclass(frozen=True)
 class MarksView:
-    """What the remote VM says of whose it is."""
+    """The marks of a remote VM, and their meaning here."""
 
     hybrid_id: str
     vm_id: int | None
@@ -51,10 +51,10 @@ class VmDetails:
     deploy_id: str
     remote: CloudVm | None
     problem: str
-    """Why there is nothing of the remote."""
+    """Why the remote VM could not be read."""
     marks: MarksView | None
     usage_age: int | None
-    """How many seconds ago the remote measured what is shown as used; None for nothing yet."""
+    """Seconds since the remote measured the usage; None if it has not yet."""
     log: list[str]
     """The last lines of the VM's own log, oldest first."""
 

@@ -26,7 +26,7 @@ _EXPECTED: dict[int, Report] = {
     VmState.SUSPENDED: Report.SUSPENDED,
     VmState.STOPPED: Report.SUSPENDED,
 }
-"""What a remote VM's state must be reported as, by its local VM's."""
+"""The report that a remote VM's state must give, by its local VM's state."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class VmPair:
 
 
 class PairReader:
-    """Reads all pairs, again and again if need be: connections are kept."""
+    """Reads all pairs, once or several times, on kept connections."""
 
     def __init__(self, local: LocalCloud) -> None:
         self._local = local
@@ -73,10 +73,12 @@ class PairReader:
             if vm.host_id in hosts:
                 of_host.setdefault(vm.host_id, []).append(vm)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            lists = pool.map(lambda known: self._pairs(hosts[known[0]], known[1]), of_host.items())
+            lists = pool.map(
+                lambda known: self._read_pairs(hosts[known[0]], known[1]), of_host.items()
+            )
             return sorted((pair for pairs in lists for pair in pairs), key=lambda pair: pair.id)
 
-    def _pairs(self, host: Host, vms: list[VmSummary]) -> list[VmPair]:
+    def _read_pairs(self, host: Host, vms: list[VmSummary]) -> list[VmPair]:
         ids = [number for vm in vms if (number := _find_remote_id(vm)) is not None]
         problems, strangers = dict[str, str](), dict[int, str]()
         remote: dict[int, VmSummary] = {}
@@ -114,7 +116,7 @@ def _strangers(
 
 
 def _make_pair(vm: VmSummary, remotes: dict[int, VmSummary], outage: str) -> VmPair:
-    """Return a pair; *outage* is why its remote VM could not be read, where that is not there."""
+    """Return a pair; *outage* says why its remote VM could not be read."""
     number = _find_remote_id(vm)
     remote = remotes.get(number) if number is not None else None
     return VmPair(
@@ -152,7 +154,7 @@ def _find_problem(vm: VmSummary, number: int | None, remote: VmSummary | None, o
 
 
 def _expect_report(local: State) -> Report | None:
-    """Return what the remote VM should be reported as, None while an operation is under way."""
+    """Return the report that the remote VM should give, None during an operation."""
     if local == RUNNING:
         return Report.RUNNING
     return _EXPECTED.get(local.state)
