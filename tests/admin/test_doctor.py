@@ -153,7 +153,7 @@ def test_missing_settings_are_told(newest: Clouds) -> None:
 
 
 def report(clouds: Clouds, ago: int) -> Host:
-    """Give a host that is on, and was asked about just now, but reported on so long ago."""
+    """Give a host that is on and was asked just now, but whose last report is old."""
     host = clouds.front_end.pools.find_host(clouds.add_host("burst1").id)
     host.state = HostState.MONITORED
     host.reported_at = host.monitored_at = int(time.time()) - ago

@@ -36,7 +36,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def metadata(dist: Path, name: str = "one2one") -> str:
-    """Return what a wheel says of itself."""
+    """Return the metadata of a wheel."""
     [wheel] = dist.glob(f"{name}-*.whl")
     with zipfile.ZipFile(wheel) as archive:
         [found] = [member for member in archive.namelist() if member.endswith("/METADATA")]

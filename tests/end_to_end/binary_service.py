@@ -1,4 +1,4 @@
-"""A port where something else listens: a database, which greets whoever connects."""
+"""A port of another service: a database, which greets each client."""
 
 import socketserver
 import threading

@@ -100,7 +100,7 @@ class Lane:
         return body
 
     def begin(self) -> None:
-        """Begin the operation; its calls are counted anew."""
+        """Begin the operation; the count of its calls starts at 0."""
         self.calls, self.mark = [], len(self.frontend.log)
         self.operation.begin(self)
 

@@ -65,7 +65,7 @@ class Sides:
         self.hosts = [self.frontend.add_host(name, **attributes) for name in ("burst1", "burst2")]
         self.vms: list[LocalVm] = []
         self.ended: set[int] = set()
-        """VMs whose remote VM somebody wanted to end."""
+        """VMs whose remote VM a user or oned wanted to end."""
         self.claimed: set[int] = set()
         """VMs that the administrator said to have started."""
 

@@ -1,7 +1,7 @@
 """A host whose VMs come and go is monitored again after a restart or failover, without a request.
 
 monitord asks only after MONITORING_INTERVAL_HOST without any change of the host in oned. Here
-that is so long that it never does.
+this interval is longer than the test, so monitord never asks.
 """
 
 import contextlib

@@ -93,10 +93,10 @@ def _check_context(trial: Trial, vm: LocalVm) -> Result:
 
 
 def _check_usage(trial: Trial, vm: LocalVm) -> Result:
-    def told() -> bool:
+    def has_usage() -> bool:
         return bool(vm.monitoring.text("CPU") or vm.monitoring.text("MEMORY"))
 
-    if not trial.sides.frontend.pools.wait_for(told, min(trial.patience, _USAGE_S)):
+    if not trial.sides.frontend.pools.wait_for(has_usage, min(trial.patience, _USAGE_S)):
         meaning = "What VMs use is not shown. The remote has no monitoring records of this one"
         return warning("usage", "none is told", meaning)
     used = f"CPU {vm.monitoring.text('CPU')} %, MEMORY {vm.monitoring.text('MEMORY')} KB"
