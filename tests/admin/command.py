@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,18 @@ ONE2ONE = str(Path(sys.executable).with_name("one2one"))
 
 
 def one2one(
-    *arguments: str | Path, environment: Mapping[str, str] | None = None, **options: Any
+    *arguments: str | Path,
+    environment: Mapping[str, str] | None = None,
+    within: Sequence[str] = (),
+    **options: Any,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+    """Run a command to its end, *within* another that runs it."""
     return subprocess.run(
-        [ONE2ONE, *map(str, arguments)],
+        [*within, ONE2ONE, *map(str, arguments)],
         env={"PATH": "/usr/bin:/bin", **(environment or {})},
         stdin=options.pop("stdin", subprocess.DEVNULL),
-        capture_output=True,
+        stdout=options.pop("stdout", subprocess.PIPE),
+        stderr=subprocess.PIPE,
         text=True,
         check=False,
         **options,

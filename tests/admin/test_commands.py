@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -39,6 +41,17 @@ def walk(group: click.Group, path: Named = ()) -> Iterator[tuple[Named, click.Co
 
 
 ALL = dict(walk(commands))
+
+
+def test_output_that_cannot_be_written_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = one2one("--help", stdout=full)
+    assert (done.returncode, done.stderr) == (255, "one2one: [Errno 28] No space left on device\n")
+
+
+def test_output_that_a_shell_has_closed_is_passed_over() -> None:
+    done = one2one("--help", preexec_fn=lambda: os.close(1))
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)

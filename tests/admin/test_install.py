@@ -23,6 +23,7 @@ from tests.admin.stock import (
     self_contained,
     unpack,
 )
+from tests.file_systems import NO_BYTECODE, needs_mounts, read_only, without_room
 
 MODES = ("--resident", "--scripts")
 
@@ -289,11 +290,42 @@ def test_a_full_disk_leaves_everything_as_it_was(tmp_path: Path) -> None:
         "--root",
         front_end.root,
         "--yes",
+        environment=NO_BYTECODE,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600)),
     )
     assert done.returncode == 255
-    assert "nothing was changed: cannot write" in done.stderr
+    assert f"nothing was changed: cannot write {front_end.root}/" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+    assert front_end.tree() == before
+
+
+@needs_mounts
+@pytest.mark.parametrize(
+    ("within", "reason"),
+    [(read_only, "read-only file system"), (without_room, "No space left on device")],
+)
+def test_a_directory_that_takes_no_file_leaves_everything_as_it_was(
+    tmp_path: Path, within: Callable[[Path], list[str]], reason: str
+) -> None:
+    front_end = make_packaged(tmp_path, "6.10")
+    mads = front_end.lib / "mads"
+    before = front_end.tree()
+    done = one2one("install", "--root", front_end.root, "--yes", within=within(mads))
+    assert done.returncode == 255
+    assert f"nothing was changed: cannot write {mads}" in done.stderr
+    assert reason in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert front_end.tree() == before
+
+
+@needs_mounts
+def test_nothing_is_uninstalled_by_halves(tmp_path: Path) -> None:
+    front_end = make_packaged(tmp_path, "6.10")
+    install(front_end, "--resident")
+    before = front_end.tree()
+    done = one2one("uninstall", "--root", front_end.root, "--yes", within=read_only(front_end.etc))
+    assert done.returncode == 255
+    assert f"cannot write {front_end.etc} (read-only file system)" in done.stderr
     assert front_end.tree() == before
 
 

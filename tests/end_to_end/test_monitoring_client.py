@@ -4,7 +4,7 @@ import fcntl
 import os
 import subprocess
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from one2one.mad.monitord import MonitordClient
 from one2one.mad.scripts.layout import write
 from tests.end_to_end.burst import Burst, burst
 from tests.end_to_end.monitord_port import Ear
+from tests.file_systems import needs_mounts, read_only
 
 
 class Client:
@@ -30,9 +31,11 @@ class Client:
         self._environment = both.frontend.home.environment(both.frontend.endpoint)
         self.pid_file = both.frontend.home.var / ".one2one-monitor-0.pid"
 
-    def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, stdin: str = "", within: Sequence[str] = ()
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [self._script, *arguments],
+            [*within, self._script, *arguments],
             input=stdin,
             capture_output=True,
             text=True,
@@ -83,6 +86,18 @@ def test_it_survives_its_parent_and_ends_when_it_is_told_to(encoded: bool, tmp_p
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         assert not made.pid_file.exists()
         assert made.run("stop", "one", "0", "burst1").returncode == 0
+
+
+@needs_mounts
+def test_where_no_pid_file_can_be_written_oned_is_told(tmp_path: Path) -> None:
+    with Ear() as ear, client(tmp_path) as (both, made):
+        within = read_only(both.frontend.home.var)
+        done = made.run("one", "0", "burst1", stdin=ear.configuration(), within=within)
+        assert done.returncode == 1
+        assert f"cannot open {made.pid_file} (Read-only file system)" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+        made.start(ear)
+        ear.first("SYSTEM_HOST")
 
 
 def test_a_new_one_takes_the_place_of_an_older_one(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """Monitoring messages are template text that oned can read, whatever the values hold."""
 
+import os
+import subprocess
+import sys
 import zlib
 from base64 import b64decode
 from pathlib import Path
@@ -18,6 +21,7 @@ from one2one.opennebula import xml
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ProtocolError
 from opennebula_sandbox.cloud.wire.grammar import parse
+from tests.file_systems import NO_BYTECODE, write_nothing
 
 CAPACITY = HostCapacity(5000, 64 << 20, 12_000, 1 << 40)
 storable = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"])).map(
@@ -104,3 +108,15 @@ def test_the_scripts_log_has_a_line_for_each_thing_once(
         log.write("Host b: no\x1b[31m\r\nFri Nov 27: forged")
     [line] = (tmp_path / "var/one2one.log").read_text().splitlines()
     assert line.endswith(r": Host b: no\x1b[31m Fri Nov 27: forged")
+
+
+def test_a_log_that_cannot_be_written_keeps_nothing_from_its_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONE_LOCATION", str(tmp_path))
+    (tmp_path / "var").mkdir()
+    script = "import one2one.mad.scripts.log as log; log.write('Host b')"
+    environment = os.environ | NO_BYTECODE
+    command = [sys.executable, "-c", script]
+    subprocess.run(command, env=environment, preexec_fn=write_nothing, check=True)
+    assert (tmp_path / "var/one2one.log").read_bytes() == b""

@@ -86,13 +86,14 @@ def commands() -> None:
 
 def main() -> NoReturn:
     """Run the command line."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # a shell may have closed either
+        stream.reconfigure(errors="replace")
     try:
         status = commands.main(prog_name="one2one", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout:
+            sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as head(1), has closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(FAILED)
     except click.UsageError as error:
         sys.exit(_usage_error(error))
@@ -101,10 +102,20 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(_fail("interrupted"))
     except OSError as error:
+        _drop_output()
         sys.exit(_fail(f"{error.filename}: {error.strerror}" if error.filename else str(error)))
     except Exception as error:  # noqa: BLE001 - every error becomes one line
         sys.exit(_fail(str(to_one_error(error))))
     sys.exit(status)
+
+
+def _drop_output() -> None:
+    """Drop what cannot be written: Python tries it again at its end, and shows a traceback."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage_error(error: click.UsageError) -> int:

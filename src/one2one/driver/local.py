@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import IO
 
 from one2one import runtime
+from one2one.driver.own_file import open_own_file
 from one2one.driver.single_flight import SingleFlight
 from one2one.hybrid.naming import HYBRID_ID
 from one2one.hybrid.onegate import make_onegate_token
@@ -99,7 +99,7 @@ class LocalCloud:
 
         A file lock keeps two drivers from writing two; what is returned was read back.
         """
-        with _open_lock_file(self._var / LOCK) as lock:
+        with os.fdopen(open_own_file(self._var / LOCK), "wb") as lock:
             runtime.lock_file(lock)
             found = self.cloud.get_host(host_id).template.text(HYBRID_ID)
             if found:
@@ -210,19 +210,6 @@ def _read_first(name: str, environment: Mapping[str, str]) -> str:
     """Return what the first of the two usual files called *name* holds, else nothing."""
     homes = [Path(environment["HOME"])] if environment.get("HOME") else []
     return next(filter(None, (_read(d / ".one" / name) for d in [*homes, var_location({})])), "")
-
-
-def _open_lock_file(path: Path) -> IO[bytes]:
-    """Open a file that nobody else can open; raises ConfigurationError."""
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        if is_shortage(error):
-            raise shortage_error(f"cannot open {path}", error) from None
-        raise ConfigurationError(
-            f"cannot open {path} ({error.strerror})", remedy="Let oneadmin own it, or remove it"
-        ) from None
-    return os.fdopen(fd, "wb")
 
 
 def _read(path: Path) -> str:

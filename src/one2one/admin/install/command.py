@@ -136,7 +136,8 @@ def _try_interpreter(layout: Layout, mode: Mode) -> None:
         )
     owner = layout.var.stat()
     root = os.geteuid() == 0
-    command = [sys.executable, "-I", "-c", f"import {', '.join(sorted(modules(mode)))}"]
+    # Without -B Python leaves half a compiled module on a full disk, and can import it no more.
+    command = [sys.executable, "-I", "-B", "-c", f"import {', '.join(sorted(modules(mode)))}"]
     try:
         subprocess.run(
             command,

@@ -58,12 +58,6 @@ def apply(changes: Sequence[Change], ours: Iterable[Path]) -> None:
         for change in changes:
             if change.after is not None:
                 _stage(change.path, change.after)
-    except OSError as error:
-        raise ConfigurationError(
-            f"nothing was changed: cannot write {error.filename} ({error.strerror})",
-            remedy="Correct that, then try again",
-        ) from None
-    else:
         for change in changes:
             if change.after is None:
                 change.path.unlink(missing_ok=True)
@@ -71,8 +65,9 @@ def apply(changes: Sequence[Change], ours: Iterable[Path]) -> None:
                 find_staging_path(change.path).replace(change.path)
             _sync(change.path.parent)
     finally:
-        for change in changes:
-            find_staging_path(change.path).unlink(missing_ok=True)
+        for path in [find_staging_path(change.path) for change in changes]:
+            with suppress(OSError):
+                path.unlink()
         for directory in ours:
             with suppress(OSError):
                 directory.rmdir()
@@ -82,10 +77,27 @@ def _check_rights(changes: Sequence[Change]) -> None:
     for change in changes:
         directory = _find_existing(change.path.parent)
         if not os.access(directory, os.W_OK | os.X_OK):
+            if os.statvfs(directory).f_flag & os.ST_RDONLY:
+                raise _unwritable(directory, "read-only file system")
             raise ConfigurationError(f"no right to write in {directory}", remedy="Run it as root")
 
 
+def _unwritable(path: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"nothing was changed: cannot write {path} ({reason})",
+        remedy="Correct that, then try again",
+    )
+
+
 def _stage(path: Path, content: Content) -> None:
+    """Write what *path* shall hold beside it; raises ConfigurationError."""
+    try:
+        _write(path, content)
+    except OSError as error:
+        raise _unwritable(path, error.strerror or str(error)) from None
+
+
+def _write(path: Path, content: Content) -> None:
     _make_directory(path.parent)
     temporary = find_staging_path(path)
     temporary.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from one2one import runtime
 from one2one.driver.local import var_location
+from one2one.driver.own_file import file_error, open_own_file
 from one2one.driver.threads import limit_error
 from one2one.opennebula.errors import Busy
 
@@ -40,7 +41,7 @@ class Daemon:
             os.close(file)
             raise limit_error(f"no process can be started ({error.strerror})") from None
         if child:
-            os.close(file)
+            self._note(file, child)
             return
         try:
             os.setsid()
@@ -48,7 +49,6 @@ class Daemon:
             null = os.open(os.devnull, os.O_RDWR)
             for fd in (0, 1, 2):
                 os.dup2(null, fd)
-            os.pwrite(file, str(os.getpid()).encode(), 0)
             work()
             self._path.unlink()
         finally:
@@ -57,18 +57,29 @@ class Daemon:
     def stop(self) -> None:
         """End the process, if there is one."""
         if self._path.exists() and (file := self._take()) is not None:
-            self._path.unlink()
+            with contextlib.suppress(OSError):  # an empty file is left where it cannot be removed
+                self._path.unlink()
+            os.close(file)
+
+    def _note(self, file: int, child: int) -> None:
+        """Write the new process's number, without which it could not be ended, and let it go on."""
+        try:
+            os.pwrite(file, str(child).encode(), 0)
+        except OSError as error:
+            os.kill(child, signal.SIGKILL)
+            raise file_error(f"cannot write {self._path}", error) from None
+        finally:
             os.close(file)
 
     def _take(self, *, replace: bool = True) -> int | None:
         """Return the pid file, emptied and locked by us; the process that had it is ended.
 
         Without *replace* None is returned where there is a process. Raises Busy when it does not
-        end, and OSError where there can be no such file.
+        end, and as ``open_own_file`` does.
         """
         deadline = runtime.monotonic() + _PATIENCE_S
         while runtime.monotonic() < deadline:
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            file = open_own_file(self._path)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -33,6 +33,6 @@ def _read_tail(path: Path) -> str:
     try:
         with path.open("rb") as log:
             log.seek(max(0, path.stat().st_size - _TAIL))
-            return log.read().decode(errors="replace")
+            return log.read(_TAIL).decode(errors="replace")
     except OSError:
         return ""
