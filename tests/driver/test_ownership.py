@@ -7,6 +7,7 @@ from queue import SimpleQueue
 
 import pytest
 
+from one2one import runtime
 from one2one.driver.attempts import carry_out
 from one2one.driver.local import LocalCloud
 from one2one.driver.operation import Job, Pause
@@ -100,7 +101,7 @@ def unmark(remote: Vm) -> None:
     remote.user_template = remove(remote.user_template, "ONE_HYBRID_ID", "ONE_HYBRID_STAY")
 
 
-@pytest.mark.parametrize("what", sorted(ACTIONS.keys() - {"delete"}))
+@pytest.mark.parametrize("what", sorted(ACTIONS.keys() - {"delete", "poll"}))
 def test_nothing_is_done_to_the_vm_of_another(what: str) -> None:
     with burst() as both, process(both) as driver:
         victim, thief = both.running(), both.running()
@@ -111,6 +112,14 @@ def test_nothing_is_done_to_the_vm_of_another(what: str) -> None:
         named = f"remote VM {both.remote_id(victim)} is not VM {thief.id}'s: it carries the marks "
         assert str(refused.value).startswith(f"{named}of VM {victim.id}. Nothing was done to it.")
         assert both.cloud.calls.counts() == {"one.vm.info": 1}
+
+
+def test_nothing_is_told_of_the_vm_of_another() -> None:
+    with burst() as both, process(both) as driver:
+        victim, thief = both.running(), both.running()
+        steal(both, thief, both.remote_id(victim))
+        assert driver.do("poll", thief) == "STATE=-", "up to 5.10 a FAILURE makes it UNKNOWN"
+        assert f"is not VM {thief.id}'s" in driver.log[0]
 
 
 def test_a_clean_up_ends_what_the_marks_tell_and_nothing_else() -> None:
@@ -293,7 +302,7 @@ OWNER = Marks("me", 7, 1_700_000_000, 0)
 
 def test_what_is_known_is_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     owner_cache, now = OwnerCache(), [1000.0]
-    monkeypatch.setattr("one2one.runtime.monotonic", lambda: now[0])
+    monkeypatch.setattr(runtime, "monotonic", lambda: now[0])
     owner_cache.add(42, OWNER)
     assert owner_cache.holds(42, replace(OWNER, sequence=3))
     assert not owner_cache.holds(42, replace(OWNER, stime=0))

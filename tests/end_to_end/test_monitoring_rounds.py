@@ -121,13 +121,12 @@ def test_the_vm_of_another_is_neither_followed_nor_shown(generation: str) -> Non
         force(on.both, victim, State(VmState.POWEROFF))
         on.monitor.refresh()
         on.told()
-        assert on.told() == {victim.id: Report.POWEROFF}
-        assert on.monitor.read_usages(on.last) == []
+        (why,) = on.last.denied
         number = on.both.remote_id(victim)
-        (why,) = on.monitor.denied()
         assert f"remote VM {number} is not VM {thief.id}'s: it carries the marks of" in str(why)
-        on.told()
-        assert on.monitor.denied() == [], "told once"
+        assert on.told() == {victim.id: Report.POWEROFF}
+        assert on.last.denied == (), "told once"
+        assert on.monitor.read_usages(on.last) == []
 
 
 def test_marks_that_were_repaired_count_with_the_next_reading_of_the_host() -> None:
@@ -139,9 +138,9 @@ def test_marks_that_were_repaired_count_with_the_next_reading_of_the_host() -> N
         on.both.cloud.vms.note_change(remote)
         on.monitor.refresh()
         on.told()
-        assert on.told() == {}
-        (why,) = on.monitor.denied()
+        (why,) = on.last.denied
         assert "has lost its marks" in str(why)
+        assert on.told() == {}
         remote.user_template = marks
         on.both.cloud.vms.note_change(remote)
         on.monitor.refresh()
@@ -156,8 +155,8 @@ def test_a_hybrid_id_that_the_first_deploy_has_written_counts_at_once() -> None:
         on.both.wait_remote(vm, "POWEROFF")
         on.monitor._vms.read_host()
         on.told()
+        assert on.last.denied == ()
         assert on.told() == {vm.id: Report.POWEROFF}
-        assert on.monitor.denied() == []
 
 
 @pytest.mark.parametrize("generation", ["5.10", "6.10"])

@@ -22,7 +22,7 @@ class Imports:
         self._imported: dict[int, bool] = {}
         """By local VM: what oned writes when it is created, and never changes."""
 
-    def taken(self, deploy_ids: Collection[str]) -> dict[str, VmSummary]:
+    def find_taken(self, deploy_ids: Collection[str]) -> dict[str, VmSummary]:
         """Return the VMs of other hosts that were imported with one of these deploy ids.
 
         Raises the errors of a call. Nothing is read where there are none to ask for.

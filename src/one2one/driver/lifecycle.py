@@ -102,7 +102,11 @@ def poll(job: Job) -> Steps:
     """POLL: tell the remote VM's state. 5.6 to 5.10 ask after each action that failed."""
     remote_id = _find_remote_id(job)
     yield from ()
-    state = require_own(job, remote_id)
+    try:
+        state = require_own(job, remote_id)
+    except Refused as error:
+        job.log(str(error))
+        return ANSWER_IF_UNREADABLE["POLL"]
     if state is None:
         state = read_states(job.remote.cloud, [remote_id])[remote_id]
     return f"STATE={map_state(state).letter}"

@@ -28,28 +28,31 @@ class Links:
     def confirm(
         self, remote: Remote, links: Mapping[int, int], rows: Iterable[VmRow]
     ) -> dict[int, int]:
-        """Return those of *links*, by local id, whose remote VM is in *rows* and confirms it.
+        """Return *links*, local ids to remote ids, without those that the marks deny.
 
-        Raises the errors of a call.
+        *rows* are the remote VMs that could be read; links to others are kept. Raises the errors
+        of a call.
         """
-        read = remote.identities.read(rows)
+        rows = list(rows)
+        identities, found = remote.identities.read(rows), {row.id for row in rows}
         self._denied = {vm_id: why for vm_id, why in self._denied.items() if vm_id in links}
         return {
             vm_id: remote_id
             for vm_id, remote_id in links.items()
-            if remote_id in read and self._confirms(remote, vm_id, read[remote_id])
+            if remote_id not in found
+            or (remote_id in identities and self._confirms(remote, vm_id, identities[remote_id]))
         }
 
     def confirms(self, remote: Remote, vm_id: int, found: Vm) -> bool:
         """Tell whether the marks of the remote VM *found* are those of a local VM."""
         return self._confirms(remote, vm_id, Identity.read(found))
 
-    def look_again(self, remote: Remote) -> None:
+    def forget_denied(self, remote: Remote) -> None:
         """Have the marks that do not confirm a link read once more."""
         linked = self._vms.map_remote_ids()
         remote.identities.forget(linked[vm_id] for vm_id in self._denied if vm_id in linked)
 
-    def news(self) -> list[Refused]:
+    def take_news(self) -> list[Refused]:
         """Return why links are not confirmed, each reason once."""
         found, self._untold = self._untold, []
         return found

@@ -23,7 +23,7 @@ from one2one.hybrid.naming import Marks
 from one2one.hybrid.outage import GRACE_S
 from one2one.hybrid.usage import read_usage
 from one2one.hybrid.wild import WildVm, find_wild
-from one2one.opennebula.errors import NotFound, OneError, Refused
+from one2one.opennebula.errors import NotFound, OneError
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import Template
@@ -90,11 +90,7 @@ class HostMonitor:
         host = self._vms.read_host()
         self.host_name = host.name
         self._remote = self._clouds[1].open(self._clouds[0].read_settings_of(host))
-        self._links.look_again(self._remote)
-
-    def denied(self) -> list[Refused]:
-        """Return why local VMs are not shown what their deploy ids name, each reason once."""
-        return self._links.news()
+        self._links.forget_denied(self._remote)
 
     def read_states(self) -> Round:
         """Read both clouds, and return what to report of each VM of the host.
@@ -111,11 +107,17 @@ class HostMonitor:
         self._vms.read()
         self._complete = True
         links = dict(self._vms.map_remote_ids().items() & linked.items())
-        confirmed = self._confirm(links, [*remote_rows.values()])
-        missing = {vm_id: found for vm_id, found in links.items() if found not in remote_rows}
-        links = confirmed | missing
+        links = self._confirm(links, remote_rows.values())
         now = Round(read_at, self._vms.rows, self._vms.observations, remote_rows, links)
-        return replace(now, reports=tuple(self._report(now)))
+        reports = tuple(self._report(now))
+        return replace(now, reports=reports, denied=tuple(self._links.take_news()))
+
+    def _confirm(self, links: Mapping[int, int], rows: Collection[VmSummary]) -> dict[int, int]:
+        remote = self._ensure_open()
+        identities = remote.identities.read(rows).values()
+        if not remote.settings.hybrid_id and any(one.marks for one in identities):
+            self.refresh()  # the first DEPLOY has given the host its id since it was read
+        return self._links.confirm(self._ensure_open(), links, rows)
 
     def _report(self, now: Round) -> Iterator[VmReport]:
         remote = self._ensure_open()
@@ -142,13 +144,13 @@ class HostMonitor:
         for vm_id, row in last.local_rows.items():
             observation = last.observations[vm_id]
             if hybrid_id and is_unlinked(observation, stuck=self._is_stuck(observation.since)):
-                others = {remote_id for other, remote_id in linked.items() if other != vm_id}
-                ours = Marks(hybrid_id, vm_id, row.stime, row.sequence)
+                others = {found for other, found in linked.items() if other != vm_id}
+                marks = Marks(hybrid_id, vm_id, row.stime, row.sequence)
                 running = [
                     vm.id
-                    for vm in remote.vm_index.find_marked(ours, not_before)
+                    for vm in remote.vm_index.find_marked(marks, not_before)
                     if map_state(vm.state) is Report.RUNNING
-                    and naming.read_marks(vm) == ours
+                    and naming.read_marks(vm) == marks
                     and vm.id not in others
                 ]
                 for remote_id in running[:1]:
@@ -206,23 +208,15 @@ class HostMonitor:
             if version < (7,) and row.id not in known and naming.parse_remote_name(row.name) is None
         ]
         vms = remote.cloud.list_whole_vms_by_id(strangers)
-        wilds = find_wild(vms, known, self.host_name, version)
-        taken = self._imports.taken({wild.deploy_id for wild in wilds})
-        return [wild for wild in wilds if wild.deploy_id not in taken]
+        wild = find_wild(vms, known, self.host_name, version)
+        taken = self._imports.find_taken({vm.deploy_id for vm in wild})
+        return [vm for vm in wild if vm.deploy_id not in taken]
 
     def _ensure_open(self) -> Remote:
         if self._remote is None:
             self.refresh()
         assert self._remote is not None  # noqa: S101 - refresh has set it, or raised
         return self._remote
-
-    def _confirm(self, links: Mapping[int, int], rows: Sequence[VmSummary]) -> dict[int, int]:
-        """Return those of *links* that the marks of the remote VMs in *rows* confirm."""
-        remote = self._ensure_open()
-        identities = remote.identities.read(rows).values()
-        if not remote.settings.hybrid_id and any(one.marks for one in identities):
-            self.refresh()  # the first DEPLOY has given the host its id since it was read
-        return self._links.confirm(self._ensure_open(), links, rows)
 
     def _is_stuck(self, since: float) -> bool:
         return runtime.monotonic() - since >= self._stuck_after
@@ -233,7 +227,7 @@ class HostMonitor:
         return choose_report(observation, remote, now.read_at, stuck=stuck)
 
     def _query_missing(self, now: Round) -> dict[int, State]:
-        """Return, by local id, the states of VMs that the pool left out, where it matters, a few.
+        """Return the states of VMs that the pool left out, where it matters, for few at a time.
 
         A pool leaves out a VM that does not exist, that is DONE (before 5.12), or that now belongs
         to another user. Only the first two mean that the VM is gone.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from one2one.hybrid.capacity import HostVm
 from one2one.hybrid.mirror import Observation, Report
 from one2one.hybrid.usage import Usage
+from one2one.opennebula.errors import Refused
 from one2one.opennebula.records import VmSummary
 
 
@@ -40,7 +41,10 @@ class Round:
     remote_rows: Mapping[int, VmSummary]
     """Their remote VMs, by the ids there."""
     links: Mapping[int, int]
-    """The remote VM's id of each local VM whose deploy id was the same in both local readings."""
+    """The remote VM's id of each local VM whose deploy id was the same in both local readings, and
+    is not denied by the marks."""
+    denied: tuple[Refused, ...] = ()
+    """Why VMs are not shown what their deploy ids name, each reason once in a process."""
     reports: tuple[VmReport, ...] = ()
     """One for each VM of the host; SILENCE for most."""
 

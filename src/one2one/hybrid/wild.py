@@ -42,7 +42,7 @@ def find_wild(
     """
     if version >= (7,):
         return []
-    attribute = import_attribute(version)
+    attribute = get_import_attribute(version)
     offered, names = [], set[str]()
     for vm in vms:
         if vm.id in known or not Identity.read(vm).is_wild:
@@ -58,7 +58,7 @@ def find_wild(
     return offered
 
 
-def import_attribute(version: tuple[int, ...]) -> str:
+def get_import_attribute(version: tuple[int, ...]) -> str:
     """Return the attribute by which a template of the local cloud names an existing remote VM.
 
     Source: ``VirtualMachine::insert``.

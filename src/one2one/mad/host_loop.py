@@ -149,7 +149,7 @@ class HostLoop:
             return set()
         self._last, reports = last, [*last.reports]
         self._failures.record_success("STATE_VM")
-        for denied in self._monitor.denied():
+        for denied in last.denied:
             self._send("STATE_VM", str(denied), success=False)
         if look_for_lost:
             reports += self._find_unlinked(last)

@@ -51,7 +51,7 @@ def _read_all(
     monitor: HostMonitor, log: Callable[[OneError], None], write: Callable[[str], None]
 ) -> str:
     last = monitor.read_states()
-    for denied in monitor.denied():
+    for denied in last.denied:
         log(denied)
     reports = {report.vm_id: report.report for report in last.reports}
     for vm_id, line in resume_running(*monitor.clouds, last.reports):

@@ -83,15 +83,15 @@ HOST: Checks[HybridHost] = {
     "readable remote VMs": vms.check_readable_vms,
     "deploy ids": vms.check_deploy_ids,
     "started VMs": vms.check_started,
-    "owners": owners.owners,
+    "owners": owners.check_owners,
     "shared deploy ids": vms.check_shared_deploy_ids,
     "doubles": vms.check_doubles,
     "lost VMs": vms.check_lost,
     "abandoned VMs": vms.check_abandoned,
     "VMs left behind": vms.check_left_behind,
-    "lost marks": owners.lost_marks,
-    "imported VMs": owners.kept,
-    "imports": owners.imports,
+    "lost marks": owners.check_lost_marks,
+    "imported VMs": owners.check_imported,
+    "imports": owners.check_imports,
 }
 """What is checked for each host."""
 

@@ -2,7 +2,7 @@
 
 from one2one.admin.doctor.facts import FrontEnd
 from one2one.admin.doctor.finding import Finding, failure, ok, report_unread, skip, warning
-from one2one.hybrid.wild import import_attribute
+from one2one.hybrid.wild import get_import_attribute
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.xml import read_text
 
@@ -85,7 +85,7 @@ def check_restricted(front_end: FrontEnd) -> Finding:
     Up to 5.10 only an administrator can deploy such a VM.
     """
     version = parse_release(front_end.version)
-    name = import_attribute(version)
+    name = get_import_attribute(version)
     shown = front_end.local.cloud.get_config().findall("VM_RESTRICTED_ATTR")
     if version < (5, 12):
         return ok(f"{name} has no effect until an administrator deploys the VM")

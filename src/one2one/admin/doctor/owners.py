@@ -12,7 +12,7 @@ from one2one.opennebula.errors import Refused
 from one2one.opennebula.records import VmSummary
 
 
-def owners(host: HybridHost) -> Finding:
+def check_owners(host: HybridHost) -> Finding:
     """Check that each local VM's remote VM carries its marks."""
     marked = {one.remote_id: one for one in host.identities}
     wrong = []
@@ -29,7 +29,7 @@ def owners(host: HybridHost) -> Finding:
     return ok("each VM's own")
 
 
-def lost_marks(host: HybridHost) -> Finding:
+def check_lost_marks(host: HybridHost) -> Finding:
     """Check that no remote VM has the name that a driver gives and no marks."""
     found = find_unmarked(host.identities)
     if not found:
@@ -48,7 +48,7 @@ def lost_marks(host: HybridHost) -> Finding:
     )
 
 
-def kept(host: HybridHost) -> Finding:
+def check_imported(host: HybridHost) -> Finding:
     """Check that no remote VM that was imported or renamed has lost its local VM."""
     found = [f"{one.remote_id} ({one.reason})" for one in all_orphans(host) if not one.is_named]
     if found:
@@ -60,11 +60,12 @@ def kept(host: HybridHost) -> Finding:
     return ok("none")
 
 
-def imports(host: HybridHost) -> Finding:
+def check_imports(host: HybridHost) -> Finding:
     """Check that no VM is kept from being imported by another remote's VM with the same id."""
     version, known = host.front_end.local.get_version(), {_named(vm) for vm in host.local_vms}
     wilds = find_wild(host.vms, known, host.host.name, version)
-    found = Imports(host.host.id, host.front_end.local).taken({wild.deploy_id for wild in wilds})
+    imports = Imports(host.host.id, host.front_end.local)
+    found = imports.find_taken({wild.deploy_id for wild in wilds})
     if found:
         taken = [
             f"{parse_deploy_id(key)} (as VM {vm.id} of {vm.host_name})" for key, vm in found.items()
