@@ -160,7 +160,7 @@ def semaphore(value: int) -> Semaphore:
 
 def getaddrinfo(host: str, port: int, kind: socket.SocketKind) -> list[Any]:
     """Return what ``socket.getaddrinfo`` does for sockets of this *kind*; raises OSError."""
-    return _present.get(_REAL).getaddrinfo(host, port, type=kind)
+    return _present.get(_REAL).getaddrinfo(host, port, 0, kind)
 
 
 def open_socket(family: int, kind: int, protocol: int = 0) -> socket.socket:

@@ -53,7 +53,7 @@ class ApiRequest:
     """Whether the connection stays open for another call."""
     execute: Callable[[], bytes]
     """Do the call and return the body of the answer. Each execution has its effect."""
-    wait: Callable[[float], None]
+    wait: Callable[[float], object]
     """Sleep the given seconds; raises Drop when the server stops."""
 
 
@@ -146,28 +146,46 @@ class XmlRpcServer:
                 http = read_http(reader.readline, reader.read)
                 keep = http.keep and count < self._max_calls
                 connection.settimeout(None)
-                for data in self._answer(run, http, number, keep):
+                answer = answer_http(
+                    http,
+                    self._call,
+                    self._delivery,
+                    keep=keep,
+                    wait=run.wait,
+                    connection=number,
+                )
+                for data in answer:
                     connection.sendall(data)
                 if not keep:
                     return
 
-    def _answer(self, run: "_Run", http: HttpRequest, number: int, keep: bool) -> Iterator[bytes]:
-        if http.method != "POST":
-            return iter([format_http_answer(b"", "405 Method Not Allowed", keep=keep)])
-        if http.path != "/RPC2":
-            return iter([format_http_answer(b"", "404 Not Found", keep=keep)])
+
+def answer_http(
+    http: HttpRequest,
+    call: Call,
+    delivery: Delivery,
+    *,
+    keep: bool,
+    wait: Callable[[float], object],
+    connection: int = 0,
+) -> Iterator[bytes]:
+    """Yield the bytes that answer an HTTP request; *keep* tells whether another may follow."""
+    if http.method != "POST":
+        return iter([format_http_answer(b"", "405 Method Not Allowed", keep=keep)])
+    if http.path != "/RPC2":
+        return iter([format_http_answer(b"", "404 Not Found", keep=keep)])
+    try:
+        method, arguments = read_call(http.body)
+    except Fault as fault:
+        return iter([format_http_answer(write_fault(fault), keep=keep)])
+
+    def execute() -> bytes:
         try:
-            method, arguments = read_call(http.body)
+            return write_answer(call(method, arguments))
         except Fault as fault:
-            return iter([format_http_answer(write_fault(fault), keep=keep)])
+            return write_fault(fault)
 
-        def execute() -> bytes:
-            try:
-                return write_answer(self._call(method, arguments))
-            except Fault as fault:
-                return write_fault(fault)
-
-        return self._delivery(ApiRequest(method, arguments, number, keep, execute, run.wait))
+    return delivery(ApiRequest(method, arguments, connection, keep, execute, wait))
 
 
 class _Run:

@@ -4,11 +4,25 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable
+from typing import Protocol
 
 _ADDRESS = "127.0.0.1"
 _DATAGRAM = 1 << 16
 _SILENCE_SECONDS = 10.0
 _ATTEMPTS = 20
+
+
+class Port(Protocol):
+    """What brings messages to monitord."""
+
+    port: int
+    """Its number, for UDP and TCP."""
+
+    def start(self) -> None:
+        """Listen."""
+
+    def stop(self) -> None:
+        """Listen no more."""
 
 
 class Listener:

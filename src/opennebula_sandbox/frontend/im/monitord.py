@@ -19,7 +19,7 @@ from opennebula_sandbox.cloud.objects import Host
 from opennebula_sandbox.frontend.im import monitor_config, monitor_line
 from opennebula_sandbox.frontend.im.client_messages import ClientMessages
 from opennebula_sandbox.frontend.im.host_reports import HostReports
-from opennebula_sandbox.frontend.im.listener import Listener
+from opennebula_sandbox.frontend.im.listener import Listener, Port
 from opennebula_sandbox.frontend.im.monitor_line import MonitorLine
 from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 from opennebula_sandbox.frontend.oned.pools import Pools
@@ -58,13 +58,16 @@ class Monitord:
         settings: MonitoringSettings,
         datastores: str,
         send: Callable[[str], None],
+        listen: Callable[[Callable[[bytes], None], int], Port] = Listener,
     ) -> None:
+        """Take *send*, which reaches the IM driver, and *listen*, which opens the port."""
         self._pools = pools
         self._hosts = hosts
         self._messages = messages
         self._settings = settings
         self._send = send
-        self._listener = Listener(self.take)
+        self._listen = listen
+        self._listener = listen(self.take, 0)
         self._key = _create_key() if settings.encrypted else None
         self._release, self._datastores = release, datastores
         self._configuration = monitor_config.format_configuration(
@@ -115,7 +118,7 @@ class Monitord:
 
     def resume(self) -> None:
         """Start with a new oned on the same port."""
-        self._listener = Listener(self.take, self.port)
+        self._listener = self._listen(self.take, self.port)
         self._listener.start()
         self.take_over()
 

@@ -1,5 +1,6 @@
 """The local oned with its parts: objects, life cycle, API and monitoring."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from opennebula_sandbox.cloud.clock import Clock
@@ -11,6 +12,7 @@ from opennebula_sandbox.frontend.api.vm_methods import VmMethods
 from opennebula_sandbox.frontend.home import Home
 from opennebula_sandbox.frontend.im.client_messages import ClientMessages
 from opennebula_sandbox.frontend.im.host_reports import HostReports
+from opennebula_sandbox.frontend.im.listener import Listener, Port
 from opennebula_sandbox.frontend.im.monitord import Monitord
 from opennebula_sandbox.frontend.im.monitoring import Monitoring, MonitoringSettings
 from opennebula_sandbox.frontend.im.polling import Polling
@@ -68,8 +70,15 @@ class LocalOned:
         vms = VmMethods(pools, release, dispatch, hotplug, vm_builder)
         self.api = Api(pools, {**hosts.methods(), **templates.methods(), **vms.methods()})
 
-    def create_monitoring(self, settings: MonitoringSettings) -> Monitoring:
-        """Return the monitoring of this release; it uses ``im_driver``."""
+    def create_monitoring(
+        self,
+        settings: MonitoringSettings,
+        listen: Callable[[Callable[[bytes], None], int], Port] = Listener,
+    ) -> Monitoring:
+        """Return the monitoring of this release; it uses ``im_driver``.
+
+        *listen* opens monitord's port.
+        """
         if not self._release.monitord:
             return Polling(
                 self.pools,
@@ -87,6 +96,7 @@ class LocalOned:
             settings,
             self._datastores,
             self._send_im,
+            listen,
         )
 
     def monitor(self, host: Host) -> None:

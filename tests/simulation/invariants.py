@@ -1,0 +1,81 @@
+"""What must hold, each with its name and where it is checked: docs/reliability.md has the list."""
+
+from typing import NamedTuple
+
+ALWAYS, CALM = "at every step", "after calm"
+
+
+class Invariant(NamedTuple):
+    """A promise that the simulation checks."""
+
+    name: str
+    promise: str
+    checked: str
+
+
+class Broken(AssertionError):
+    """Raised where an invariant does not hold."""
+
+    def __init__(self, invariant: Invariant, story: str) -> None:
+        super().__init__(invariant, story)
+        self.invariant = invariant
+        self.story = story
+
+    def __str__(self) -> str:
+        return f"{self.invariant.name}: {self.story}"
+
+
+SINGLE = Invariant(
+    "single",
+    "A start of a local VM has one live remote VM at most. Not counted are those that a call made "
+    "which arrived after its driver had given it up, or which the network delivered twice",
+    ALWAYS,
+)
+OWN = Invariant(
+    "own",
+    "A driver asks for no action on a VM that carries other marks than those of a local VM of its "
+    "front-end, or none",
+    ALWAYS,
+)
+ALIVE = Invariant(
+    "alive",
+    "A driver terminates no remote VM whose local VM lives, and was not asked to end",
+    ALWAYS,
+)
+ONCE = Invariant(
+    "once",
+    "oned gets one answer at most to each action, and none to one that was cancelled",
+    ALWAYS,
+)
+TRUE = Invariant(
+    "true",
+    "SUCCESS means that the remote VM has been where the action was to bring it since it was asked",
+    ALWAYS,
+)
+SEEN = Invariant(
+    "seen",
+    "Monitoring reports no state that the remote VM of this local VM was not in just before",
+    ALWAYS,
+)
+HOST = Invariant(
+    "host",
+    "A host is put into ERROR only when its remote could not be read for the grace period, and "
+    "taken out of it only when it was read",
+    ALWAYS,
+)
+SOUND = Invariant("sound", "No thread of a driver dies, and no error is a bug", ALWAYS)
+ANSWERED = Invariant("answered", "Every action that reached a living driver is answered", CALM)
+AGREED = Invariant("agreed", "The states of both sides agree", CALM)
+ON = Invariant("on", "Every host is on", CALM)
+PAIRED = Invariant(
+    "paired", "Each living local VM has one remote VM, the one that its deploy id names", CALM
+)
+NONE_LEFT = Invariant(
+    "none left", "No remote VM is left when its local VM has ended and the reaper has looked", CALM
+)
+UNTOUCHED = Invariant("untouched", "The VMs of others are as their owners left them", CALM)
+
+INVARIANTS = (
+    *(SINGLE, OWN, ALIVE, ONCE, TRUE, SEEN, HOST, SOUND),
+    *(ANSWERED, AGREED, ON, PAIRED, NONE_LEFT, UNTOUCHED),
+)

@@ -1,0 +1,74 @@
+"""What was so, and when: the states of all VMs on both sides, as the simulation goes on."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from one2one.hybrid import naming
+from one2one.hybrid.naming import Marks
+from one2one.opennebula.states import State, VmState
+from opennebula_sandbox.cloud.objects import Vm
+
+DONE = State(VmState.DONE)
+
+
+class Moment(NamedTuple):
+    """How a VM was from some time on."""
+
+    since: float
+    state: State
+    deploy_id: str
+
+
+class Life:
+    """One VM from its creation on."""
+
+    def __init__(self, vm: Vm) -> None:
+        self.vm = vm
+        self.moments: list[Moment] = []
+
+    @property
+    def now(self) -> Moment:
+        """How it is."""
+        return self.moments[-1]
+
+    def at(self, time: float) -> Moment:
+        """Return how it was at some time, or at first."""
+        found = bisect_right(self.moments, time, key=lambda moment: moment.since)
+        return self.moments[max(0, found - 1)]
+
+    def since(self, time: float) -> Iterator[Moment]:
+        """Yield how it was at some time and since."""
+        yield self.at(time)
+        yield from (moment for moment in self.moments if moment.since > time)
+
+
+class Memory:
+    """The lives of one cloud's VMs."""
+
+    def __init__(self, told: Callable[[int, Moment | None, Moment], None]) -> None:
+        """*told* hears of each change: the VM's id, how it was, how it is."""
+        self._told = told
+        self.by_id: dict[int, Life] = {}
+        """The lives of the VMs that have, or had last, each id."""
+
+    def observe(self, vms: Iterable[Vm], now: float) -> None:
+        """Note how all VMs are; those that a restored database lacks are forgotten."""
+        found = {vm.id: vm for vm in vms}
+        for vm_id in self.by_id.keys() - found.keys():
+            del self.by_id[vm_id]
+        for vm in found.values():
+            life = self.by_id.get(vm.id)
+            if life is None or life.vm.stime != vm.stime:
+                life = self.by_id[vm.id] = Life(vm)
+            life.vm = vm
+            last = life.moments[-1] if life.moments else None
+            if last is None or (last.state, last.deploy_id) != (vm.state, vm.deploy_id):
+                moment = Moment(now, vm.state, vm.deploy_id)
+                life.moments.append(moment)
+                self._told(vm.id, last, moment)
+
+
+def marks_of(vm: Vm) -> Marks | None:
+    """Return what a remote VM's marks say."""
+    return naming.read_marks(vm)  # type: ignore[arg-type]
