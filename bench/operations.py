@@ -15,7 +15,7 @@ from bench.clouds import Clouds, clouds
 from bench.drivers import Driver, driver, environment
 from bench.measure import Cost, Sample, command, cost, cpu, cpu_of, pairs, seconds
 from bench.report import Table, ms
-from one2one.mad.scripts.layout import write
+from one2one.mad.scripts.layout import write_scripts
 from one2one.opennebula.states import LcmState
 
 _HOST = 0
@@ -92,7 +92,7 @@ def run(*, small: bool) -> Iterator[Table]:
     rows, counts = [], []
     rounds = 1 if small else 31
     with clouds() as side, environment(side) as env, TemporaryDirectory() as scripts:
-        write(Path(scripts))
+        write_scripts(Path(scripts))
         proxies = _proxies(side)
         with driver("one_vmm_one2one", "-t 15 -r 0 one", env) as resident:
             for operation in OPERATIONS[:2] if small else OPERATIONS:

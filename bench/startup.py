@@ -11,7 +11,7 @@ from bench.clouds import clouds
 from bench.drivers import BIN, driver, environment
 from bench.measure import Cost, Sample, command, cpu, memory_of, pairs, seconds
 from bench.report import Row, Table, ms
-from one2one.mad.scripts.layout import write
+from one2one.mad.scripts.layout import write_scripts
 from one2one.opennebula.states import LcmState
 
 IMPORTS = {
@@ -61,7 +61,7 @@ def _beyond(one: Sample, other: Sample) -> Sample:
 def _first_answers(rounds: int) -> Iterator[Row]:
     with clouds() as side, environment(side) as env, TemporaryDirectory() as directory:
         scripts = Path(directory)
-        write(scripts)
+        write_scripts(scripts)
         suspend = answers.message(7, 0, LcmState.SAVE_SUSPEND, "opennebula-hybrid-7")
 
         def resident(name: str, arguments: str) -> Cost:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from one2one.hybrid.naming import parse_deploy_id
-from one2one.mad.scripts.layout import write
+from one2one.mad.scripts.layout import write_scripts
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
 from one2one.opennebula.template import Template, to_xml
@@ -182,7 +182,7 @@ def world(generation: str) -> Iterator[World]:
     """Give a remote cloud and a front-end of one release, with a host and no driver."""
     with ExitStack() as stack:
         remotes = Path(stack.enter_context(TemporaryDirectory(prefix="one2one-")))
-        write(remotes)
+        write_scripts(remotes)
         (remotes / "im").rename(remotes / "unused")  # nobody is to monitor here
         cloud = stack.enter_context(SimulatedCloud(generation))
         frontend = stack.enter_context(FrontEnd(generation, remotes=remotes))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from one2one.mad.scripts.layout import write
+from one2one.mad.scripts.layout import write_scripts
 from one2one.opennebula.states import RUNNING, State, VmState
 from one2one.opennebula.template import Value
 from opennebula_sandbox.cloud import faults
@@ -112,7 +112,7 @@ def burst(
         driver = [DRIVER] if way == "resident" else None
         im_driver = [IM_DRIVER] if way == "resident" and monitoring else None
         if way == "scripts":
-            write(remotes)
+            write_scripts(remotes)
         with (
             SimulatedCloud(profile or generation, delay=delay) as cloud,
             FrontEnd(

@@ -16,7 +16,7 @@ from one2one.driver.remotes import Remotes
 from one2one.mad.host_loop import HostLoop
 from one2one.mad.im_messages import Configuration, Periods
 from one2one.mad.monitord import MonitordClient
-from one2one.mad.scripts.layout import write
+from one2one.mad.scripts.layout import write_scripts
 from tests.end_to_end.burst import Burst, burst
 from tests.end_to_end.monitord_port import Ear
 from tests.file_systems import needs_mounts, read_only
@@ -26,7 +26,7 @@ class Client:
     """The script, and the process of it that reports on a host."""
 
     def __init__(self, both: Burst, remotes: Path) -> None:
-        write(remotes)
+        write_scripts(remotes)
         self._script = remotes / "im" / "one.d" / "one2one_control.sh"
         self._environment = both.frontend.home.environment(both.frontend.endpoint)
         self.pid_file = both.frontend.home.var / ".one2one-monitor-0.pid"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from one2one.mad.scripts.layout import write
+from one2one.mad.scripts.layout import write_scripts
 from one2one.opennebula.states import RaftState
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
@@ -203,7 +203,7 @@ def test_a_process_ends_where_scripts_monitor_no_more(gone: str) -> None:
 
 
 def test_the_resident_driver_ends_the_process_of_the_scripts(tmp_path: Path) -> None:
-    write(tmp_path)
+    write_scripts(tmp_path)
     with busy("6.10", "resident") as both:
         environment = both.frontend.home.environment(both.frontend.endpoint)
         conf = both.frontend.home.etc / "monitord.conf"

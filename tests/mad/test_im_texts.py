@@ -105,7 +105,7 @@ def test_the_scripts_log_has_a_line_for_each_thing_once(
     monkeypatch.setenv("ONE_LOCATION", str(tmp_path))
     (tmp_path / "var").mkdir()
     for _ in range(2):
-        log.write("Host b: no\x1b[31m\r\nFri Nov 27: forged")
+        log.append_line("Host b: no\x1b[31m\r\nFri Nov 27: forged")
     [line] = (tmp_path / "var/one2one.log").read_text().splitlines()
     assert line.endswith(r": Host b: no\x1b[31m Fri Nov 27: forged")
 

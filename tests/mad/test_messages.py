@@ -80,7 +80,7 @@ def test_what_oned_writes_is_what_is_read(
 def test_a_vm_that_no_oned_can_have_is_a_protocol_error(vm_id: str) -> None:
     with pytest.raises(ProtocolError, match="no VM id in it"):
         messages.parse_line(f"DEPLOY  {vm_id} {MESSAGE}")
-    document = messages.decode(MESSAGE).replace(b"<ID>34", f"<ID>{vm_id}".encode())
+    document = messages.decode_payload(MESSAGE).replace(b"<ID>34", f"<ID>{vm_id}".encode())
     with pytest.raises(ProtocolError, match="<VM> has no id"):
         messages.parse_request("DEPLOY", b64encode(document).decode())
 

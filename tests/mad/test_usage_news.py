@@ -11,22 +11,22 @@ def used(vm_id: int, **values: str) -> VmUsage:
 def test_only_what_differs_from_what_was_told_is_news() -> None:
     news = UsageNews()
     first = [used(1, CPU="1"), used(2, CPU="2")]
-    assert news.select(first, 0) == first
-    assert news.select(first, 1) == first, "it did not arrive"
-    news.note(first, 1)
-    assert news.select(first, 2) == []
-    assert news.select([used(1, CPU="1"), used(2, CPU="3")], 3) == [used(2, CPU="3")]
+    assert news.select_news(first, 0) == first
+    assert news.select_news(first, 1) == first, "it did not arrive"
+    news.record_sent(first, 1)
+    assert news.select_news(first, 2) == []
+    assert news.select_news([used(1, CPU="1"), used(2, CPU="3")], 3) == [used(2, CPU="3")]
 
 
 def test_it_is_told_again_before_monitord_forgets_it() -> None:
     news = UsageNews()
-    news.note([used(1)], 0)
-    assert news.select([used(1)], REFRESH_S - 1) == []
-    assert news.select([used(1)], REFRESH_S) == [used(1)]
+    news.record_sent([used(1)], 0)
+    assert news.select_news([used(1)], REFRESH_S - 1) == []
+    assert news.select_news([used(1)], REFRESH_S) == [used(1)]
 
 
 def test_a_vm_that_was_away_is_told_of_again() -> None:
     news = UsageNews()
-    news.note([used(1)], 0)
-    assert news.select([], 1) == []
-    assert news.select([used(1)], 2) == [used(1)]
+    news.record_sent([used(1)], 0)
+    assert news.select_news([], 1) == []
+    assert news.select_news([used(1)], 2) == [used(1)]

@@ -40,7 +40,7 @@ class _Host:
     differs_since: dict[int, float] = field(default_factory=dict)
     """Since when, by the same clock, a VM's two sides differ; by its local id."""
 
-    def current_values(self) -> dict[str, float]:
+    def list_values(self) -> dict[str, float]:
         """Return the value of each gauge that has one."""
         now, values = runtime.monotonic(), dict(self.values)
         if now - self.called_at > _IDLE_S:
@@ -101,7 +101,7 @@ class Gauges(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield each gauge with its values."""
         with self._lock:
-            values = {str(host_id): host.current_values() for host_id, host in self._hosts.items()}
+            values = {str(host_id): host.list_values() for host_id, host in self._hosts.items()}
             vms = {str(host_id): host.vms for host_id, host in self._hosts.items()}
         for name, documentation in GAUGES.items():
             family = GaugeMetricFamily(f"{PREFIX}_{name}", documentation, labels=[HOST])

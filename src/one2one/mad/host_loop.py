@@ -189,9 +189,9 @@ class HostLoop:
             return
         self._failures.record_success("MONITOR_VM")
         now = runtime.monotonic()
-        news = self._usage_news.select(usages, now)
+        news = self._usage_news.select_news(usages, now)
         if news and self._send("MONITOR_VM", im_texts.format_monitor_vm(news)):
-            self._usage_news.note(news, now)
+            self._usage_news.record_sent(news, now)
 
     def _send_host(self, due: set[str], last: Round) -> None:
         """Send SYSTEM_HOST and MONITOR_HOST, from a reading that is as new as MONITOR_HOST."""

@@ -27,7 +27,7 @@ from one2one.mad.process import (
     take_over_stdio,
 )
 from one2one.mad.pull import answer_pull
-from one2one.mad.scripts.daemon import monitoring_daemon
+from one2one.mad.scripts.daemon import get_monitoring_daemon
 from one2one.mad.self_start import begin_hosts
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import Busy, OneError, to_one_error
@@ -122,7 +122,7 @@ class ImDriver:
                 return
             self._pushes = True
             begin = partial(self._begin, configuration=conf.configuration, only_if_new=True)
-            im_mad = conf.im_mad(executable, arguments)
+            im_mad = conf.find_im_mad(executable, arguments)
             log, period = partial(self.log, "E", -1), conf.configuration.periods.beacon_host
             run = partial(begin_hosts, im_mad, lambda: self._clouds.local, begin, log, period)
             start_thread("self-start", run)
@@ -147,7 +147,7 @@ class ImDriver:
     def _end_script(self, host_id: int) -> None:
         """End the process that the scripts left, if they monitored the host before."""
         try:
-            monitoring_daemon(host_id).stop()
+            get_monitoring_daemon(host_id).stop()
         except (OneError, OSError) as error:
             self.log("E", host_id, f"Host {host_id}: scripts may still monitor it: {error}")
 

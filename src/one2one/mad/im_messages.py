@@ -99,23 +99,23 @@ def read_configuration(configuration: Element) -> Configuration:
     address = read_text(configuration, "NETWORK/MONITOR_ADDRESS", "auto").strip()
     return Configuration(
         address="127.0.0.1" if address == "auto" else address,
-        port=_port(configuration),
+        port=_read_port(configuration),
         public_key=read_text(configuration, "NETWORK/PUBKEY").strip(),
         periods=Periods(
             **{
-                name: _period(configuration, name, default)
+                name: _read_period(configuration, name, default)
                 for name, default in _DEFAULT_PERIODS.items()
             }
         ),
     )
 
 
-def _period(configuration: Element, name: str, default: float) -> float:
+def _read_period(configuration: Element, name: str, default: float) -> float:
     period = read_number(configuration, f"PROBES_PERIOD/{name.upper()}") or default
     return min(max(_SHORTEST_S, period), _LONGEST_S)
 
 
-def _port(configuration: Element) -> int:
+def _read_port(configuration: Element) -> int:
     port = read_integer(configuration, "NETWORK/PORT", 4124)
     if not 0 < port < 2**16:
         raise ProtocolError(f"monitord's port cannot be {port}", remedy="")

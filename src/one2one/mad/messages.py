@@ -65,7 +65,7 @@ def parse_request(action: str, payload: str) -> Request:
 
     Raises ProtocolError when it is not that, or lacks the host, the VM or its history record.
     """
-    root = parse(decode(payload))
+    root = parse(decode_payload(payload))
     vm = root.find("VM")
     host_name = read_text(root, "HOST")
     if vm is None or not host_name:
@@ -73,7 +73,7 @@ def parse_request(action: str, payload: str) -> Request:
     return Request(action, Vm.read(vm), host_name, read_text(root, "DEPLOY_ID"))
 
 
-def decode(payload: str) -> bytes:
+def decode_payload(payload: str) -> bytes:
     """Return the document in *payload*, base64 with or without line breaks."""
     try:
         return b64decode("".join(payload.split()), validate=True)
@@ -86,7 +86,7 @@ def read_subject(action: str, payload: str) -> str:
     element = SECURITY_GROUP_ACTIONS.get(action)
     if element is None:
         return ""
-    number = read_id(read_text(parse(decode(payload)), element))
+    number = read_id(read_text(parse(decode_payload(payload)), element))
     return "-1" if number is None else str(number)
 
 

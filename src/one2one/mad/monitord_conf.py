@@ -26,7 +26,7 @@ class MonitordConf:
     drivers: tuple[Vector, ...]
     """Its IM_MAD entries."""
 
-    def im_mad(self, executable: str, arguments: str) -> str:
+    def find_im_mad(self, executable: str, arguments: str) -> str:
         """Return the NAME of the driver that is *executable*, run with *arguments*.
 
         Raises ConfigurationError unless there is one, and no other like it.
@@ -64,7 +64,7 @@ def read_monitord_conf(environment: Mapping[str, str] = runtime.environment) -> 
         source = parse_text(path.read_text(errors="surrogateescape"))
         network = source.vector("NETWORK")
         if key := network.get("PUBKEY", "").strip():
-            network["PUBKEY"] = _content(Path(key))
+            network["PUBKEY"] = _read_key(Path(key))
         values = Template([("NETWORK", network), ("PROBES_PERIOD", source.vector("PROBES_PERIOD"))])
         configuration = read_configuration(parse(to_xml(values).encode()))
     except FileNotFoundError:
@@ -76,7 +76,7 @@ def read_monitord_conf(environment: Mapping[str, str] = runtime.environment) -> 
     return MonitordConf(configuration, tuple(source.vectors("IM_MAD")))
 
 
-def _content(path: Path) -> str:
+def _read_key(path: Path) -> str:
     """Return the text of a key; monitord takes a path without a file as the key itself."""
     try:
         return path.read_text()

@@ -93,10 +93,10 @@ class Runner:
     def _work(self) -> None:
         while True:
             with self._changed:
-                while (found := self._queue.take()) is None:
+                while (ready := self._queue.take()) is None:
                     self._idle += 1
                     self._changed.wait()
-            run_guarded(partial(self._run, *found))
+            run_guarded(partial(self._run, *ready))
 
     def _run(self, host: str, task: Task) -> None:
         """Carry *task*, of *host*, on until it waits or ends."""

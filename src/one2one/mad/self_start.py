@@ -33,16 +33,16 @@ def begin_hosts(
     drivers of no failover. Without HA once is enough, and this returns. If oned does not
     answer yet, which is usual just after it started the driver, it is asked again.
     """
-    wait, told = _FIRST_S, ""
+    wait, logged = _FIRST_S, ""
     while True:
         try:
             state = _begin_once(im_mad, local(), begin)
         except Exception as error:  # noqa: BLE001 - a bug must not end it
             reason, wait = to_one_error(error), min(2 * wait, _LONGEST_S)
             is_lasting = wait == _LONGEST_S or isinstance(reason, ConfigurationError)
-            if is_lasting and str(reason) != told:
-                told = str(reason)
-                log(f"monitoring cannot begin by itself: {told}")
+            if is_lasting and str(reason) != logged:
+                logged = str(reason)
+                log(f"monitoring cannot begin by itself: {logged}")
         else:
             if state is RaftState.SOLO:
                 return

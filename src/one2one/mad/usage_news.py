@@ -19,14 +19,14 @@ class UsageNews:
     def __init__(self) -> None:
         self._sent: dict[int, tuple[VmUsage, float]] = {}
 
-    def select(self, usages: Iterable[VmUsage], now: float) -> list[VmUsage]:
+    def select_news(self, usages: Iterable[VmUsage], now: float) -> list[VmUsage]:
         """Return those that are news at *now*, by ``runtime.monotonic()``; drop other VMs."""
         known = list(usages)
         ids = {usage.vm_id for usage in known}
         self._sent = {vm_id: sent for vm_id, sent in self._sent.items() if vm_id in ids}
         return [usage for usage in known if self._is_news(usage, now)]
 
-    def note(self, usages: Iterable[VmUsage], now: float) -> None:
+    def record_sent(self, usages: Iterable[VmUsage], now: float) -> None:
         """Note that these were sent."""
         self._sent |= {usage.vm_id: (usage, now) for usage in usages}
 

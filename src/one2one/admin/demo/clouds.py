@@ -99,7 +99,7 @@ def open_clouds(
         remote.get_template(account.template_id)
         remotes = Path(stack.enter_context(TemporaryDirectory(prefix="one2one-")))
         if scripts:
-            layout.write(remotes)
+            layout.write_scripts(remotes)
         frontend = FrontEnd(
             generation,
             driver=None if scripts else [_find_executable("one_vmm_one2one")],

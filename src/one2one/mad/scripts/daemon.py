@@ -103,7 +103,7 @@ class Daemon:
             return False
 
 
-def monitoring_daemon(host_id: int) -> Daemon:
+def get_monitoring_daemon(host_id: int) -> Daemon:
     """Return the process that monitors a host for the scripts, whether it runs or not."""
     return Daemon(var_location() / f".one2one-monitor-{host_id}.pid")
 

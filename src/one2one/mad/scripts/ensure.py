@@ -9,7 +9,7 @@ import os
 
 from one2one.driver.local import etc_location, var_location
 from one2one.mad.monitord_conf import read_monitord_conf
-from one2one.mad.scripts.daemon import monitoring_daemon
+from one2one.mad.scripts.daemon import get_monitoring_daemon
 from one2one.opennebula.errors import OneError
 
 _MAD = "one"
@@ -29,4 +29,4 @@ def ensure_monitored(host_id: int, host_name: str) -> None:
             os.execv(control, argv)  # noqa: S606 - a script of ours
 
     with contextlib.suppress(OneError, OSError):
-        monitoring_daemon(host_id).start(begin, replace=False)
+        get_monitoring_daemon(host_id).start(begin, replace=False)

@@ -27,8 +27,8 @@ from one2one.mad.monitord import MonitordClient
 from one2one.mad.monitord_conf import read_monitord_conf
 from one2one.mad.process import report_bugs
 from one2one.mad.pull import answer_pull
-from one2one.mad.scripts.daemon import monitoring_daemon
-from one2one.mad.scripts.log import write
+from one2one.mad.scripts.daemon import get_monitoring_daemon
+from one2one.mad.scripts.log import append_line
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ConfigurationError, ProtocolError, to_one_error
 from one2one.opennebula.ids import read_id
@@ -57,7 +57,7 @@ def main() -> int:
 def _run(argv: list[str]) -> None:
     match argv:
         case ["stop", _, host_id, _]:
-            monitoring_daemon(_parse_host_id(host_id)).stop()
+            get_monitoring_daemon(_parse_host_id(host_id)).stop()
         case ["start", mad, host_id, name]:
             _start(_own_configuration(mad), mad, host_id, name, replace=False)
         case [mad, host_id, name]:
@@ -67,11 +67,15 @@ def _run(argv: list[str]) -> None:
             local = LocalCloud()
             # Nothing is kept from one call to the next, so any operation may be stuck.
             number = _parse_host_id(host_id)
-            reaper = Reaper(number, local, write, one_shot=True)
+            reaper = Reaper(number, local, append_line, one_shot=True)
             monitor = HostMonitor(
                 number, local, Remotes(local), stuck_after=0, on_survey=reaper.reap
             )
-            print(answer_pull(monitor, lambda error: write(f"Host {host_id}: {error}"), write))
+            print(
+                answer_pull(
+                    monitor, lambda error: append_line(f"Host {host_id}: {error}"), append_line
+                )
+            )
         case _:
             raise ConfigurationError(
                 f"run with {len(argv)} arguments",
@@ -102,7 +106,7 @@ def _start(
     loop = HostLoop(monitor, monitord, configuration.periods)
     report_bugs(monitord.log)
     again = [str(Path(sys.argv[0]).absolute()), "start", mad, host_id, name]
-    monitoring_daemon(number).start(lambda: _monitor(loop, again), replace=replace)
+    get_monitoring_daemon(number).start(lambda: _monitor(loop, again), replace=replace)
 
 
 def _parse_host_id(host_id: str) -> int:

@@ -29,7 +29,7 @@ def render_launcher(module: str, python: str = sys.executable) -> str:
     return _LAUNCHER.format(python=python, module=module)
 
 
-def write(remotes: Path, python: str = sys.executable) -> list[Path]:
+def write_scripts(remotes: Path, python: str = sys.executable) -> list[Path]:
     """Write every executable below *remotes* and return their paths."""
     written = []
     for name, module in LAYOUT.items():

@@ -12,7 +12,7 @@ _TAIL = 64 << 10
 """Bytes at the end of it that are searched for what was written already."""
 
 
-def write(line: str) -> None:
+def append_line(line: str) -> None:
     """Append *line*, unless it is among the last ones: each process finds the same faults again.
 
     Where the file cannot be written there is no log: the work matters more.

@@ -64,7 +64,7 @@ def run(action: str, argv: list[str], payload: str) -> str:
     if len(argv) < 2:
         raise OneError("the VM's id and the host's name are missing", remedy="oned gives them")
     if action == "DEPLOY":
-        vm = Vm.read(parse(messages.decode(payload)))
+        vm = Vm.read(parse(messages.decode_payload(payload)))
         request = Request(action, vm, host_name=argv[-1], deploy_id="")
     else:
         request = messages.parse_request(action, payload)
