@@ -208,7 +208,7 @@ async def _main(delays: list[float]) -> None:
 
 
 class Counted(TypedDict):
-    """What a port was asked since it was last told to count anew."""
+    """What a port was asked since it was last told to count from zero."""
 
     calls: int
     bytes: int
@@ -235,7 +235,7 @@ class Clouds:
         _control(url, "bench.set", json.dumps(values))
 
     def counted(self, url: str) -> Counted:
-        """Return what a port has counted, and begin anew."""
+        """Return what a port has counted, and count from zero."""
         return _control(url, "bench.counted")
 
 

@@ -123,7 +123,7 @@ def memory_of(pid: int | str, which: str = "VmHWM") -> float:
 
 
 def forget_peak() -> float:
-    """Let the peak begin anew, and return what this process has now, in MB."""
+    """Forget the peak, and return what this process has now, in MB."""
     Path("/proc/self/clear_refs").write_text("5")
     return memory_of("self", "VmRSS")
 

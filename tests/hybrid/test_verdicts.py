@@ -8,11 +8,11 @@ from one2one.opennebula.states import FAILURES, RUNNING, LcmState, State, VmStat
 
 @pytest.mark.parametrize("lcm", list(LcmState), ids=lambda lcm: lcm.name)
 def test_every_failure_state_is_somebodys_failure_and_no_other_is(lcm: LcmState) -> None:
-    assert bool(verdicts.failed_at(State(VmState.ACTIVE, lcm))) is (lcm in FAILURES)
+    assert bool(verdicts.explain_failure_at(State(VmState.ACTIVE, lcm))) is (lcm in FAILURES)
 
 
 def test_images_that_could_not_be_copied_are_the_storages_failure() -> None:
-    assert "copy its images" in verdicts.failed_at(State(VmState.CLONING_FAILURE))
+    assert "copy its images" in verdicts.explain_failure_at(State(VmState.CLONING_FAILURE))
 
 
 @pytest.mark.parametrize("action", ["poweroff-hard", "suspend", "stop", "resume", "terminate-hard"])

@@ -1,7 +1,7 @@
 """Whose a remote VM is, found out before anything is done to it.
 
 A deploy id may name anybody's VM: after a restored database, in a remote cloud that was set up
-anew, or where a user could submit one. So the marks are read before the first operation of a VM.
+again, or where a user could submit one. So the marks are read before the first operation of a VM.
 """
 
 from dataclasses import replace

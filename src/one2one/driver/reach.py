@@ -73,7 +73,7 @@ def destroy(job: Job, remote_id: int, action: str = "terminate-hard") -> Steps:
         return (yield from reach(job, remote_id, goals.DONE, action))
     except Refused as error:
         vm = job.remote.cloud.get_vm(remote_id)
-        if not verdicts.failed_at(vm.state) or verdicts.has_unsaved_disks(vm):
+        if not verdicts.explain_failure_at(vm.state) or verdicts.has_unsaved_disks(vm):
             raise
         job.log(f"{error.cause}. It is terminated once more, which deletes it")
     return (yield from reach(job, remote_id, goals.DONE, "terminate-hard"))
@@ -81,13 +81,13 @@ def destroy(job: Job, remote_id: int, action: str = "terminate-hard") -> Steps:
 
 def _blame(job: Job, error: Refused, remote_id: int, state: State) -> Refused:
     """Return what the remote failed at, where *state* says that it did, else *error*."""
-    if not verdicts.failed_at(state):
+    if not verdicts.explain_failure_at(state):
         return error
     try:
         vm = job.remote.cloud.get_vm(remote_id)
     except OneError:
         return error
-    return verdicts.failed(vm) if verdicts.failed_at(vm.state) else error
+    return verdicts.explain_failure(vm) if verdicts.explain_failure_at(vm.state) else error
 
 
 def _act(

@@ -30,7 +30,7 @@ machine manager's part of ``LifeCycleStates.cc``."""
 _ASKS_THE_GUEST = ("terminate", "poweroff", "undeploy", "reboot")
 
 
-def failed_at(state: State) -> str:
+def explain_failure_at(state: State) -> str:
     """Return what the remote failed at, nothing where *state* is no failure state."""
     name = str(state)
     return _FAILED_AT[name.partition("_")[0]] if name in _FAILURES else ""
@@ -42,7 +42,7 @@ def has_unsaved_disks(vm: Vm) -> bool:
     return str(vm.state).startswith("EPILOG") and any(d.get("SAVE") == "YES" for d in disks)
 
 
-def failed(vm: Vm) -> Refused:
+def explain_failure(vm: Vm) -> Refused:
     """Return the error for a remote VM in a failure state, with its own cloud's words."""
     said = vm.user_template.text("ERROR")
     remedy = f"Have its administrator repair that and run there: onevm recover --retry {vm.id}"
@@ -50,7 +50,8 @@ def failed(vm: Vm) -> Refused:
         lost = "To terminate the VM again loses what its persistent disks have not saved"
         remedy = f"{remedy}. {lost}"
     return Refused(
-        f"remote VM {vm.id} is {vm.state}: {failed_at(vm.state)}{f' ({said})' if said else ''}",
+        f"remote VM {vm.id} is {vm.state}: {explain_failure_at(vm.state)}"
+        f"{f' ({said})' if said else ''}",
         remedy=remedy,
     )
 

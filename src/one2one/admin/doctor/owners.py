@@ -17,7 +17,7 @@ def check_owners(host: HybridHost) -> Finding:
     marked = {one.remote_id: one for one in host.identities}
     wrong = []
     for vm in host.local_vms:
-        found, ours = marked.get(_named(vm)), _owner(host, vm)
+        found, ours = marked.get(_list_named(vm)), _owner(host, vm)
         if found and not _may_act(host, found, ours):
             wrong.append(not_ours_error(found, ours).cause)
     if wrong:
@@ -62,7 +62,7 @@ def check_imported(host: HybridHost) -> Finding:
 
 def check_imports(host: HybridHost) -> Finding:
     """Check that no VM is kept from being imported by another remote's VM with the same id."""
-    version, known = host.front_end.local.get_version(), {_named(vm) for vm in host.local_vms}
+    version, known = host.front_end.local.get_version(), {_list_named(vm) for vm in host.local_vms}
     wilds = find_wild(host.vms, known, host.host.name, version)
     imports = Imports(host.host.id, host.front_end.local)
     found = imports.find_taken({wild.deploy_id for wild in wilds})
@@ -89,7 +89,7 @@ def _may_act(host: HybridHost, found: Identity, ours: Marks) -> bool:
     return verdict is Ownership.OURS
 
 
-def _named(vm: VmSummary) -> int:
+def _list_named(vm: VmSummary) -> int:
     """Return the remote VM's id in a local VM's deploy id, −1 for none."""
     try:
         return parse_deploy_id(vm.deploy_id)

@@ -13,7 +13,7 @@ from one2one.driver.remotes import Remote, Remotes
 from one2one.hybrid.mirror import Report, is_started, map_state
 from one2one.hybrid.naming import Marks, parse_deploy_id
 from one2one.hybrid.ownership import Identity, Ownership, judge, not_ours_error
-from one2one.hybrid.verdicts import failed_at
+from one2one.hybrid.verdicts import explain_failure_at
 from one2one.opennebula.errors import OneError, Refused
 from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.records import Host, VmSummary
@@ -143,7 +143,7 @@ def _find_problem(vm: VmSummary, number: int | None, remote: VmSummary | None, o
         return outage
     if remote is None or remote.state.state == VmState.DONE:
         return "its remote VM is gone"
-    if failure := failed_at(remote.state):
+    if failure := explain_failure_at(remote.state):
         return failure
     if is_started(vm.state, remote.state):
         return "its remote VM was started there"
