@@ -115,7 +115,7 @@ def test_a_log_that_cannot_be_written_keeps_nothing_from_its_work(
 ) -> None:
     monkeypatch.setenv("ONE_LOCATION", str(tmp_path))
     (tmp_path / "var").mkdir()
-    script = "import one2one.mad.scripts.log as log; log.write('Host b')"
+    script = "import one2one.mad.scripts.log as log; log.append_line('Host b')"
     environment = os.environ | NO_BYTECODE
     command = [sys.executable, "-c", script]
     subprocess.run(command, env=environment, preexec_fn=write_nothing, check=True)
