@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from one2one.mad.im_messages import read_configuration
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import ProtocolError
+from one2one.opennebula.xml import parse
 from tests.hostile.xmlrpc import answer
 from tests.opennebula.peer import SESSION, always, page, serving
 
@@ -49,3 +51,28 @@ def test_a_document_that_was_not_asked_for(name: str) -> None:
         with pytest.raises(ProtocolError, match=found.told):
             found.call(cloud)
         cloud.close()
+
+
+ADDRESSES = {
+    "a control character": "a&#x96;b",
+    "a label of 64 characters": "x" * 64,
+    "a label of 70 accents": "é" * 70,
+    "an empty label": "front..end",
+    "a name of 5,000 characters": "x." * 2500,
+    "an IPv6 address of nine parts": "1:2:3:4:5:6:7:8:9",
+    "nothing but blanks": " \t ",
+}
+"""Of monitord: each one reached a look-up, which raised an error that nothing expected."""
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_an_address_of_monitord_that_nobody_can_look_up(name: str) -> None:
+    network = f"<NETWORK><MONITOR_ADDRESS>{ADDRESSES[name]}</MONITOR_ADDRESS></NETWORK>"
+    with pytest.raises(ProtocolError, match="MONITOR_ADDRESS"):
+        read_configuration(parse(f"<MONITOR_CONFIGURATION>{network}</MONITOR_CONFIGURATION>"))
+
+
+@pytest.mark.parametrize("address", ["auto", "10.0.0.1", "FrontEnd.example.org.", "fd00::1"])
+def test_an_address_of_monitord_that_is_right(address: str) -> None:
+    network = f"<NETWORK><MONITOR_ADDRESS>{address}</MONITOR_ADDRESS></NETWORK>"
+    assert read_configuration(parse(f"<MONITOR_CONFIGURATION>{network}</MONITOR_CONFIGURATION>"))

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ProtocolError
 from one2one.opennebula.ids import read_id
+from one2one.opennebula.urls import parse_host
 from one2one.opennebula.xml import Element, parse, read_integer, read_number, read_text
 
 _MAX_XML = 16 << 20
@@ -96,9 +97,8 @@ def read_configuration(configuration: Element) -> Configuration:
 
     The address ``auto`` stands for that of the ssh client, which on the front-end is itself.
     """
-    address = read_text(configuration, "NETWORK/MONITOR_ADDRESS", "auto").strip()
     return Configuration(
-        address="127.0.0.1" if address == "auto" else address,
+        address=_read_address(configuration),
         port=_read_port(configuration),
         public_key=read_text(configuration, "NETWORK/PUBKEY").strip(),
         periods=Periods(
@@ -113,6 +113,17 @@ def read_configuration(configuration: Element) -> Configuration:
 def _read_period(configuration: Element, name: str, default: float) -> float:
     period = read_number(configuration, f"PROBES_PERIOD/{name.upper()}") or default
     return min(max(_SHORTEST_S, period), _LONGEST_S)
+
+
+def _read_address(configuration: Element) -> str:
+    address = read_text(configuration, "NETWORK/MONITOR_ADDRESS", "auto").strip()
+    try:
+        return "127.0.0.1" if address == "auto" else parse_host(address)
+    except ValueError as error:
+        raise ProtocolError(
+            f"monitord's MONITOR_ADDRESS is {address[:60]!r}: {error}",
+            remedy="Correct it in monitord.conf",
+        ) from None
 
 
 def _read_port(configuration: Element) -> int:

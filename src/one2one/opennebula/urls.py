@@ -115,10 +115,13 @@ def _split(url: str, schemes: tuple[str, ...]) -> SplitResult:
     return parts
 
 
-def _read_host(parts: SplitResult) -> str:
-    """Return the host in *parts* in the form for a look-up; raises ValueError, with the reason."""
-    host = (parts.hostname or "").removesuffix(".")
-    if "[" in parts.netloc:
+def parse_host(host: str) -> str:
+    """Return a host's name or address in the form for a look-up.
+
+    Raises ValueError, with the reason, for what is neither.
+    """
+    host = host.lower().removesuffix(".")
+    if ":" in host:
         try:
             return str(ipaddress.IPv6Address(host))
         except ValueError:
@@ -135,6 +138,14 @@ def _read_host(parts: SplitResult) -> str:
     if not all(_LABEL.fullmatch(label) for label in name.split(".")):
         raise ValueError("it names no host" if not host else "its host is not a name")
     return name
+
+
+def _read_host(parts: SplitResult) -> str:
+    """Return the host in *parts* in the form for a look-up; raises ValueError, with the reason."""
+    host = parts.hostname or ""
+    if "[" in parts.netloc and ":" not in host:
+        raise ValueError("its host cannot be read")
+    return parse_host(host)
 
 
 def _url_error(cause: str, url: str, remedy: str) -> ConfigurationError:
