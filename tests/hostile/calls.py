@@ -62,8 +62,9 @@ def _dig(ground: Ground, case: str) -> None:
     """Make calls through a proxy that answers so."""
     endpoint = f"https://odd.{case.replace('/', '.')}/RPC2"
     server = replace(ground.server(""), url=endpoint, proxy=ground.url)
+    cloud = Cloud(server, checks.SESSION)
     for _ in range(3):
         try:
-            Cloud(server, checks.SESSION).get_version()
+            cloud.get_version()
         except OneError as error:
             checks.check_error(error)

@@ -26,9 +26,15 @@ def check_error(error: OneError) -> None:
     if isinstance(error, InternalError):
         raise Broken(f"an internal error: {error}")
     text = str(error)
-    if _HARMFUL.search(text) or len(text) > _LONGEST:
+    if find_harm(text) or len(text) > _LONGEST:
         raise Broken(f"an error that is no clean line: {text[:2000]!r}")
     check_secret(text)
+
+
+def find_harm(text: str) -> str:
+    """Return what a terminal acts on, with what stands around it; nothing for a clean text."""
+    found = _HARMFUL.search(text)
+    return repr(text[max(0, found.start() - 80) : found.end() + 80]) if found else ""
 
 
 def check_secret(text: str) -> None:

@@ -34,6 +34,7 @@ class Delivery:
 
     pieces: Iterable[bytes | float]
     end: End = End.KEEP
+    odd: bool = True
 
 
 Carrier = Callable[[Chance, bytes], Delivery]
@@ -42,7 +43,7 @@ Carrier = Callable[[Chance, bytes], Delivery]
 
 def deliver(body: bytes) -> Delivery:
     """Return what carries *body* as it should."""
-    return Delivery([right_message(body)])
+    return Delivery([right_message(body)], odd=False)
 
 
 def odd_delivery(chance: Chance, body: bytes) -> Delivery:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -16,6 +16,38 @@ from tests.hostile.grammar import Said
 from tests.hostile.lines import Line
 
 PATIENCE_S = 100.0
+
+
+def _find_program(name: str) -> Path:
+    return Path(sys.executable).with_name(name)
+
+
+def _make_environment(port: int, directory: Path, case: str) -> dict[str, str]:
+    """Return what oned gives its drivers, for a front-end of the *case*."""
+    (directory / "var").mkdir(exist_ok=True)
+    auth = directory / "one_auth"
+    auth.write_text("oneadmin:opennebula")
+    return {
+        "PATH": os.environ["PATH"],
+        "ONE_AUTH": str(auth),
+        "ONE_LOCATION": str(directory),
+        "ONE_XMLRPC": f"http://127.0.0.1:{port}/local/odd/{case}",
+    }
+
+
+def run_command(
+    arguments: Sequence[str], port: int, directory: Path, case: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ``one2one`` to its end."""
+    return subprocess.run(
+        [_find_program("one2one"), *arguments],
+        env=_make_environment(port, directory, case),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        check=False,
+    )
 
 
 class Heard:
@@ -64,22 +96,13 @@ class Driver:
     def __init__(
         self, name: str, options: str, port: int, directory: Path, check: Callable[[str], Said]
     ) -> None:
-        auth = directory / "one_auth"
-        (directory / "var").mkdir(exist_ok=True)
-        auth.write_text("oneadmin:opennebula")
-        endpoint = f"http://127.0.0.1:{port}/local/odd/{name}"
-        environment = {
-            "ONE_AUTH": str(auth),
-            "ONE_LOCATION": str(directory),
-            "ONE_XMLRPC": endpoint,
-        }
         self.heard = Heard(check)
         self._process = subprocess.Popen(
-            [Path(sys.executable).with_name(name), options],
+            [_find_program(name), options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={"PATH": os.environ["PATH"], **environment},
+            env=_make_environment(port, directory, name),
         )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()

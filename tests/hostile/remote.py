@@ -42,6 +42,8 @@ _STRING = re.compile(rb"<string>([^<]*)</string>")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _RESET = struct.pack("ii", 1, 0)
 _PATIENCE_S = 60.0
+_LITTLE_S = 0.2
+"""For how long a connection is kept after an odd answer: its reader may wait for the rest of it."""
 _ODD = {"odd": odd_delivery, "slow": slow_delivery, "endless": endless_delivery}
 
 
@@ -82,8 +84,10 @@ class Remote:
         connection.settimeout(_PATIENCE_S)
         with contextlib.suppress(OSError), connection, connection.makefile("rb") as reader:
             while request := read_request(reader):
-                if not _send(connection, self._answer(request)):
+                delivery = self._answer(request)
+                if not _send(connection, delivery):
                     return
+                connection.settimeout(_LITTLE_S if delivery.odd else _PATIENCE_S)
 
     def _answer(self, request: Request) -> Delivery:
         kind, _, case = request.path.strip("/").partition("/")

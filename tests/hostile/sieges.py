@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.hostile import checks, lines
 from tests.hostile.chance import Chance
 from tests.hostile.checks import Broken
-from tests.hostile.processes import Driver, Monitord, driver
+from tests.hostile.processes import Driver, Monitord, driver, run_command
 from tests.hostile.world import SPARED
 
 Siege = Callable[[int, Path, int, int], int]
@@ -16,6 +16,18 @@ Siege = Callable[[int, Path, int, int], int]
 _WELL = 900
 """A host whose remote is well."""
 _HOSTS = 90
+_COMMANDS = (
+    "doctor",
+    "status",
+    "host list",
+    "show 7",
+    "template list burst0",
+    "template sync burst0 --dry-run",
+    "reap --dry-run",
+    "host show burst0",
+    "status --output json",
+    "status --output csv",
+)
 _MOST_MEMORY = 300 << 20
 """Of a driver, in bytes; no odd answer is longer than a megabyte."""
 
@@ -100,6 +112,26 @@ def attack_push(port: int, directory: Path, seed: int, number: int) -> int:
     return said + number + heard.lines
 
 
+def attack_commands(port: int, directory: Path, seed: int, number: int) -> int:
+    """Run the administrator's commands; return how many lines they printed, and one for each."""
+    said = 0
+    for at in range(number // 4):
+        command = _COMMANDS[at % len(_COMMANDS)]
+        done = run_command(command.split(), port, directory, f"{seed}/{at}")
+        output = done.stdout + done.stderr
+        checks.check_secret(output)
+        if (
+            done.returncode not in (0, 1, 255)
+            or "internal error" in output
+            or "Traceback" in output
+        ):
+            raise Broken(f"{command} {seed}/{at} ended with {done.returncode}: {output[-2000:]}")
+        if harm := checks.find_harm(output.replace("\n", "")):
+            raise Broken(f"{command} {seed}/{at} printed {harm}")
+        said += 1 + output.count("\n")
+    return said
+
+
 def _finish(process: Driver) -> int:
     """See that the driver has all the time said what can be read; return how many lines."""
     memory = process.most_memory()
@@ -111,4 +143,4 @@ def _finish(process: Driver) -> int:
     return process.heard.lines
 
 
-SIEGES: tuple[Siege, ...] = (attack_vmm, attack_pull, attack_push)
+SIEGES: tuple[Siege, ...] = (attack_vmm, attack_pull, attack_push, attack_commands)

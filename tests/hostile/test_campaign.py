@@ -7,7 +7,7 @@ import pytest
 from tests.hostile import campaign, sieges
 
 PARTS = 4
-CASES = 250
+CASES = 500
 
 
 @pytest.mark.parametrize("part", range(PARTS))

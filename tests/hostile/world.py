@@ -16,6 +16,7 @@ PASSWORD = "Geheim-Wort-4711"
 """The remote's, which must come to light nowhere."""
 _SETTINGS = {"ONE_TIMEOUT": 5, "ONE_SHUTDOWN_TIMEOUT": 1, "ONE_OUTAGE_GRACE": 1}
 _STORABLE = re.compile("[^\t\n\u0020-\ud7ff\ue000-\ufffd]|]]>")
+_RUNNING = (7, 8)
 _WELL = range(900, 1000)
 SPARED = 5_000_000
 """What is asked about VMs from here on, every remote answers as it should."""
@@ -24,16 +25,23 @@ SPARED = 5_000_000
 def answer(chance: Chance, method: str, ids: Sequence[int], remote: str) -> Tree | str | int:
     """Return what the front-end answers whose hosts stand for *remote*."""
     if method == "one.host.info":
-        endpoint = re.sub("(//[^/]*)/.*", r"\1/well", remote) if ids[0] in _WELL else remote
-        settings = _SETTINGS | {"ONE_ENDPOINT": endpoint, "ONE_PASSWORD": PASSWORD}
-        return documents.host(chance, ids[0], **settings)
+        return _host(chance, ids[0], remote)
+    if method == "one.hostpool.info":
+        return node("HOST_POOL", [_host(chance, host_id, remote) for host_id in (0, 1, 900)])
     if method == "one.vm.info":
         return local_vm(chance, ids[0])
     if method.startswith("one.vmpool."):
-        return node("VM_POOL", [local_vm(chance, vm_id) for vm_id in ids if vm_id % 10 in (7, 8)])
+        shown = [vm_id for vm_id in ids if vm_id % 10 in _RUNNING] or [*_RUNNING, 17, 9007]
+        return node("VM_POOL", [local_vm(chance, vm_id) for vm_id in shown])
     if method == "one.zone.raftstatus":
         return node("RAFT", leaves(SERVER_ID=-1, STATE=0, TERM=-1, VOTEDFOR=-1, COMMIT=-1))
     return documents.answer(chance, method, ids)
+
+
+def _host(chance: Chance, host_id: int, remote: str) -> Tree:
+    endpoint = re.sub("(//[^/]*)/.*", r"\1/well", remote) if host_id in _WELL else remote
+    settings = _SETTINGS | {"ONE_ENDPOINT": endpoint, "ONE_PASSWORD": PASSWORD}
+    return documents.host(chance, host_id, **settings)
 
 
 def remote_answer(chance: Chance, method: str, ids: Sequence[int]) -> Tree | str | int:
@@ -55,7 +63,7 @@ def local_vm(chance: Chance, vm_id: int, lcm_state: int = 3) -> Tree:
     cloud = node("PUBLIC_CLOUD", leaves(TYPE="opennebula", TEMPLATE_ID=0))
     return node(
         "VM",
-        leaves(ID=vm_id, UID=0, GID=0, UNAME="oneadmin", NAME=f"one-{vm_id}", STATE=3),
+        leaves(ID=vm_id, UID=0, GID=0, UNAME="oneadmin", NAME=f"vm {_typed(chance)}", STATE=3),
         leaves(LCM_STATE=lcm_state, STIME=BIRTH, ETIME=0, DEPLOY_ID=f"opennebula-hybrid-{vm_id}"),
         node("TEMPLATE", leaves(CPU=1, MEMORY=128, CREATED_BY=0), node("CONTEXT", context)),
         node("USER_TEMPLATE", leaves(DESCRIPTION=_typed(chance)), cloud),
