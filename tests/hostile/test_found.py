@@ -1,5 +1,6 @@
 """What attacks have found, a case each."""
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,10 +9,10 @@ import pytest
 from one2one.mad.im_messages import read_configuration
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Endpoint
-from one2one.opennebula.errors import ProtocolError
+from one2one.opennebula.errors import ProtocolError, Unreachable
 from one2one.opennebula.xml import parse
 from tests.hostile.xmlrpc import answer
-from tests.opennebula.peer import SESSION, always, page, serving
+from tests.opennebula.peer import OK, SESSION, always, client, page, read_request, serving
 
 
 @dataclass(frozen=True)
@@ -76,3 +77,34 @@ def test_an_address_of_monitord_that_nobody_can_look_up(name: str) -> None:
 def test_an_address_of_monitord_that_is_right(address: str) -> None:
     network = f"<NETWORK><MONITOR_ADDRESS>{address}</MONITOR_ADDRESS></NETWORK>"
     assert read_configuration(parse(f"<MONITOR_CONFIGURATION>{network}</MONITOR_CONFIGURATION>"))
+
+
+def test_what_comes_after_an_answer_is_not_taken_for_the_next_one() -> None:
+    seen: list[int] = []
+
+    def behave(connection: socket.socket, number: int) -> None:
+        while read_request(connection):
+            seen.append(number)
+            connection.sendall(page(OK) + (page(OK) if number == 0 else b""))
+
+    with serving(behave) as port, client(port) as one:
+        for _ in range(3):
+            assert one.call("one.system.version") == "6.10.0"
+    assert seen == [0, 1, 1]
+
+
+def test_a_call_that_meets_the_rest_of_an_earlier_answer_is_made_again() -> None:
+    def behave(connection: socket.socket, number: int) -> None:
+        rest = b""
+        while read_request(connection):
+            connection.sendall(rest + page(OK))
+            rest = b"x" * 9 if number == 0 else b""
+
+    with serving(behave) as port, client(port) as one:
+        for _ in range(3):
+            assert one.call("one.system.version") == "6.10.0"
+        with serving(behave) as other, client(other) as changing:
+            assert changing.call("one.vm.action", "resume", 7) == "6.10.0"
+            with pytest.raises(Unreachable, match="not an HTTP answer") as caught:
+                changing.call("one.vm.action", "reboot", 7)
+            assert caught.value.sent

@@ -11,7 +11,7 @@ from one2one import runtime
 from one2one.opennebula.body import read_body, too_long_error
 from one2one.opennebula.connect import connect, explain_os_error
 from one2one.opennebula.deadline import DeadlineSocket
-from one2one.opennebula.errors import Busy, ConfigurationError, ProtocolError, Unreachable
+from one2one.opennebula.errors import Busy, ConfigurationError, OneError, ProtocolError, Unreachable
 from one2one.opennebula.shortage import is_shortage, shortage_error
 from one2one.opennebula.urls import CloudUrl, ProxyUrl, parse_endpoint, parse_proxy
 
@@ -43,7 +43,10 @@ class Endpoint:
 
 
 class StaleConnection(Unreachable):
-    """Raised when the cloud had closed a kept connection: most likely it did not see the call."""
+    """Raised when a kept connection was closed, or has something else in it than an answer.
+
+    Most likely the cloud did not see the call.
+    """
 
 
 class Connection:
@@ -88,9 +91,11 @@ class Connection:
         response = self._begin(body)
         _check_status(response)
         answer = self._read(response)
+        self._socket.hold()
+        # More than the answer would pass for the next one.
+        self._closing = response.will_close or bool(response.fp.peek(1))
         response.close()
         self._calls += 1
-        self._closing = response.will_close
         self._used_at = runtime.monotonic()
         return answer
 
@@ -112,11 +117,13 @@ class Connection:
         except TimeoutError:
             raise self._timeout_error() from None
         except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
-            kind = StaleConnection if self._calls else Unreachable
+            kind: type[OneError] = StaleConnection if self._calls else Unreachable
             raise kind(f"closed without an answer ({explain_os_error(error)})", sent=True) from None
         except http.client.HTTPException as error:
+            # On a kept connection it may be more of the answer before.
+            kind = StaleConnection if self._calls else ProtocolError
             cause = f"not an HTTP answer ({type(error).__name__}: {error})"
-            raise ProtocolError(cause, sent=True) from None
+            raise kind(cause, sent=True) from None
         except OSError as error:
             raise Unreachable(explain_os_error(error), sent=True) from None
         return response

@@ -29,13 +29,18 @@ class DeadlineSocket:
         self._silence = silence
         self._read_ahead = read_ahead
         self._budget = 0
+        self._held = True
         self._too_long: Callable[[], OneError]
         self.deadline = 0.0
         """By ``runtime.monotonic()``."""
 
     def allow(self, budget: int, otherwise: Callable[[], OneError]) -> None:
         """Accept *budget* bytes from now on; for more bytes raise the error of *otherwise*."""
-        self._budget, self._too_long = budget, otherwise
+        self._budget, self._too_long, self._held = budget, otherwise, False
+
+    def hold(self) -> None:
+        """Let readers have only what they have read ahead, until ``allow`` is called again."""
+        self._held = True
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """Return a reader; the socket stays open when the reader is closed."""
@@ -48,11 +53,13 @@ class DeadlineSocket:
             self._set_timeout()
             rest = rest[self._sock.send(rest) :]
 
-    def receive(self, buffer: memoryview) -> int:
-        """Fill *buffer* with the next bytes and return their number, 0 at the end.
+    def receive(self, buffer: memoryview) -> int | None:
+        """Fill *buffer* with the next bytes and return their number, 0 at the end, None on hold.
 
         Raises TimeoutError, and the error of ``allow`` when its budget is used up.
         """
+        if self._held:
+            return None
         if not self._budget:
             raise self._too_long()
         self._set_timeout()
@@ -82,5 +89,5 @@ class _Reader(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
         return self._sock.receive(buffer)
