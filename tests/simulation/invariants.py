@@ -31,6 +31,12 @@ SINGLE = Invariant(
     "which arrived after its driver had given it up, or which the network delivered twice",
     ALWAYS,
 )
+UNREPEATED = Invariant(
+    "unrepeated",
+    "For one DEPLOY of oned's a driver has the remote make one VM at most, whatever became of the "
+    "answer",
+    ALWAYS,
+)
 OWN = Invariant(
     "own",
     "A driver asks for no action on a VM that carries other marks than those of a local VM of its "
@@ -76,6 +82,6 @@ NONE_LEFT = Invariant(
 UNTOUCHED = Invariant("untouched", "The VMs of others are as their owners left them", CALM)
 
 INVARIANTS = (
-    *(SINGLE, OWN, ALIVE, ONCE, TRUE, SEEN, HOST, SOUND),
+    *(SINGLE, UNREPEATED, OWN, ALIVE, ONCE, TRUE, SEEN, HOST, SOUND),
     *(ANSWERED, AGREED, ON, PAIRED, NONE_LEFT, UNTOUCHED),
 )

@@ -18,6 +18,8 @@ from tests.simulation.scheduler import Scheduler
 Address = tuple[str, int]
 """A site and a port."""
 Serve = Callable[["Stream"], None]
+Take = Callable[[Process, bytes], None]
+"""Takes a datagram, and who sent it."""
 
 _LOOPBACK = ("127.0.0.1", "localhost")
 _USUAL_S = 0.002
@@ -42,15 +44,13 @@ class Network:
         self.unknown: dict[str, float] = {}
         """Until when a site's name cannot be resolved."""
         self._services: dict[Address, tuple[Process, Serve]] = {}
-        self._datagrams: dict[Address, tuple[Process, Callable[[bytes], None]]] = {}
+        self._datagrams: dict[Address, tuple[Process, Take]] = {}
 
     def listen(self, address: Address, process: Process, serve: Serve) -> None:
         """Have *process* run *serve* for each connection to *address*, until it ends."""
         self._services[address] = process, serve
 
-    def listen_for_datagrams(
-        self, address: Address, process: Process, take: Callable[[bytes], None]
-    ) -> None:
+    def listen_for_datagrams(self, address: Address, process: Process, take: Take) -> None:
         """Have *take* called with each datagram to *address* while *process* lives."""
         self._datagrams[address] = process, take
 
@@ -98,7 +98,7 @@ class Network:
         if take is None or process is None or process.is_down:
             sender.is_refused = True
         else:
-            take(data)
+            take(sender.process, data)
 
 
 class Datagrams:

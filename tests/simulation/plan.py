@@ -128,7 +128,7 @@ def draw_setting(seed: int) -> Setting:
         front_ends=int(one_of(1, 1, 2)),
         remotes=int(one_of(1, 2)),
         hosts=int(one_of(1, 2, 3)),
-        retries=int(one_of(0, 0, 2)),
+        retries=int(one_of(0, 2)),
         threads=int(one_of(1, 3, 15)),
         delay=one_of(0.0, 0.5, 3.0, 20.0),
         timeout=int(one_of(5, 30)),

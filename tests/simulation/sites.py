@@ -115,7 +115,7 @@ class FrontEndSite:
         hear_vmm: Callable[[Process, str], None],
         hear_im: Callable[[Process, str], None],
         tell_vmm: Callable[[Process, str], None],
-        hear_monitord: Callable[[bytes], None],
+        hear_monitord: Callable[[Process, bytes], None],
         emit: Emit,
     ) -> None:
         """*hear_…* get what the drivers write before oned does, *tell_vmm* what oned does."""
@@ -254,9 +254,9 @@ class FrontEndSite:
             self._tell_vmm(self.vmm.process, line)
             self.vmm.send(line)
 
-    def hear_monitord(self, data: bytes) -> None:
+    def hear_monitord(self, sender: Process, data: bytes) -> None:
         """Hear what arrives at monitord's port."""
-        self._hear[2](data)
+        self._hear[2](sender, data)
 
     def _call(
         self, _stream: Stream, method: str, arguments: tuple[object, ...]
@@ -292,10 +292,11 @@ class _Port:
             return
         finally:
             stream.close()
-        self._heard(bytes(data))
+        if stream.peer:
+            self._heard(stream.peer.process, bytes(data))
 
-    def _heard(self, data: bytes) -> None:
-        self._site.hear_monitord(data)
+    def _heard(self, sender: Process, data: bytes) -> None:
+        self._site.hear_monitord(sender, data)
         self._take(data)
 
 

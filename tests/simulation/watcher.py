@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from one2one.driver.events import CapacityRead, Event, StatesRead
 from one2one.hybrid import goals, naming
 from one2one.hybrid.mirror import Report, map_state
-from one2one.hybrid.naming import HYBRID_ID
+from one2one.hybrid.naming import HYBRID_ID, Marks
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.states import LcmState, State, VmState
 from opennebula_sandbox.cloud.objects import Vm
@@ -23,6 +23,7 @@ from tests.simulation.invariants import (
     SINGLE,
     SOUND,
     TRUE,
+    UNREPEATED,
     Broken,
 )
 from tests.simulation.memory import DONE, Memory, marks_of
@@ -93,6 +94,11 @@ class Watcher:
         """Remote VMs that count, by cloud and id: what request made each."""
         self._requests: set[tuple[str, int, float]] = set()
         self._late = False
+        self._request: tuple[Process, float] | None = None
+        self._sent: dict[tuple[Process, Marks], list[float]] = defaultdict(list)
+        """When each process sent the calls that made VMs with the same marks."""
+        self._deploys: dict[tuple[Process, int], list[float]] = defaultdict(list)
+        """When each process was asked for a DEPLOY of a VM."""
 
     # what the remote is asked
 
@@ -119,12 +125,18 @@ class Watcher:
             request = (process.name, id(process), sent_at)
             self._late = is_given_up or request in self._requests
             self._requests.add(request)
+            self._request = process, sent_at
 
     def born(self, remote: "RemoteSite", vm: Vm) -> None:
         """See a new remote VM."""
         late, self._late = self._late, False
+        request, self._request = self._request, None
         marks = marks_of(vm)
-        if late or marks is None:
+        if marks is None:
+            return
+        if request:
+            self._check_unrepeated(*request, marks)
+        if late:
             return
         for other_id, life in self.memories[remote.name].by_id.items():
             if (remote.name, other_id) not in self._made or other_id == vm.id:
@@ -133,6 +145,15 @@ class Watcher:
                 story = f"{remote.name} VMs {other_id} and {vm.id} were made for {marks}"
                 raise Broken(SINGLE, story)
         self._made[remote.name, vm.id] = marks
+
+    def _check_unrepeated(self, process: Process, sent_at: float, marks: Marks) -> None:
+        deploys = self._deploys[process, marks.vm_id]
+        for other in self._sent[process, marks]:
+            first, last = sorted((other, sent_at))
+            if first != last and not any(first < at <= last for at in deploys):
+                story = f"{process.name} had it made at {first:.3f} and at {last:.3f} for {marks}"
+                raise Broken(UNREPEATED, story)
+        self._sent[process, marks].append(sent_at)
 
     def _act(
         self,
@@ -174,6 +195,8 @@ class Watcher:
             return
         vm = side.site.oned.pools.vms[vm_id]
         place, sequence = vm.history[-1], len(vm.history) - 1
+        if action == "DEPLOY":
+            self._deploys[process, vm_id].append(self.now)
         asked[vm_id].append(
             Asked(action, self.now, vm.state, vm.deploy_id, vm.stime, sequence, place.host_id)
         )

@@ -166,13 +166,13 @@ class World:
             self.note(f"{process.name}: {' '.join(line.split()[:3])}")
             self.watcher.im_says(side, process, line)
 
-        def monitord_hears(data: bytes) -> None:
+        def monitord_hears(sender: Process, data: bytes) -> None:
             kind, status, host, *_ = data.split(maxsplit=3)
             if kind not in (b"BEACON_HOST", b"MONITOR_HOST", b"MONITOR_VM"):
                 self.note(
                     f"{name} monitord hears {kind.decode()} {status.decode()} {host.decode()}"
                 )
-            self.watcher.monitord_hears(side, site.im.process, data)
+            self.watcher.monitord_hears(side, sender, data)
 
         def emit(process: Process, event: DriverEvent) -> None:
             self.watcher.heard(process, event, self.scheduler.now)
@@ -322,11 +322,26 @@ class World:
         self._side(event).site.faults.on(EFFECTS[effect], method, times=times)
 
     def _lose_instantiate(self, event: Event) -> None:
-        """Lose the answer to an instantiate, and perhaps those to what is asked next."""
+        """Lose the answer to an instantiate, or let it be done when its driver has given it up.
+
+        Perhaps the next calls are lost too. The administrator tries again soon.
+        """
         rules = self._remote(event).cloud.faults
-        rules.on(faults.drop_after if event.second < 0.5 else faults.reset, INSTANTIATE)
+        self.scheduler.after(1 + 60 * event.first, self._retry_boots)
+        self._create(event)
+        if event.second > 0.7:
+            rules.on(faults.delay((1 + event.third) * self.setting.timeout), INSTANTIATE)
+            return
+        rules.on(faults.drop_after if event.second < 0.4 else faults.reset, INSTANTIATE)
         if event.third < 0.7:
             rules.on(faults.drop_before, "one.vmpool.*", times=1 + int(10 * event.third))
+
+    def _retry_boots(self) -> None:
+        for side in self.sides:
+            for vm in side.site.vms if side.site.is_up else ():
+                if str(vm.state) == "BOOT_FAILURE":
+                    self.note(f"{side.site.name} admin: recover --retry VM {vm.id}")
+                    side.site.vm(vm.id).recover("retry")
 
     def _die_at_a_call(self, event: Event) -> None:
         """Let a driver or oned die when a certain call arrives, before or after its effect."""
