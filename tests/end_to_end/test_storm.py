@@ -8,7 +8,7 @@ from tests.end_to_end.burst import GENERATIONS
 from tests.end_to_end.storm import Storm
 
 SETTINGS = settings(
-    max_examples=2,
+    max_examples=1,
     stateful_step_count=30,
     derandomize=True,
     deadline=None,

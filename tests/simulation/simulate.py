@@ -23,6 +23,7 @@ class Outcome:
     seed: int
     generation: str
     events: Sequence[Event]
+    """Those that happened."""
     steps: int
     calls: int
     """Of the drivers to the remotes."""
@@ -39,7 +40,7 @@ class Outcome:
 
 def simulate(generation: str, seed: int, events: Sequence[Event] | None = None) -> Outcome:
     """Run a seed, with its own *events* unless others are given."""
-    events = draw(seed, EVENTS) if events is None else events
+    happened: list[Event] = []
     broken: Broken | None = None
     hook, threading.excepthook = threading.excepthook, _raise
     gc.disable()  # a task that is left would end when Python likes
@@ -47,8 +48,9 @@ def simulate(generation: str, seed: int, events: Sequence[Event] | None = None) 
         with tempfile.TemporaryDirectory(prefix="one2one-") as directory:
             world = World(seed, generation, draw_setting(seed), Path(directory))
             try:
-                for event in events:
+                for event in draw(seed, EVENTS) if events is None else events:
                     world.run_for(max(0.0, event.at - world.scheduler.now))
+                    happened.append(event)
                     world.happen(event)
                 Calm(world).check()
             except Broken as error:
@@ -62,7 +64,7 @@ def simulate(generation: str, seed: int, events: Sequence[Event] | None = None) 
     return Outcome(
         seed,
         generation,
-        events,
+        happened,
         world.scheduler.steps,
         world.watcher.calls,
         world.scheduler.now,
