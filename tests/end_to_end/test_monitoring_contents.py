@@ -137,8 +137,9 @@ def test_a_quota_that_is_none_leaves_the_capacity_as_it_was(generation: str) -> 
     with burst(
         generation, monitoring=monitoring_settings(generation), ONE_OUTAGE_GRACE="1"
     ) as both:
-        quotas = '<GROUP><NAME>g</NAME><VM_QUOTA><VM><CPU>"many"</CPU></VM></VM_QUOTA></GROUP>'
-        wrong = faults.answer_garbage(write_answer([True, quotas, 0]))
+        quotas = '<VM_QUOTA><VM><CPU>"many"</CPU></VM></VM_QUOTA>'
+        group = f"<GROUP><ID>1</ID><NAME>g</NAME>{quotas}</GROUP>"
+        wrong = faults.answer_garbage(write_answer([True, group, 0]))
         wait(both, lambda: both.host.capacity != (0, 0))
         both.cloud.faults.on(wrong, "one.group.info", times=None)
         vm = both.running()
