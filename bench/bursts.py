@@ -69,14 +69,14 @@ def burst(number: int, delay: float, threads: int) -> Burst:
     ):
         _deploy(resident, range(1, 6))
         _answers(resident, 5)
-        side.counted(side.remotes[0])
+        side.take_counts(side.remotes[0])
         before, begun = cpu_of(resident.pid), time.monotonic()
         _deploy(resident, range(10, 10 + number))
         _answers(resident, number)
         taken = time.monotonic() - begun
-        counted = side.counted(side.remotes[0])
+        counts = side.take_counts(side.remotes[0])
         limit = number * _CALLS * delay / _CONNECTIONS
-        busy = counted["busy"] / (_CONNECTIONS * counted["window"])
+        busy = counts["busy"] / (_CONNECTIONS * counts["window"])
         return Burst(
             f"{delay * 1000:.0f}",
             number,
@@ -84,8 +84,8 @@ def burst(number: int, delay: float, threads: int) -> Burst:
             limit,
             taken / limit,
             f"{busy:.0%}",
-            counted["calls"] / number,
-            counted["connections"],
+            counts["calls"] / number,
+            counts["connections"],
             1000 * (cpu_of(resident.pid) - before) / number,
             memory_of(resident.pid),
         )

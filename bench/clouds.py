@@ -106,7 +106,7 @@ class Port:
             _pool.cache_clear()
             self.world.states.clear()
             self.created.clear()
-        counted = {
+        counts = {
             **dict.fromkeys(("calls", "bytes", "connections"), 0),
             **self.count,
             "busy": self.busy,
@@ -114,7 +114,7 @@ class Port:
             "methods": self.methods,
         }
         self.reset()
-        return answers.answer(json.dumps(counted))
+        return answers.answer(json.dumps(counts))
 
     def answer(self, method: str, arguments: tuple[Any, ...]) -> bytes:
         if method.startswith("one.vmpool."):
@@ -149,7 +149,7 @@ class Port:
                     return answers.NO_METHOD
                 return _pool(self, "extended" if extended else "short", ids)
             case "one.vmpool.info", _, first, last, _:
-                return self.listing(first, last)
+                return self.read_page(first, last)
             case "one.vmpool.infoextended", *_:
                 return _pool(self, "extended", self.account())
             case _:
@@ -165,7 +165,7 @@ class Port:
         """Return the ids of all VMs of the account: those of the first host."""
         return ",".join(map(str, self.world.host_vms(0)))
 
-    def listing(self, first: int, last: int) -> bytes:
+    def read_page(self, first: int, last: int) -> bytes:
         if (first, last) == (-1, -1):
             return _pool(self, "short", self.account())
         if last < 0:
@@ -207,7 +207,7 @@ async def _main(delays: list[float]) -> None:
     raise SystemExit
 
 
-class Counted(TypedDict):
+class Counts(TypedDict):
     """What a port was asked since it was last told to count from zero."""
 
     calls: int
@@ -234,15 +234,15 @@ class Clouds:
         """Change a port, or what all have in common, and forget all VMs but those of hosts."""
         _control(url, "bench.set", json.dumps(values))
 
-    def counted(self, url: str) -> Counted:
+    def take_counts(self, url: str) -> Counts:
         """Return what a port has counted, and count from zero."""
-        return _control(url, "bench.counted")
+        return _control(url, "bench.count")
 
 
-def _control(url: str, method: str, *arguments: str) -> Counted:
+def _control(url: str, method: str, *arguments: str) -> Counts:
     with xmlrpc.client.ServerProxy(url) as proxy:
-        counted: Counted = json.loads(getattr(proxy, method)(*arguments)[1])
-    return counted
+        counts: Counts = json.loads(getattr(proxy, method)(*arguments)[1])
+    return counts
 
 
 @contextlib.contextmanager

@@ -58,8 +58,8 @@ class Driver:
         """Return the next line that is no LOG."""
         deadline = time.monotonic() + timeout
         while True:
-            line, found, rest = self._unread.partition(b"\n")
-            if found:
+            line, newline, rest = self._unread.partition(b"\n")
+            if newline:
                 self._unread = rest
                 if not line.startswith(b"LOG"):
                     return line.decode()

@@ -54,13 +54,13 @@ def _vms(*, small: bool) -> Iterator[Row]:
 
 def _hosts(*, small: bool) -> Iterator[Row]:
     vms, seconds = (10, 3) if small else (1000, 20)
-    found = {hosts: _measure_monitored(hosts, vms, seconds) for hosts in (1, 10)}
+    costs = {hosts: _measure_monitored(hosts, vms, seconds) for hosts in (1, 10)}
     for at, figure in enumerate(("CPU a round of all, ms", "memory, MB")):
         yield _row(
             f"monitoring, {vms:,} VMs a host",
             figure,
-            ("1 host", 1, found[1][at]),
-            ("10 hosts", 10, found[10][at]),
+            ("1 host", 1, costs[1][at]),
+            ("10 hosts", 10, costs[10][at]),
         )
 
 
@@ -79,11 +79,11 @@ def _measure_monitored(hosts: int, vms: int, seconds: float) -> tuple[float, flo
             )
             im.answer()
         time.sleep(seconds / 3)
-        side.counted(side.remotes[0])
+        side.take_counts(side.remotes[0])
         before = cpu_of(im.pid)
         time.sleep(seconds)
         spent = cpu_of(im.pid) - before
-        rounds = side.counted(side.remotes[0])["methods"].get("one.vmpool.infoset", 0) / hosts
+        rounds = side.take_counts(side.remotes[0])["methods"].get("one.vmpool.infoset", 0) / hosts
         return 1000 * spent / max(1, rounds), memory_of(im.pid)
 
 

@@ -58,7 +58,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.hostile", description=__doc__)
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0, metavar="NUMBER", help="the first case")
-    parser.add_argument("--sieges", type=int, default=1, help="so many of each driver's process")
+    parser.add_argument("--sieges", type=int, default=1, help="how many for each driver")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 

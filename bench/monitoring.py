@@ -125,17 +125,17 @@ def _times(kind: str, size: int, taken: dict[str, list[Cost]]) -> Row:
 def _costs(
     kind: str, size: int, side: Clouds, taken: dict[str, list[Cost]], urls: dict[str, str]
 ) -> Row:
-    ours = in_child(peak, kind, size, urls, "one2one")
+    one2one = in_child(peak, kind, size, urls, "one2one")
     pyone = in_child(peak, kind, size, urls, "pyone") if _pyone_too(kind, size) else "–"
     for url in urls.values():
-        side.counted(url)
+        side.take_counts(url)
     in_child(peak, kind, size, urls, "bytes")
-    counts = [side.counted(url) for url in urls.values()]
+    counts = [side.take_counts(url) for url in urls.values()]
     received = sum(count["bytes"] for count in counts) / 1e6
     spent = cpu(taken["one2one"])
     each = Sample(tuple(value * 1e6 / size for value in spent.values))
     calls = sum(count["calls"] for count in counts)
-    return kind, size, calls, received, ms(spent), each, ours, ours / received, pyone
+    return kind, size, calls, received, ms(spent), each, one2one, one2one / received, pyone
 
 
 # What follows runs in an interpreter of its own.

@@ -241,8 +241,8 @@ def _count(side: Clouds, resident: Driver, operation: Operation) -> tuple[int, i
     """Return the calls to both sides, bytes and new connections of the operation, once more."""
     _fresh(side)
     for url in (side.local, side.remotes[0]):
-        side.counted(url)
+        side.take_counts(url)
     _resident(resident, operation)
-    local, remote = side.counted(side.local), side.counted(side.remotes[0])
+    local, remote = side.take_counts(side.local), side.take_counts(side.remotes[0])
     connections = local["connections"] + remote["connections"]
     return local["calls"], remote["calls"], local["bytes"] + remote["bytes"], connections

@@ -51,9 +51,9 @@ def _run(generation: str, options: argparse.Namespace) -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Run the drivers in a simulated world.")
     parser.add_argument("--generation", choices=GENERATIONS, action="append", help="all by default")
-    parser.add_argument("--steps", type=int, default=1_000_000, help="end after so many")
-    parser.add_argument("--runs", type=int, default=1 << 60, help="end after so many seeds")
-    parser.add_argument("--seed", type=int, default=1, help="of the first run")
+    parser.add_argument("--steps", type=int, default=1_000_000, help="end after this number")
+    parser.add_argument("--runs", type=int, default=1 << 60, help="end after this number of seeds")
+    parser.add_argument("--seed", type=int, default=1, help="the seed of the first run")
     parser.add_argument("--processes", type=int, default=2, help="how many run at a time")
     return parser.parse_args()
 

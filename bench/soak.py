@@ -66,8 +66,8 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Let everything fail, and see what holds.")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="end after so long")
-    parser.add_argument("--steps", type=float, default=float("inf"), help="end after so many")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="end after this time")
+    parser.add_argument("--steps", type=float, default=float("inf"), help="end after this number")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     if options.seconds == options.steps == float("inf"):

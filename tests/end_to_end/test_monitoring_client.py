@@ -136,7 +136,7 @@ def test_an_oned_that_does_not_come_back_is_not_waited_for_without_end() -> None
         monitor = HostMonitor(both.host.id, local, Remotes(local))
         loop = HostLoop(monitor, monitord, configuration.periods)
         both.frontend.server.stop()
-        loop.run(lambda: loop.unanswered_for() > 0.5)
+        loop.run(lambda: loop.measure_silence() > 0.5)
         both.frontend.server.start()
 
 

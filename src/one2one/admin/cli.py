@@ -59,14 +59,14 @@ class _Commands(click.Group):
     def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in SUBCOMMANDS:
             return None
-        found = SUBCOMMANDS[cmd_name]
+        entry = SUBCOMMANDS[cmd_name]
         try:
-            module = importlib.import_module(found.module)
+            module = importlib.import_module(entry.module)
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] != _SANDBOX:
                 raise
             raise click.ClickException(_WITHOUT_SANDBOX.format(cmd_name)) from None
-        command: click.Command = getattr(module, found.name)
+        command: click.Command = getattr(module, entry.name)
         return command
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:

@@ -21,8 +21,8 @@ _SHORT = {
 
 def list_hybrid_hosts(local: LocalCloud) -> list[Host]:
     """Return the hosts that our driver runs, by id."""
-    found = [host for host in local.cloud.list_hosts() if host.vm_mad == DRIVER]
-    return sorted(found, key=lambda host: host.id)
+    hosts = [host for host in local.cloud.list_hosts() if host.vm_mad == DRIVER]
+    return sorted(hosts, key=lambda host: host.id)
 
 
 def find_host(local: LocalCloud, name: str) -> Host:

@@ -46,10 +46,10 @@ def create(job: Job) -> Generator[Wait, State | None, int]:
     try:
         created = remote.cloud.instantiate(template_id, format_remote_name(local.id), extra)
     except OneError as error:
-        found = _find_created(job) if error.sent else None
-        if found is None:
+        existing = _find_created(job) if error.sent else None
+        if existing is None:
             raise
-        created = found
+        created = existing
     remote.owner_cache.add(created, job.marks)
     job.log(f"Remote VM {created} created from template {template_id}")
     return created
@@ -58,23 +58,24 @@ def create(job: Job) -> Generator[Wait, State | None, int]:
 def _build_extra_template(job: Job, local: Vm, template_id: int) -> str:
     """Return what instantiate gets besides the template: the marks and the context."""
     remote = job.remote
-    theirs = remote.templates.get(
+    remote_context = remote.templates.get(
         template_id, job.not_before, lambda: remote.cloud.get_template(template_id)
     ).template.vector("CONTEXT")
-    ours = local.template.vector("CONTEXT")
+    local_context = local.template.vector("CONTEXT")
     token = job.local.make_onegate_token(local)
-    if ours.get("FILES_DS"):
+    if local_context.get("FILES_DS"):
         job.log("CONTEXT/FILES_DS is left out: a remote VM cannot get local files")
-    return to_xml(Template([*format_marks(job.marks), *merge_context(ours, theirs, token)]))
+    context = merge_context(local_context, remote_context, token)
+    return to_xml(Template([*format_marks(job.marks), *context]))
 
 
 def _adopt(job: Job, earlier: list[Vm]) -> Generator[Wait, State | None, int | None]:
-    """Return the newest VM made for this stay that can go on, destroying the useless ones."""
+    """Return the newest VM made for this start that can go on, and destroy the useless ones."""
     for vm in earlier:
-        name, found = str(vm.state), read_marks(vm)
+        name, marks = str(vm.state), read_marks(vm)
         if name in _ENDING or _is_anothers(job, vm.id):
             continue
-        if name in _FAILED or found is None or found.sequence != job.marks.sequence:
+        if name in _FAILED or marks is None or marks.sequence != job.marks.sequence:
             job.log(f"Remote VM {vm.id} of an earlier attempt ({name}) is destroyed")
             yield from destroy(job, vm.id)
             continue
@@ -106,7 +107,7 @@ def _is_anothers(job: Job, remote_id: int) -> bool:
 def _find_created(job: Job) -> int | None:
     """Return the VM that an instantiate without answer made, if it can be seen already."""
     try:
-        found = job.remote.vm_index.find_marked(job.marks, runtime.monotonic())
+        vms = job.remote.vm_index.find_marked(job.marks, runtime.monotonic())
     except OneError:
         return None
-    return next((vm.id for vm in found if str(vm.state) not in _ENDING), None)
+    return next((vm.id for vm in vms if str(vm.state) not in _ENDING), None)

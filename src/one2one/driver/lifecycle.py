@@ -91,8 +91,8 @@ def cleanup(job: Job) -> Steps:
     if job.remote.settings.hybrid_id:
         # The deploy id may be another's, or from an earlier start; a cancelled DEPLOY may have made
         # one more.
-        for found in job.remote.vm_index.find_marked(job.marks, job.not_before):
-            yield from destroy(job, found.id)
+        for vm in job.remote.vm_index.find_marked(job.marks, job.not_before):
+            yield from destroy(job, vm.id)
     if refusal is not None:
         raise refusal
     return ""
@@ -176,8 +176,8 @@ def _find_remote_id(job: Job) -> int:
     vm, remote = job.request.vm, job.remote
     named = job.request.deploy_id or vm.deploy_id
     if not is_deploy_id(named) and remote.settings.hybrid_id:
-        for found in remote.vm_index.find_marked(job.marks, job.not_before):
-            if found.state.state != VmState.DONE:
-                remote.owner_cache.add(found.id, job.marks)
-                return found.id
+        for remote_vm in remote.vm_index.find_marked(job.marks, job.not_before):
+            if remote_vm.state.state != VmState.DONE:
+                remote.owner_cache.add(remote_vm.id, job.marks)
+                return remote_vm.id
     return parse_deploy_id(named)

@@ -34,18 +34,18 @@ class Links:
         of a call.
         """
         rows = list(rows)
-        identities, found = remote.identities.read(rows), {row.id for row in rows}
+        identities, listed = remote.identities.read(rows), {row.id for row in rows}
         self._denied = {vm_id: why for vm_id, why in self._denied.items() if vm_id in links}
         return {
             vm_id: remote_id
             for vm_id, remote_id in links.items()
-            if remote_id not in found
+            if remote_id not in listed
             or (remote_id in identities and self._confirms(remote, vm_id, identities[remote_id]))
         }
 
-    def confirms(self, remote: Remote, vm_id: int, found: Vm) -> bool:
-        """Tell whether the marks of the remote VM *found* are those of a local VM."""
-        return self._confirms(remote, vm_id, Identity.read(found))
+    def confirms(self, remote: Remote, vm_id: int, vm: Vm) -> bool:
+        """Tell whether the marks of the remote VM *vm* are those of a local VM."""
+        return self._confirms(remote, vm_id, Identity.read(vm))
 
     def forget_denied(self, remote: Remote) -> None:
         """Have the marks that do not confirm a link read once more."""
@@ -54,17 +54,17 @@ class Links:
 
     def take_news(self) -> list[Refused]:
         """Return why links are not confirmed, each reason once."""
-        found, self._untold = self._untold, []
-        return found
+        news, self._untold = self._untold, []
+        return news
 
     def _confirms(self, remote: Remote, vm_id: int, identity: Identity) -> bool:
         row = self._vms.rows[vm_id]
         marks = Marks(remote.settings.hybrid_id, vm_id, row.stime, row.sequence)
         try:
-            found = judge(identity, marks)
-            if found is Ownership.UNMARKED:
+            ownership = judge(identity, marks)
+            if ownership is Ownership.UNMARKED:
                 self._take_over(remote, identity, marks)
-            elif found is not Ownership.OURS:
+            elif ownership is not Ownership.OURS:
                 raise not_ours_error(identity, marks)
         except Refused as refusal:
             if str(refusal) != str(self._denied.get(vm_id)):

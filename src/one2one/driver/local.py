@@ -101,9 +101,9 @@ class LocalCloud:
         """
         with os.fdopen(open_own_file(self._var / LOCK), "wb") as lock:
             runtime.lock_file(lock)
-            found = self.cloud.get_host(host_id).template.text(HYBRID_ID)
-            if found:
-                return found
+            present = self.cloud.get_host(host_id).template.text(HYBRID_ID)
+            if present:
+                return present
             new = uuid.UUID(bytes=runtime.random_bytes(16), version=4)
             self.cloud.update_host(host_id, to_text({HYBRID_ID: str(new)}))
             written = self.cloud.get_host(host_id).template.text(HYBRID_ID)
@@ -180,11 +180,11 @@ class LocalCloud:
             return None
 
     def _read_deploy_ids(self, host_id: int) -> Mapping[str, set[int]]:
-        found: dict[str, set[int]] = {}
+        vm_ids: dict[str, set[int]] = {}
         for row in self.cloud.list_summaries_by_id(self.cloud.get_host(host_id).vm_ids, VISIBLE):
             if row.host_id == host_id:
-                found.setdefault(row.deploy_id, set()).add(row.id)
-        return found
+                vm_ids.setdefault(row.deploy_id, set()).add(row.id)
+        return vm_ids
 
     def _decrypt_password(self, password: str) -> str:
         """Return a host's password as 5.6 and 5.8 were given it: long ones they keep in clear."""

@@ -144,7 +144,7 @@ class HostMonitor:
         for vm_id, row in last.local_rows.items():
             observation = last.observations[vm_id]
             if hybrid_id and is_unlinked(observation, stuck=self._is_stuck(observation.since)):
-                others = {found for other, found in linked.items() if other != vm_id}
+                others = {linked[other] for other in linked if other != vm_id}
                 marks = Marks(hybrid_id, vm_id, row.stime, row.sequence)
                 running = [
                     vm.id

@@ -29,10 +29,10 @@ class OwnerCache:
     def holds(self, remote_id: int, marks: Marks) -> bool:
         """Tell whether the remote VM is known to be the local VM's that *marks* name."""
         with self._lock:
-            found, read_at = self._known.get(remote_id, (None, 0.0))
+            known, read_at = self._known.get(remote_id, (None, 0.0))
         return (
-            found is not None
-            and found.name_same_vm(marks)
+            known is not None
+            and known.name_same_vm(marks)
             and runtime.monotonic() - read_at < _MAX_AGE_S
         )
 

@@ -41,12 +41,12 @@ def read_own(job: Job, remote_id: int) -> Vm:
     remote, marks = job.remote, job.marks
     vm = remote.cloud.get_vm(remote_id)
     identity = Identity.read(vm)
-    found = judge(identity, marks)
+    ownership = judge(identity, marks)
     imported = is_imported(job.request.vm, remote_id, job.request.host_name)
-    if found is Ownership.UNMARKED and imported:
+    if ownership is Ownership.UNMARKED and imported:
         marks = mark_imported(remote, job.local, remote_id, marks)
         job.log(f"Remote VM {remote_id}, which was imported, is marked as this VM's")
-    elif found is not Ownership.OURS:
+    elif ownership is not Ownership.OURS:
         raise not_ours_error(identity, marks)
     remote.owner_cache.add(remote_id, marks)
     return vm

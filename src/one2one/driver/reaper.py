@@ -71,14 +71,14 @@ class Reaper:
         """
         self._marked_vms = marked = self._read_marked(remote, rows)
         local = self._read_local_vms({one.marks.vm_id for one in marked})
-        found = [
+        orphans = [
             find_orphan(one, local[one.marks.vm_id], self._host_id, marked)
             for one in marked
             if one.marks.vm_id in local
         ]
         self._report_unread(remote)
         decision = decide(
-            [one for one in found if one],
+            [one for one in orphans if one],
             self._count_named(),
             self._last,
             Instant(runtime.monotonic(), runtime.time()),
@@ -125,8 +125,8 @@ class Reaper:
     def _read_marked(self, remote: Remote, rows: Iterable[VmRow]) -> list[MarkedVm]:
         by_id = {row.id: row for row in rows}
         remote.identities.keep(by_id.keys())
-        found = remote.identities.read(by_id.values())
-        self._identities = [found[id_].rename(by_id[id_].name) for id_ in sorted(found)]
+        identities = remote.identities.read(by_id.values())
+        self._identities = [identities[id_].rename(by_id[id_].name) for id_ in sorted(identities)]
         return find_marked(self._identities, remote.settings.hybrid_id)
 
     def _count_named(self) -> int:
@@ -138,11 +138,11 @@ class Reaper:
         One that cannot be read is left out.
         """
         rows = self._local.cloud.list_summaries_by_id(vm_ids, VISIBLE)
-        found: dict[int, VmSummary | None] = {row.id: row for row in rows}
-        for vm_id in set(vm_ids) - found.keys():
+        vms: dict[int, VmSummary | None] = {row.id: row for row in rows}
+        for vm_id in set(vm_ids) - vms.keys():
             with contextlib.suppress(ProtocolError):
-                found[vm_id] = self._read_local_vm(vm_id)
-        return found
+                vms[vm_id] = self._read_local_vm(vm_id)
+        return vms
 
     def _read_local_vm(self, vm_id: int) -> VmSummary | None:
         try:
@@ -193,11 +193,11 @@ class Reaper:
         """Log each VM that could not be read, once."""
         for side in (remote.cloud, self._local.cloud):
             for name, cause in side.unread.items():
-                found = f"{name} at {side.url}"
-                if found not in self._unread:
-                    self._unread.add(found)
+                unread = f"{name} at {side.url}"
+                if unread not in self._unread:
+                    self._unread.add(unread)
                     host = remote.settings.host_name
-                    self._log(f"Host {host}: {found} cannot be read, and is left alone: {cause}")
+                    self._log(f"Host {host}: {unread} cannot be read, and is left alone: {cause}")
 
     def _log_orphan(self, remote: Remote, one: Orphan, what: str) -> None:
         self._log(

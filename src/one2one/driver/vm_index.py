@@ -1,8 +1,8 @@
 """Which remote VMs exist already, asked before one is created.
 
-An earlier attempt may have created the VM and been cut off before anyone learnt of it. The name
-tells in the short pool rows; the marks of the few that match are then read. One listing serves
-every DEPLOY that arrived before it was begun, so a burst costs a few listings, not one a VM.
+An earlier attempt may have created the VM, and ended before it got the answer. The short pool rows
+show the VM's name. Then the marks of the few VMs that match are read. One listing serves every
+DEPLOY that arrived before the listing began. So a burst costs a few listings, not one a VM.
 """
 
 from dataclasses import dataclass
@@ -34,19 +34,19 @@ class VmIndex:
         self._cloud = cloud
         self._listings: SingleFlight[None, _Listing] = SingleFlight()
 
-    def find_marked(self, ours: Marks, not_before: float) -> list[Vm]:
+    def find_marked(self, marks: Marks, not_before: float) -> list[Vm]:
         """Return the remote VMs that carry the marks of a local VM, of any sequence, newest first.
 
-        What is older than the local VM cannot be its. *not_before* is when the question arose: see
-        ``Shared``. Raises the errors of a call.
+        A remote VM that is older than the local one is not its VM. A listing that began before
+        *not_before* is not used: see ``SingleFlight``. Raises the errors of a call.
         """
-        since = ours.stime - CLOCK_SKEW_S
+        since = marks.stime - CLOCK_SKEW_S
         listing = self._listings.get(
-            None, not_before, lambda: self._list(since), lambda found: found.since <= since
+            None, not_before, lambda: self._list(since), lambda listing: listing.since <= since
         )
-        rows = listing.by_name.get(format_remote_name(ours.vm_id), [])
+        rows = listing.by_name.get(format_remote_name(marks.vm_id), [])
         vms = [self._cloud.get_vm(row.id) for row in sorted(rows, key=lambda row: -row.id)]
-        return [vm for vm in vms if (found := read_marks(vm)) and found.name_same_vm(ours)]
+        return [vm for vm in vms if (other := read_marks(vm)) and other.name_same_vm(marks)]
 
     def _list(self, since: int) -> _Listing:
         """List the VMs created after *since*, or more: all older ones cost only one more call.

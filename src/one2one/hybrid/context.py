@@ -31,16 +31,16 @@ def merge_context(local: Vector, remote: Vector, onegate_token: str | None = Non
             "CONTEXT/FILES names files of the local front-end, which no remote VM can get",
             remedy="Remove FILES from the template",
         )
-    ours = {k: v for k, v in local.items() if not _GENERATED.fullmatch(k) and k != "FILES"}
-    theirs = {k: v for k, v in remote.items() if k not in ours}
+    members = {k: v for k, v in local.items() if not _GENERATED.fullmatch(k) and k != "FILES"}
+    remote_members = {k: v for k, v in remote.items() if k not in members}
     if onegate_token is not None:
-        ours["ONEGATE_TOKEN"] = onegate_token
-    if "TOKEN" in theirs:
-        theirs["TOKEN"] = "NO"  # noqa: S105 - a switch
+        members["ONEGATE_TOKEN"] = onegate_token
+    if "TOKEN" in remote_members:
+        remote_members["TOKEN"] = "NO"  # noqa: S105 - a switch
 
     raw = Template()
-    context = dict(theirs)
-    for name, value in ours.items():
+    context = dict(remote_members)
+    for name, value in members.items():
         try:
             check_value(f"CONTEXT/{name}", value)
         except ValueError as error:

@@ -46,12 +46,12 @@ def find_marked(identities: Iterable[Identity], hybrid_id: str) -> list[MarkedVm
 
 def find_unmarked(identities: Iterable[Identity]) -> list[UnmarkedVm]:
     """Return those VMs of an account that a hybrid driver has named, and whose marks are lost."""
-    found = []
+    unmarked = []
     for one in identities:
         vm_id = one.named_vm_id
         if vm_id is None or one.marks or (one.is_of_ruby_driver and one.marked_vm_id == vm_id):
             continue
         lost = "damaged marks" if one.has_marks else "no marks"
         reason = f"it is called after VM {vm_id} and has {lost}"
-        found.append(UnmarkedVm(one.remote_id, vm_id, reason))
-    return found
+        unmarked.append(UnmarkedVm(one.remote_id, vm_id, reason))
+    return unmarked

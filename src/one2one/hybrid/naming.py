@@ -2,7 +2,7 @@
 
 The deploy id, the remote VM's name and the first two marks are those of OpenNebula's Ruby driver
 (5.6 to 6.10), so that its VMs can be taken over. The hybrid id is ours: it tells the VMs of one
-local host from those of any other that uses the same remote account. The stay is ours too: it
+local host from those of any other that uses the same remote account. The start is ours too: it
 tells a local VM from a later one with the same id (after a restored database), and what was made
 for it before ``onevm recover --recreate`` from what was made afterwards.
 """
@@ -17,10 +17,10 @@ from one2one.opennebula.template import Template
 
 HYBRID_ID = "ONE_HYBRID_ID"
 _VM_ID = "REMOTE_OPENNEBULA_VM_ID"
-_STAY = "ONE_HYBRID_STAY"
-MARKS = frozenset({HYBRID_ID, _STAY, _VM_ID, "REMOTE_OPENNEBULA", "REMOTE_OPENNEBULA_DEPLOY_ID"})
+_START = "ONE_HYBRID_STAY"
+MARKS = frozenset({HYBRID_ID, _START, _VM_ID, "REMOTE_OPENNEBULA", "REMOTE_OPENNEBULA_DEPLOY_ID"})
 """Attributes that only a hybrid driver gives a VM, the Ruby driver's included."""
-_STAY_VALUE = re.compile(r"(\d{1,11})\.(\d{1,9})", re.ASCII)
+_START_VALUE = re.compile(r"(\d{1,11})\.(\d{1,9})", re.ASCII)
 _DEPLOY_ID = "opennebula-hybrid-"
 _NAME = "remote-opennebula-"
 
@@ -85,7 +85,7 @@ def format_marks(marks: Marks) -> Template:
             ("REMOTE_OPENNEBULA", "YES"),
             (_VM_ID, str(marks.vm_id)),
             (HYBRID_ID, marks.hybrid_id),
-            (_STAY, f"{marks.stime}.{marks.sequence}"),
+            (_START, f"{marks.stime}.{marks.sequence}"),
         ]
     )
 
@@ -96,10 +96,10 @@ def read_marks(remote: Vm) -> Marks | None:
     It is no VM of ours then: we write no others.
     """
     hybrid_id, vm_id = remote.user_template.text(HYBRID_ID), read_marked_vm_id(remote)
-    stay = _STAY_VALUE.fullmatch(remote.user_template.text(_STAY))
-    if not hybrid_id or vm_id is None or stay is None:
+    start = _START_VALUE.fullmatch(remote.user_template.text(_START))
+    if not hybrid_id or vm_id is None or start is None:
         return None
-    return Marks(hybrid_id, vm_id, int(stay[1]), int(stay[2]))
+    return Marks(hybrid_id, vm_id, int(start[1]), int(start[2]))
 
 
 def read_marked_vm_id(remote: Vm) -> int | None:

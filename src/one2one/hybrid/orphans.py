@@ -96,31 +96,31 @@ def find_orphan(
     *local* is the local VM that its marks name, None only if the local cloud, asked for it
     alone, knows no such VM; *all_marked* are all remote VMs with the marks of the host *host_id*.
     """
-    owner = marked.marks
+    marks = marked.marks
 
-    def found(kind: Kind, reason: str) -> Orphan:
-        return Orphan(marked.remote_id, owner.vm_id, kind, reason, is_named=marked.is_named)
+    def orphan(kind: Kind, reason: str) -> Orphan:
+        return Orphan(marked.remote_id, marks.vm_id, kind, reason, is_named=marked.is_named)
 
     if local is None:
-        return found(Kind.LOST, f"there is no local VM {owner.vm_id}")
+        return orphan(Kind.LOST, f"there is no local VM {marks.vm_id}")
     named, done = find_remote_id(local.deploy_id), local.state.state == VmState.DONE
     if named == marked.remote_id and not done:
         return None
-    if local.stime != owner.stime:
-        return found(Kind.LOST, f"the local VM {owner.vm_id} is not the one it was made for")
+    if local.stime != marks.stime:
+        return orphan(Kind.LOST, f"the local VM {marks.vm_id} is not the one it was made for")
     if done:
-        return replace(found(Kind.ABANDONED, f"local VM {local.id} is DONE"), ended=local.etime)
+        return replace(orphan(Kind.ABANDONED, f"local VM {local.id} is DONE"), ended=local.etime)
     if _is_unsettled(local):
         return None
-    if local.state.state in _WAITING and named is None and owner.sequence <= local.sequence:
+    if local.state.state in _WAITING and named is None and marks.sequence <= local.sequence:
         reason = f"local VM {local.id} was recreated, and waits for a new start"
-        return found(Kind.LEFT_BEHIND, reason)
+        return orphan(Kind.LEFT_BEHIND, reason)
     if local.deploy_id and local.host_id != host_id:
         reason = f"local VM {local.id} is on host {local.host_name} as {local.deploy_id}"
-        return found(Kind.LEFT_BEHIND, reason)
-    same_vm = (owner.vm_id, owner.stime)
+        return orphan(Kind.LEFT_BEHIND, reason)
+    same_vm = (marks.vm_id, marks.stime)
     if any(c.remote_id == named and (c.marks.vm_id, c.marks.stime) == same_vm for c in all_marked):
-        return found(Kind.DOUBLE, f"local VM {local.id} is remote VM {named}, made for it too")
+        return orphan(Kind.DOUBLE, f"local VM {local.id} is remote VM {named}, made for it too")
     return None
 
 
@@ -158,10 +158,10 @@ def decide(
     grace: Grace = GRACE_S,
     allow_many: bool = False,
 ) -> Decision:
-    """Return what to do about the *orphans* among so many *claims*, all those of the host.
+    """Return what to do about the *orphans*. *marked_vms* is how many VMs carry the host's marks.
 
-    *last* is the decision before this one. *en_masse* tells that the administrator has seen how
-    many they are.
+    *last* is the decision before this one. *allow_many* tells that the administrator has seen how
+    many orphans there are.
     """
     kept = tuple(one for one in orphans if not one.is_named)
     orphans = [one for one in orphans if one.is_named]

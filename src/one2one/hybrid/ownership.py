@@ -108,17 +108,17 @@ def is_imported(local: Vm, remote_id: int, host_name: str) -> bool:
 
 def not_ours_error(identity: Identity, marks: Marks) -> Refused:
     """Return the error for a remote VM that is not that of the local VM that *marks* name."""
-    found = _describe(identity, marks)
+    description = _describe(identity, marks)
     return Refused(
-        f"remote VM {identity.remote_id} is not VM {marks.vm_id}'s: it {found}",
+        f"remote VM {identity.remote_id} is not VM {marks.vm_id}'s: it {description}",
         remedy="Nothing was done to it. See one2one doctor, or end the local VM alone with: "
         "onevm recover --delete-db",
     )
 
 
 def _describe(identity: Identity, marks: Marks) -> str:
-    found = identity.marks
-    if found is None:
+    remote_marks = identity.marks
+    if remote_marks is None:
         if identity.is_of_ruby_driver:
             return f"carries the marks of VM {identity.marked_vm_id}, by the Ruby driver"
         if identity.has_marks:
@@ -126,8 +126,8 @@ def _describe(identity: Identity, marks: Marks) -> str:
         if identity.named_vm_id is not None:
             return f"is called after VM {identity.named_vm_id}, and has lost its marks"
         return "carries no marks, and no import explains it"
-    if found.hybrid_id != marks.hybrid_id:
-        return f"carries the marks of VM {found.vm_id} of another host or cloud"
-    if found.vm_id == marks.vm_id:
-        return f"carries the marks of an earlier VM {found.vm_id}"
-    return f"carries the marks of VM {found.vm_id}"
+    if remote_marks.hybrid_id != marks.hybrid_id:
+        return f"carries the marks of VM {remote_marks.vm_id} of another host or cloud"
+    if remote_marks.vm_id == marks.vm_id:
+        return f"carries the marks of an earlier VM {remote_marks.vm_id}"
+    return f"carries the marks of VM {remote_marks.vm_id}"

@@ -88,12 +88,12 @@ def _parse_number(value: str) -> float | None:
 
 def _keep_addresses(candidates: Iterable[str]) -> Iterable[str]:
     """Return what is an address of a machine, each once, in their order."""
-    found: dict[str, None] = {}
+    kept: dict[str, None] = {}
     for candidate in filter(None, candidates):  # an exception for each empty one takes its time
         try:
             address = ip_address(candidate.partition("%")[0].strip())
         except ValueError:
             continue
         if not (address.is_loopback or address.is_link_local or address.is_unspecified):
-            found[address.compressed] = None
-    return found
+            kept[address.compressed] = None
+    return kept

@@ -79,7 +79,7 @@ class HostLoop:
         """End the monitoring: nothing more is sent."""
         self._stop.set()
 
-    def unanswered_for(self) -> float:
+    def measure_silence(self) -> float:
         """Return for how many seconds oned has not answered."""
         return runtime.monotonic() - self._answered_at
 

@@ -41,7 +41,7 @@ def clean_line(text: str, limit: int = LIMIT) -> str:
 
 def clean_json(document: str) -> str:
     """Return a JSON *document* with each such character escaped; its values do not change."""
-    return _NOT_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
+    return _NOT_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", document)
 
 
 def _escape(match: re.Match[str]) -> str:

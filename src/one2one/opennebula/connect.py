@@ -65,7 +65,7 @@ def explain_os_error(error: Exception) -> str:
     return str(words or error or type(error).__name__)
 
 
-def _remaining(deadline: float) -> float:
+def _compute_rest(deadline: float) -> float:
     return max(0.001, deadline - runtime.monotonic())
 
 
@@ -74,9 +74,9 @@ def _dial(address: Address, through: str, deadline: float) -> socket.socket:
     failure: OSError = TimeoutError()
     limit = deadline - runtime.monotonic()
     try:
-        found = runtime.getaddrinfo(address.host, address.port, socket.SOCK_STREAM)
+        addresses = runtime.getaddrinfo(address.host, address.port, socket.SOCK_STREAM)
         for left, (family, kind, protocol, _, place) in zip(
-            range(len(found), 0, -1), found, strict=True
+            range(len(addresses), 0, -1), addresses, strict=True
         ):
             sock = runtime.open_socket(family, kind, protocol)
             try:
@@ -102,7 +102,7 @@ def _open_tunnel(sock: socket.socket, to: Address, proxy: ProxyUrl, deadline: fl
     lines = [f"CONNECT {to} HTTP/1.1", f"Host: {to}"]
     if proxy.authorization:
         lines.append(f"Proxy-Authorization: {proxy.authorization}")
-    limit = _remaining(deadline)
+    limit = _compute_rest(deadline)
     wire = DeadlineSocket(sock, silence=limit, read_ahead=1)  # the next bytes are TLS
     wire.deadline = deadline
     wire.allow(_MOST_OF_TUNNEL, lambda: ProtocolError("the proxy's answer has no end"))
@@ -142,7 +142,7 @@ def _tunnel_error(status: int, words: str, proxy: ProxyUrl) -> OneError:
 
 def _secure(sock: socket.socket, tls: ssl.SSLContext, host: str, deadline: float) -> socket.socket:
     """Return the connection in TLS, after the handshake."""
-    limit = _remaining(deadline)
+    limit = _compute_rest(deadline)
     try:
         sock.settimeout(limit)  # of the whole handshake
         return tls.wrap_socket(sock, server_hostname=host)

@@ -43,23 +43,23 @@ class VmQuotas:
     running_memory: Quota
 
     @classmethod
-    def read(cls, owner: Element) -> "VmQuotas":
+    def read(cls, holder: Element) -> "VmQuotas":
         """Return the quotas in a ``<USER>`` or ``<GROUP>``.
 
         Raises ProtocolError, which names the quota, for a value that is not a quota.
         """
-        quota = _find_global(owner, "VM_QUOTA/VM")
-        default = _find_global(owner, f"DEFAULT_{owner.tag}_QUOTAS/VM_QUOTA/VM")
+        quota = _find_global(holder, "VM_QUOTA/VM")
+        default = _find_global(holder, f"DEFAULT_{holder.tag}_QUOTAS/VM_QUOTA/VM")
 
         def read(name: str) -> Quota:
-            limit = _read_number(owner, quota, name, _DEFAULT)
+            limit = _read_number(holder, quota, name, _DEFAULT)
             if limit == _DEFAULT:
-                limit = _read_number(owner, default, name, _UNLIMITED)
+                limit = _read_number(holder, default, name, _UNLIMITED)
             if limit not in (_DEFAULT, _UNLIMITED) and limit < 0:
-                raise _quota_error(owner, name, f"{limit:g}")
+                raise _quota_error(holder, name, f"{limit:g}")
             if limit < 0:
                 return Quota(None, 0 if quota is None else read_number(quota, f"{name}_USED"))
-            return Quota(limit, max(0.0, _read_number(owner, quota, f"{name}_USED", 0)))
+            return Quota(limit, max(0.0, _read_number(holder, quota, f"{name}_USED", 0)))
 
         return cls(
             vms=read("VMS"),
@@ -72,27 +72,27 @@ class VmQuotas:
         )
 
 
-def list_negative_counters(owner: Element) -> list[str]:
+def list_negative_counters(holder: Element) -> list[str]:
     """Return the counters of a ``<USER>`` or ``<GROUP>`` that are below 0, with their values."""
     return [
         f"{counter.tag} = {counter.text}"
-        for counter in owner.iterfind("VM_QUOTA/VM/*")
+        for counter in holder.iterfind("VM_QUOTA/VM/*")
         if counter.tag.endswith("_USED") and _parse_float(counter.text) <= -_ROUNDING
     ]
 
 
-def _find_global(owner: Element, path: str) -> Element | None:
+def _find_global(holder: Element, path: str) -> Element | None:
     """Return the element at *path* that counts for all clusters."""
-    return next((q for q in owner.iterfind(path) if not q.findtext("CLUSTER_IDS")), None)
+    return next((q for q in holder.iterfind(path) if not q.findtext("CLUSTER_IDS")), None)
 
 
-def _read_number(owner: Element, quota: Element | None, name: str, default: int) -> float:
+def _read_number(holder: Element, quota: Element | None, name: str, default: int) -> float:
     value = quota.findtext(name) if quota is not None else None
     if not value:
         return default
     number = _parse_float(value)
     if not math.isfinite(number):
-        raise _quota_error(owner, name, value)
+        raise _quota_error(holder, name, value)
     return number
 
 
@@ -104,8 +104,9 @@ def _parse_float(value: str | None) -> float:
         return math.nan
 
 
-def _quota_error(owner: Element, name: str, value: object) -> ProtocolError:
+def _quota_error(holder: Element, name: str, value: object) -> ProtocolError:
     return ProtocolError(
-        f"quota {name} of {owner.tag.lower()} {owner.findtext('NAME')} is {value!r}, not a number",
+        f"quota {name} of {holder.tag.lower()} {holder.findtext('NAME')} is {value!r}, "
+        "not a number",
         remedy="Correct it in the remote cloud",
     )

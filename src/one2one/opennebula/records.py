@@ -63,12 +63,12 @@ class VmSummary(VmRow):
     @classmethod
     def read(cls, vm: Element) -> "VmSummary":
         """Return the summary in a ``<VM>``; raises ProtocolError when it has no id or state."""
-        found = index_children(vm)
-        template, history = found.get("TEMPLATE"), found.get("HISTORY_RECORDS")
+        children = index_children(vm)
+        template, history = children.get("TEMPLATE"), children.get("HISTORY_RECORDS")
         sizes = index_children(template)
         newest = index_children(history[-1]) if history is not None and len(history) else {}
         return cls(
-            *_read_row(found),
+            *_read_row(children),
             cpu=number_of(sizes.get("CPU")),
             memory=int(number_of(sizes.get("MEMORY"))),
             host_id=integer_of(newest.get("HID"), "VM", "HID", -1),
@@ -77,13 +77,13 @@ class VmSummary(VmRow):
             if template is None
             else tuple(dict.fromkeys(_iterate_addresses(template))),
             sequence=integer_of(newest.get("SEQ"), "VM", "SEQ", -1),
-            etime=_read_time(found, "ETIME"),
+            etime=_read_time(children, "ETIME"),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One history record: a stay of a VM on a host of its cloud."""
+    """One history record: one start of a VM on a host of its cloud."""
 
     host_id: int
     host_name: str

@@ -67,8 +67,8 @@ class DemoClouds:
         return [
             vm.id
             for vm in self.remote.list_whole_vms()
-            if (found := read_marks(vm))
-            and found.hybrid_id == self.hybrid_id
+            if (marks := read_marks(vm))
+            and marks.hybrid_id == self.hybrid_id
             and vm.state.state != VmState.DONE
         ]
 

@@ -10,20 +10,20 @@ _NEARLY = 0.9
 def check_quotas(host: HybridHost) -> Finding:
     """Check that the account has limits, and room below them."""
     limited, full, nearly = [], [], []
-    for owner, found in zip(("account", "group"), host.quotas, strict=True):
+    for holder, quotas in zip(("account", "group"), host.quotas, strict=True):
         named = {
-            "VMs": found.vms,
-            "running VMs": found.running_vms,
-            "CPU": found.cpu,
-            "running CPU": found.running_cpu,
-            "MB of memory": found.memory,
-            "MB of running memory": found.running_memory,
-            "MB of system disk": found.system_disk_size,
+            "VMs": quotas.vms,
+            "running VMs": quotas.running_vms,
+            "CPU": quotas.cpu,
+            "running CPU": quotas.running_cpu,
+            "MB of memory": quotas.memory,
+            "MB of running memory": quotas.running_memory,
+            "MB of system disk": quotas.system_disk_size,
         }
         for name, quota in named.items():
             if quota.limit is None:
                 continue
-            shown = f"{quota.used:g}/{quota.limit:g} {name} ({owner})"
+            shown = f"{quota.used:g}/{quota.limit:g} {name} ({holder})"
             limited.append(shown)
             if quota.used >= quota.limit:
                 full.append(shown)
@@ -44,8 +44,8 @@ def check_quotas(host: HybridHost) -> Finding:
 def check_counters(host: HybridHost) -> Finding:
     """Check that no counter of the remote is below 0: its oned may count down too often."""
     below = [
-        f"{counter} ({owner})"
-        for owner, element in (("account", host.user), ("group", host.group))
+        f"{counter} ({holder})"
+        for holder, element in (("account", host.user), ("group", host.group))
         for counter in list_negative_counters(element)
     ]
     if below:
@@ -60,9 +60,9 @@ def check_limit(host: HybridHost) -> Finding:
     """Check that ONE_CAPACITY promises nothing that a quota forbids."""
     capacity = host.settings.capacity
     beyond = []
-    for found in host.quotas:
-        beyond += _beyond("CPU", capacity.cpu / 100, found.cpu)
-        beyond += _beyond("MEMORY", capacity.memory, found.memory)
+    for quotas in host.quotas:
+        beyond += _beyond("CPU", capacity.cpu / 100, quotas.cpu)
+        beyond += _beyond("MEMORY", capacity.memory, quotas.memory)
     if beyond:
         return warning(
             f"ONE_CAPACITY is more than a quota: {join_some(beyond)}; the quota counts",

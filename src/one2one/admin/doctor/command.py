@@ -157,7 +157,7 @@ def examine(name: str | None) -> Iterator[CheckRow]:
     chosen = _choose_hosts(front_end, name)
     yield from run_checks("front-end", FRONT_END, front_end)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for rows in pool.map(lambda found: _examine_host(front_end, found.id, found.name), chosen):
+        for rows in pool.map(lambda host: _examine_host(front_end, host.id, host.name), chosen):
             yield from rows
 
 
@@ -183,12 +183,12 @@ def run_checks(name: str, checks: Checks[Subject], subject: Subject) -> Iterator
     """Yield the answer of each check of *subject*, which is called *name*."""
     for title, check in checks.items():
         try:
-            found = check(subject)
+            finding = check(subject)
         except OneError as error:
-            found = skip(error.cause)
+            finding = skip(error.cause)
         except OSError as error:
-            found = failure(f"{error}", "Run this as oneadmin")
-        yield CheckRow(name, title, found.severity.value, found.text, found.remedy)
+            finding = failure(f"{error}", "Run this as oneadmin")
+        yield CheckRow(name, title, finding.severity.value, finding.text, finding.remedy)
 
 
 def _print_row(row: CheckRow) -> None:

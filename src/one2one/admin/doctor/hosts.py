@@ -48,13 +48,13 @@ def check_driver_names(host: HybridHost) -> Finding:
 
 def check_state(host: HybridHost) -> Finding:
     """Check that oned uses the host."""
-    found = format_state(host.host)
-    if found == "err":
+    state = format_state(host.host)
+    if state == "err":
         error = host.host.template.text("ERROR") or "no reason is given"
         return failure(f"in error: {error}", "Solve what it says; it recovers by itself")
-    if found in ("off", "dsbl"):
-        return warning(f"it is {found}", f"Use it again: onehost enable {host.host.name}")
-    return ok(found)
+    if state in ("off", "dsbl"):
+        return warning(f"it is {state}", f"Use it again: onehost enable {host.host.name}")
+    return ok(state)
 
 
 def check_last_report(host: HybridHost) -> Finding:
@@ -119,13 +119,13 @@ def check_cluster(host: HybridHost) -> Finding:
         return skip("only 7.x needs one")
     remedy = "See docs/installation.md, OpenNebula 7"
     number = host.host.cluster_id
-    found = host.front_end.local.cloud.get_cluster(number)
-    name = read_text(found, "NAME")
-    ours = {known.id for known in host.front_end.hosts}
-    others = [e.text for e in found.iterfind("HOSTS/ID") if read_id(e.text) not in ours]
+    cluster = host.front_end.local.cloud.get_cluster(number)
+    name = read_text(cluster, "NAME")
+    hybrid_ids = {known.id for known in host.front_end.hosts}
+    others = [e.text for e in cluster.iterfind("HOSTS/ID") if read_id(e.text) not in hybrid_ids]
     if others:
         return warning(f"cluster {name} has other hosts too: VMs may get mixed up", remedy)
-    members = {e.text for e in found.iterfind("DATASTORES/ID")}
+    members = {e.text for e in cluster.iterfind("DATASTORES/ID")}
     drivers = [
         read_text(datastore, "TM_MAD")
         for datastore in host.front_end.local.cloud.list_datastores().iterfind("DATASTORE")

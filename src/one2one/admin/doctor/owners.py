@@ -17,9 +17,9 @@ def check_owners(host: HybridHost) -> Finding:
     marked = {one.remote_id: one for one in host.identities}
     wrong = []
     for vm in host.local_vms:
-        found, ours = marked.get(_list_named(vm)), _owner(host, vm)
-        if found and not _may_act(host, found, ours):
-            wrong.append(not_ours_error(found, ours).cause)
+        identity, marks = marked.get(_list_named(vm)), _owner(host, vm)
+        if identity and not _may_act(host, identity, marks):
+            wrong.append(not_ours_error(identity, marks).cause)
     if wrong:
         return failure(
             f"nothing is done to VMs of others: {join_some(wrong)}",
@@ -31,14 +31,14 @@ def check_owners(host: HybridHost) -> Finding:
 
 def check_lost_marks(host: HybridHost) -> Finding:
     """Check that no remote VM has the name that a driver gives and no marks."""
-    found = find_unmarked(host.identities)
-    if not found:
+    unmarked = find_unmarked(host.identities)
+    if not unmarked:
         return ok("none")
     here = {vm.id: _owner(host, vm) for vm in host.local_vms}
-    lost = join_some([f"{one.remote_id} ({one.reason})" for one in found])
+    lost = join_some([f"{one.remote_id} ({one.reason})" for one in unmarked])
     theirs = [
         " ".join([f"{one.remote_id}:", *(f'{k}="{v}"' for k, v in format_marks(here[one.vm_id]))])
-        for one in found
+        for one in unmarked
         if one.vm_id in here
     ]
     back = f", or write their marks with onevm update: {join_some(theirs)}" if theirs else ""
@@ -50,10 +50,10 @@ def check_lost_marks(host: HybridHost) -> Finding:
 
 def check_imported(host: HybridHost) -> Finding:
     """Check that no remote VM that was imported or renamed has lost its local VM."""
-    found = [f"{one.remote_id} ({one.reason})" for one in all_orphans(host) if not one.is_named]
-    if found:
+    orphans = [f"{one.remote_id} ({one.reason})" for one in all_orphans(host) if not one.is_named]
+    if orphans:
         return warning(
-            f"remote VMs that were imported or renamed, without a local VM: {join_some(found)}",
+            f"remote VMs that were imported or renamed, without a local VM: {join_some(orphans)}",
             "Nothing ends them. Terminate them at the remote, or remove their marks there, so that "
             "they may be imported again",
         )
@@ -65,10 +65,11 @@ def check_imports(host: HybridHost) -> Finding:
     version, known = host.front_end.local.get_version(), {_list_named(vm) for vm in host.local_vms}
     wilds = find_wild(host.vms, known, host.host.name, version)
     imports = Imports(host.host.id, host.front_end.local)
-    found = imports.find_taken({wild.deploy_id for wild in wilds})
-    if found:
+    holders = imports.find_taken({wild.deploy_id for wild in wilds})
+    if holders:
         taken = [
-            f"{parse_deploy_id(key)} (as VM {vm.id} of {vm.host_name})" for key, vm in found.items()
+            f"{parse_deploy_id(key)} (as VM {vm.id} of {vm.host_name})"
+            for key, vm in holders.items()
         ]
         return warning(
             f"remote VMs that cannot be imported, as their id is taken: {join_some(taken)}",
@@ -81,11 +82,11 @@ def _owner(host: HybridHost, vm: VmSummary) -> Marks:
     return Marks(host.settings.hybrid_id, vm.id, vm.stime, vm.sequence)
 
 
-def _may_act(host: HybridHost, found: Identity, ours: Marks) -> bool:
-    verdict = judge(found, ours)
+def _may_act(host: HybridHost, identity: Identity, marks: Marks) -> bool:
+    verdict = judge(identity, marks)
     if verdict is Ownership.UNMARKED:
-        local = host.front_end.local.get_vm(ours.vm_id)
-        return is_imported(local, found.remote_id, host.host.name)
+        local = host.front_end.local.get_vm(marks.vm_id)
+        return is_imported(local, identity.remote_id, host.host.name)
     return verdict is Ownership.OURS
 
 

@@ -45,9 +45,13 @@ def check_sizes(host: HybridHost) -> Finding:
         if remote is None:
             continue
         for name in _SIZE:
-            ours, theirs = template.template.text(name), remote.template.text(name)
-            if ours and theirs and _parse_number(ours) != _parse_number(theirs):
-                differing.append(f"{template.id} has {name} {ours} for {theirs}")
+            local_size, remote_size = template.template.text(name), remote.template.text(name)
+            if (
+                local_size
+                and remote_size
+                and _parse_number(local_size) != _parse_number(remote_size)
+            ):
+                differing.append(f"{template.id} has {name} {local_size} for {remote_size}")
     if differing:
         return warning(
             f"a local template and its remote one differ: {join_some(differing)}",
@@ -58,15 +62,15 @@ def check_sizes(host: HybridHost) -> Finding:
 
 def check_parts(host: HybridHost) -> Finding:
     """Check that no local template has disks, NICs or files, which only a local VM can use."""
-    found = []
+    parts = []
     for template, _ in _list_mapped(host):
         names = [name for name in ("DISK", "NIC", "PCI") if template.template.vectors(name)]
         if template.template.vector("CONTEXT").get("FILES"):
             names.append("CONTEXT/FILES")
-        found += [f"{template.id} has {name}" for name in names]
-    if found:
+        parts += [f"{template.id} has {name}" for name in names]
+    if parts:
         return warning(
-            f"parts that stay behind or make trouble: {join_some(found)}",
+            f"parts that stay behind or make trouble: {join_some(parts)}",
             "Remove them: the remote template decides disks and networks",
         )
     return ok("none has disks, NICs or files")

@@ -105,9 +105,9 @@ def check_left_behind(host: HybridHost) -> Finding:
 def _check_orphans(host: HybridHost, kind: Kind, what: str) -> Finding:
     if not host.settings.hybrid_id:
         return skip("the host has no ONE_HYBRID_ID yet: nothing was deployed")
-    found = [one for one in all_orphans(host) if one.kind is kind and one.is_named]
-    if found:
-        shown = [f"{one.remote_id} ({one.reason})" for one in found]
+    orphans = [one for one in all_orphans(host) if one.kind is kind and one.is_named]
+    if orphans:
+        shown = [f"{one.remote_id} ({one.reason})" for one in orphans]
         return warning(
             f"remote VMs {what}: {join_some(shown)}",
             "The IM driver destroys them after a while; to see or do it now: one2one reap",
@@ -117,12 +117,12 @@ def _check_orphans(host: HybridHost, kind: Kind, what: str) -> Finding:
 
 def all_orphans(host: HybridHost) -> list[Orphan]:
     """Return the remote VMs with this host's marks that have no local VM."""
-    found = find_marked(host.identities, host.settings.hybrid_id)
+    all_marked = find_marked(host.identities, host.settings.hybrid_id)
     judged = []
-    for claim in found:
+    for marked in all_marked:
         with contextlib.suppress(ProtocolError):  # a VM that cannot be read is not judged
-            local = _get_local_vm(host, claim.marks.vm_id)
-            judged.append(find_orphan(claim, local, host.host.id, found))
+            local = _get_local_vm(host, marked.marks.vm_id)
+            judged.append(find_orphan(marked, local, host.host.id, all_marked))
     return [one for one in judged if one]
 
 

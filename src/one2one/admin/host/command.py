@@ -101,9 +101,9 @@ def list_command(output: Printer) -> None:
     """List the hybrid hosts with what their remote clouds say."""
     hosts = view_hosts(LocalCloud())
     output.print(hosts, _COLUMNS)
-    for found in hosts:
-        if found.problem:
-            say(f"{found.name}: {found.problem}", err=True)
+    for view in hosts:
+        if view.problem:
+            say(f"{view.name}: {view.problem}", err=True)
 
 
 @host.command("show")
@@ -112,28 +112,28 @@ def list_command(output: Printer) -> None:
 def show_command(name: str, output: Printer) -> None:
     """Show the hybrid host NAME (or its id): both sides, with quotas."""
     local = LocalCloud()
-    found = view_host(local, find_host(local, name))
-    output.print_one(found, _sections(found))
+    view = view_host(local, find_host(local, name))
+    output.print_one(view, _sections(view))
 
 
-def _sections(found: HostView) -> dict[str, dict[str, object]]:
+def _sections(view: HostView) -> dict[str, dict[str, object]]:
     sections: dict[str, dict[str, object]] = {
-        f"HOST {found.id}": {
-            "NAME": found.name,
-            "STATE": found.state,
-            "LAST CONTACT": found.last_contact,
-            "RUNNING VMS": found.vms,
-            "ALLOCATED CPU": found.cpu_share,
-            "ALLOCATED MEMORY": found.memory_share,
+        f"HOST {view.id}": {
+            "NAME": view.name,
+            "STATE": view.state,
+            "LAST CONTACT": view.last_contact,
+            "RUNNING VMS": view.vms,
+            "ALLOCATED CPU": view.cpu_share,
+            "ALLOCATED MEMORY": view.memory_share,
         },
-        "REMOTE CLOUD": {"ENDPOINT": found.endpoint, "VERSION": found.version},
+        "REMOTE CLOUD": {"ENDPOINT": view.endpoint, "VERSION": view.version},
     }
-    if found.remote is None:
-        sections["REMOTE CLOUD"]["PROBLEM"] = found.problem
+    if view.remote is None:
+        sections["REMOTE CLOUD"]["PROBLEM"] = view.problem
         return sections
     for title, quotas in (
-        ("QUOTAS OF THE ACCOUNT", found.remote.user_quotas),
-        ("QUOTAS OF ITS GROUP", found.remote.group_quotas),
+        ("QUOTAS OF THE ACCOUNT", view.remote.user_quotas),
+        ("QUOTAS OF ITS GROUP", view.remote.group_quotas),
     ):
         sections[title] = {
             "VMS": format_quota(quotas.vms),

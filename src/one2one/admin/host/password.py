@@ -25,7 +25,7 @@ def read_password(user: str, file: Path | None) -> str:
         password = click.prompt(f"Password or token of {user} in the remote", hide_input=True)
     else:
         raise ConfigurationError(
-            "no password, and nobody to ask: stdin is no terminal",
+            "no password, and stdin is not a terminal to ask at",
             remedy=f"Use --password-file, or the environment variable {VARIABLE}",
         )
     if not password:

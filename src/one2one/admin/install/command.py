@@ -97,7 +97,7 @@ def _carry_out(plan: Plan, *, yes: bool, dry_run: bool) -> bool:
     if not yes:
         if not sys.stdin.isatty():
             raise ConfigurationError(
-                "nobody to ask: stdin is no terminal", remedy="Read the changes, then use --yes"
+                "stdin is not a terminal to ask at", remedy="Read the changes, then use --yes"
             )
         if not click.confirm("Make these changes?"):
             click.echo("Nothing was changed.")
@@ -134,7 +134,7 @@ def _try_interpreter(layout: Layout, mode: Mode) -> None:
             f"the kernel cannot start scripts with the interpreter {sys.executable}",
             remedy="Install one2one below a short path without spaces",
         )
-    owner = layout.var.stat()
+    directory = layout.var.stat()
     root = os.geteuid() == 0
     # Without -B Python leaves half a compiled module on a full disk, and can import it no more.
     command = [sys.executable, "-I", "-B", "-c", f"import {', '.join(sorted(modules(mode)))}"]
@@ -145,8 +145,8 @@ def _try_interpreter(layout: Layout, mode: Mode) -> None:
             capture_output=True,
             text=True,
             cwd="/",
-            user=owner.st_uid if root else None,
-            group=owner.st_gid if root else None,
+            user=directory.st_uid if root else None,
+            group=directory.st_gid if root else None,
             extra_groups=[] if root else None,
         )
     except (OSError, subprocess.CalledProcessError) as error:

@@ -48,10 +48,10 @@ def find_staging_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.one2one-new")
 
 
-def apply(changes: Sequence[Change], ours: Iterable[Path]) -> None:
+def apply(changes: Sequence[Change], directories: Iterable[Path]) -> None:
     """Carry out *changes* in their order; raises ConfigurationError, having changed nothing.
 
-    *ours* are directories, inner ones first, that are removed when they are empty.
+    *directories* are directories, inner ones first, that are removed when they are empty.
     """
     _check_rights(changes)
     try:
@@ -68,7 +68,7 @@ def apply(changes: Sequence[Change], ours: Iterable[Path]) -> None:
         for path in [find_staging_path(change.path) for change in changes]:
             with suppress(OSError):
                 path.unlink()
-        for directory in ours:
+        for directory in directories:
             with suppress(OSError):
                 directory.rmdir()
 

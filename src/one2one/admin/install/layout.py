@@ -67,8 +67,8 @@ def find_layout(root: Path, environment: Mapping[str, str]) -> Layout:
             )
     layout = Layout(root, etc, lib, var, _version(lib, var))
     if layout.version < OLDEST:
-        found = ".".join(map(str, layout.version))
-        raise ConfigurationError(f"OpenNebula {found} is too old", remedy="Use 5.6 or later")
+        release = ".".join(map(str, layout.version))
+        raise ConfigurationError(f"OpenNebula {release} is too old", remedy="Use 5.6 or later")
     return layout
 
 

@@ -59,7 +59,7 @@ def reap(
         raise click.UsageError("--hybrid-id needs --host")
     local = LocalCloud()
     hosts = list_hybrid_hosts(local)
-    known = {found.template.text(HYBRID_ID) for found in hosts}
+    known = {one.template.text(HYBRID_ID) for one in hosts}
     if hybrid_id in known - {""}:
         raise click.UsageError(f"{HYBRID_ID} {hybrid_id} is that of a host which is there")
     chosen = [find_host(local, host)] if host is not None else hosts
@@ -70,18 +70,22 @@ def reap(
         return OrphanSearch(local, remotes, of, hybrid_id, allow_many=allow_many)
 
     try:
-        hunts = [hunt for of in chosen for hunt in _try_each(of.name, begin, of, problems)]
-        rows = [row for hunt in hunts for row in hunt.list_rows()]
-        if not dry_run and any(hunt.to_destroy for hunt in hunts):
-            _ask(rows, sum(hunt.to_destroy for hunt in hunts), yes=yes)
-            done = (_try_each(hunt.name, OrphanSearch.destroy, hunt, problems) for hunt in hunts)
-            rows = [row for lists in done for found in lists for row in found]
+        searches = [search for of in chosen for search in _try_each(of.name, begin, of, problems)]
+        rows = [row for search in searches for row in search.list_rows()]
+        if not dry_run and any(search.to_destroy for search in searches):
+            _ask(rows, sum(search.to_destroy for search in searches), yes=yes)
+            rows = [
+                row
+                for search in searches
+                for done in _try_each(search.name, OrphanSearch.destroy, search, problems)
+                for row in done
+            ]
     finally:
         remotes.close()
         local.cloud.close()
     output.print(rows, _COLUMNS)
-    for hunt in hunts:
-        _mention(hunt, known)
+    for search in searches:
+        _mention(search, known)
     for problem in problems:
         say(problem, err=True)
     if problems or any(row.failed for row in rows):
@@ -98,23 +102,22 @@ def _try_each(
         problems.append(f"{name}: {error}")
 
 
-def _ask(rows: list[OrphanRow], doomed: int, *, yes: bool) -> None:
+def _ask(rows: list[OrphanRow], number: int, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
         raise ConfigurationError(
-            f"{doomed} remote VMs would be destroyed, and there is nobody to ask: stdin is no "
-            "terminal",
+            f"{number} remote VMs would be destroyed, but stdin is not a terminal to ask at",
             remedy="See them with --dry-run, then use --yes",
         )
     click.echo(render(build_table(rows, _COLUMNS)), nl=False, err=True)
-    click.confirm(f"Destroy {doomed} remote VMs?", abort=True, err=True)
+    click.confirm(f"Destroy {number} remote VMs?", abort=True, err=True)
 
 
-def _mention(hunt: OrphanSearch, known: set[str]) -> None:
-    for hybrid_id, vms in hunt.count_unknown(known):
+def _mention(search: OrphanSearch, known: set[str]) -> None:
+    for hybrid_id, vms in search.count_unknown(known):
         say(
-            f"{hunt.name}: {vms} VMs in its account carry {HYBRID_ID} {hybrid_id}, of no host "
+            f"{search.name}: {vms} VMs in its account carry {HYBRID_ID} {hybrid_id}, of no host "
             "here. They are another front-end's, or of a host that was deleted: --hybrid-id",
             err=True,
         )

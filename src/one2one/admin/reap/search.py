@@ -40,11 +40,11 @@ class OrphanSearch:
         *hybrid_id* replaces the host's own, unless it is empty.
         """
         self.name = host.name
-        found = remotes.open_for_host(host.id, host.name)
-        own = hybrid_id or found.settings.hybrid_id
-        self._remote: Remote = replace(found, settings=replace(found.settings, hybrid_id=own))
+        remote = remotes.open_for_host(host.id, host.name)
+        own = hybrid_id or remote.settings.hybrid_id
+        self._remote: Remote = replace(remote, settings=replace(remote.settings, hybrid_id=own))
         self._reaper = Reaper(host.id, local, lambda _: None, grace=NO_GRACE, allow_many=allow_many)
-        self._decision: Decision = self._reaper.judge(self._remote, found.cloud.list_summaries())
+        self._decision: Decision = self._reaper.judge(self._remote, remote.cloud.list_summaries())
 
     @property
     def to_destroy(self) -> int:

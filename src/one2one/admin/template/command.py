@@ -59,10 +59,10 @@ def template() -> None:
 def list_command(host: str, output: Printer) -> None:
     """List the remote templates that the account of HOST may use."""
     local = LocalCloud()
-    found = find_host(local, host)
+    hybrid_host = find_host(local, host)
     known: dict[int | None, list[int]] = {}
     for own in local.cloud.list_templates():
-        known.setdefault(find_mapped_id(own.template, found.name), []).append(own.id)
+        known.setdefault(find_mapped_id(own.template, hybrid_host.name), []).append(own.id)
     rows = [
         RemoteTemplate(
             id=remote.id,
@@ -73,7 +73,7 @@ def list_command(host: str, output: Printer) -> None:
             vcpu=remote.template.text("VCPU"),
             local=known.get(remote.id, []),
         )
-        for remote in connect(local, found).list_templates()
+        for remote in connect(local, hybrid_host).list_templates()
     ]
     output.print(rows, _COLUMNS)
 
@@ -103,9 +103,9 @@ def sync(
     if ids and prune:
         raise click.UsageError("--prune looks at all templates: leave the IDS out")
     local = LocalCloud()
-    found = find_host(local, host)
-    terms = _read_terms(local.cloud, found, overwrite=overwrite)
-    remote = connect(local, found)
+    hybrid_host = find_host(local, host)
+    terms = _read_terms(local.cloud, hybrid_host, overwrite=overwrite)
+    remote = connect(local, hybrid_host)
     steps = _plan(remote, ids, Known(local.cloud.list_templates(), terms), terms, prune=prune)
     done = [planned.step for planned in steps] if dry_run else []
     try:
@@ -120,7 +120,7 @@ def sync(
 def _read_terms(local: Cloud, host: Host, *, overwrite: bool) -> Terms:
     try:
         restricted = [
-            found.text or "" for found in local.get_config().iterfind("VM_RESTRICTED_ATTR")
+            element.text or "" for element in local.get_config().iterfind("VM_RESTRICTED_ATTR")
         ]
     except NotAuthorized:  # only oneadmin may read it
         restricted = []

@@ -84,8 +84,8 @@ def merge(known: Template, wanted: Attributes, remote_name: str, *, overwrite: b
         old, new = _read_value(known, path), wanted.get(path, "")
         if old == new:
             continue
-        ours = overwrite or wrote.get(path, _compute_digest("")) == _compute_digest(old)
-        changes.append(Change(path, old, new, kept=not ours))
+        may_replace = overwrite or wrote.get(path, _compute_digest("")) == _compute_digest(old)
+        changes.append(Change(path, old, new, kept=not may_replace))
     remembered = build_memory(wanted, remote_name)
     before = known.vector(MARK).get("NAME", remembered["NAME"])
     written = Template(_list_writes(known, [change for change in changes if not change.kept]))

@@ -19,18 +19,18 @@ def plan(remote: Iterable[VmTemplate], known: Known, terms: Terms) -> Iterator[P
     """Yield what happens for each of the *remote* templates."""
     by_id = {template.id: template for template in remote}
     for remote_id, template in sorted(by_id.items()):
-        ours, by_hand = known.ours.get(remote_id, []), known.by_hand.get(remote_id)
-        if by_hand and not ours:
+        made, by_hand = known.ours.get(remote_id, []), known.by_hand.get(remote_id)
+        if by_hand and not made:
             yield Show(Step(Action.LEAVE.value, by_hand.id, remote_id, by_hand.name))
             continue
         try:
             derived = derive(template, terms.host_name, terms.restricted)
-            if ours:
-                yield from (_adapt(local, template, derived, terms) for local in ours)
+            if made:
+                yield from (_adapt(local, template, derived, terms) for local in made)
             else:
                 yield _create(template, derived, known, terms)
         except Refused as error:
-            local_id = ours[0].id if ours else None
+            local_id = made[0].id if made else None
             step = Step(Action.SKIP.value, local_id, remote_id, template.name, note=error.cause)
             yield Show(step)
 

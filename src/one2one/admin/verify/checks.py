@@ -103,7 +103,7 @@ def _check_left_over(trial: Trial) -> Result:
     left = [
         str(vm.id)
         for vm in trial.sides.remote.list_whole_vms()
-        if (found := read_marks(vm)) and found.hybrid_id.startswith(HYBRID_ID_PREFIX)
+        if (marks := read_marks(vm)) and marks.hybrid_id.startswith(HYBRID_ID_PREFIX)
     ]
     if left:
         return warning(

@@ -147,7 +147,7 @@ class _Report:
 def _ask_password(user: str) -> str:
     if not sys.stdin.isatty():
         raise ConfigurationError(
-            "no password, and nobody to ask: stdin is no terminal",
+            "no password, and stdin is not a terminal to ask at",
             remedy="Use the environment variable ONE2ONE_PASSWORD",
         )
     password: str = click.prompt(f"Password of {user}", hide_input=True, err=True)

@@ -73,14 +73,14 @@ def try_recovery(trial: Trial) -> Iterator[Result]:
 
 def check_host(trial: Trial) -> Iterator[Result]:
     """Look at what the host offers."""
-    found = trial.sides.host
+    host = trial.sides.host
     try:
-        found.wait("MONITORED", trial.patience)
+        host.wait("MONITORED", trial.patience)
     except TimeoutError:
-        reason = found.error or f"the host is {found.state}"
+        reason = host.error or f"the host is {host.state}"
         yield failure("host", reason, "The host goes into ERROR, and no VM gets there")
         return
-    cpu, memory = found.capacity
+    cpu, memory = host.capacity
     yield success("host", f"it offers {cpu / 100:g} cores and {memory >> 10} MB")
 
 

@@ -109,8 +109,8 @@ class Trial:
         return [
             one.id
             for one in self.sides.remote.list_whole_vms()
-            if (found := read_marks(one))
-            and (found.hybrid_id, found.vm_id) == (self.sides.hybrid_id, vm.id)
+            if (marks := read_marks(one))
+            and (marks.hybrid_id, marks.vm_id) == (self.sides.hybrid_id, vm.id)
             and one.state.state != VmState.DONE
         ]
 

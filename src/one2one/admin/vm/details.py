@@ -100,18 +100,18 @@ def _describe_vm(vm: Vm) -> CloudVm:
 
 def _describe_marks(remote: Vm, vm: Vm, hybrid_id: str) -> MarksView:
     identity = Identity.read(remote)
-    found, marks = identity.marks, Marks(hybrid_id, vm.id, vm.stime, vm.history[-1].sequence)
+    remote_marks, marks = identity.marks, Marks(hybrid_id, vm.id, vm.stime, vm.history[-1].sequence)
     if judge(identity, marks) is Ownership.OURS:
         whose = "this VM's, by the Ruby driver" if identity.is_of_ruby_driver else "this VM's"
-    elif found and found.hybrid_id != hybrid_id:
+    elif remote_marks and remote_marks.hybrid_id != hybrid_id:
         whose = "a VM's of another host"
-    elif found and found.vm_id == vm.id:
+    elif remote_marks and remote_marks.vm_id == vm.id:
         whose = "an earlier VM's with this id"
     elif identity.marked_vm_id is not None:
         whose = "another VM's"
     else:
-        whose = "nobody's: its marks name no VM"
-    return MarksView(found.hybrid_id if found else "", identity.marked_vm_id, whose)
+        whose = "no VM's: it has no marks of one"
+    return MarksView(remote_marks.hybrid_id if remote_marks else "", identity.marked_vm_id, whose)
 
 
 def _read_log(vm_id: int, environment: Mapping[str, str]) -> list[str]:

@@ -84,13 +84,13 @@ class PairReader:
         remote: dict[int, VmSummary] = {}
         outage = ""
         try:
-            found = self._remotes.open_for_host(host.id, host.name)
-            remote = {vm.id: vm for vm in found.cloud.list_summaries_by_id(ids)}
+            remote_cloud = self._remotes.open_for_host(host.id, host.name)
+            remote = {vm.id: vm for vm in remote_cloud.cloud.list_summaries_by_id(ids)}
             problems = {
                 name: f"its remote VM cannot be read: {why}"
-                for name, why in found.cloud.unread.items()
+                for name, why in remote_cloud.cloud.unread.items()
             }
-            strangers = _strangers(found, vms, found.identities.read(remote.values()))
+            strangers = _strangers(remote_cloud, vms, remote_cloud.identities.read(remote.values()))
         except OneError as error:
             outage = str(error)
         return [
@@ -109,9 +109,9 @@ def _strangers(
     problems = {}
     for vm in vms:
         one = marked.get(-1 if (number := _find_remote_id(vm)) is None else number)
-        ours = Marks(remote.settings.hybrid_id, vm.id, vm.stime, vm.sequence)
-        if one and judge(one, ours) is Ownership.ANOTHERS:
-            problems[vm.id] = not_ours_error(one, ours).cause
+        marks = Marks(remote.settings.hybrid_id, vm.id, vm.stime, vm.sequence)
+        if one and judge(one, marks) is Ownership.ANOTHERS:
+            problems[vm.id] = not_ours_error(one, marks).cause
     return problems
 
 

@@ -119,7 +119,7 @@ def _parse_host_id(host_id: str) -> int:
 def _monitor(loop: HostLoop, again: list[str]) -> None:
     """Monitor the host, with what is installed and configured when oned is started again."""
     began = _read_start_time()
-    loop.run(lambda: _read_start_time() != began or loop.unanswered_for() > _PATIENCE_S)
+    loop.run(lambda: _read_start_time() != began or loop.measure_silence() > _PATIENCE_S)
     if _read_start_time() != began:
         os.execv(again[0], again)  # noqa: S606 - this very script
 

@@ -1,4 +1,4 @@
-"""Keeps HISTORY_RECORDS: one record for each stay of a VM on a host.
+"""Keeps HISTORY_RECORDS: one record for each time that a VM is on a host.
 
 Recorded clouds show: every deployment, resume and hot-plug begins a record; the step that ends
 a stay closes its record and writes the action into it.
@@ -47,11 +47,11 @@ def record_state(vm: Vm, state: State, now: int, host: Host, profile: Profile) -
         if not profile.newer_body:
             vm.history[-1].etime = now
     elif state.state in _ENDS and vm.history:
-        stay = vm.history[-1]
-        _stop_running(stay, now)
-        stay.etime = now
-        if stay.estime and not stay.eetime:
-            stay.eetime = now
+        record = vm.history[-1]
+        _stop_running(record, now)
+        record.etime = now
+        if record.estime and not record.eetime:
+            record.eetime = now
     if state.state == VmState.DONE:
         vm.etime = now
 
@@ -59,8 +59,13 @@ def record_state(vm: Vm, state: State, now: int, host: Host, profile: Profile) -
 def sign_record(vm: Vm, action: str, uid: int, gid: int, request_id: int) -> None:
     """Write into the last record of *vm* who ends the stay, and with which action."""
     if vm.history and action in ACTIONS:
-        stay = vm.history[-1]
-        stay.action, stay.uid, stay.gid, stay.request_id = ACTIONS[action], uid, gid, request_id
+        record = vm.history[-1]
+        record.action, record.uid, record.gid, record.request_id = (
+            ACTIONS[action],
+            uid,
+            gid,
+            request_id,
+        )
 
 
 def split_record(vm: Vm, now: int) -> None:
@@ -85,8 +90,8 @@ def _enter_active(vm: Vm, lcm: int, now: int, host: Host) -> None:
     if lcm in _PROLOGS:
         vm.history.append(HistoryRecord(host.name, host.id, stime=now, pstime=now))
     elif lcm in _BOOTS:
-        stay = vm.history[-1]
-        stay.petime = stay.rstime = now
+        record = vm.history[-1]
+        record.petime = record.rstime = now
     elif lcm in _REBOOTS:
         _continue(vm, now, running=True)
     elif lcm in _EPILOGS and vm.history:
@@ -102,6 +107,6 @@ def _continue(vm: Vm, now: int, *, running: bool) -> None:
     vm.history.append(replace(fresh, rstime=now if running else 0))
 
 
-def _stop_running(stay: HistoryRecord, now: int) -> None:
-    if stay.rstime and not stay.retime:
-        stay.retime = now
+def _stop_running(record: HistoryRecord, now: int) -> None:
+    if record.rstime and not record.retime:
+        record.retime = now

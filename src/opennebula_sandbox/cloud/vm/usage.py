@@ -44,7 +44,9 @@ class Usage:
         newest = next(self._list_timestamps(vm), 0)
         if not self._profile.monitoring_apart and not (newest and vm.state == RUNNING):
             newest = 0 if vm.state == RUNNING else max((h.retime for h in vm.history), default=0)
-            stopped = any(stay.retime and stay.action not in HOTPLUG_ACTIONS for stay in vm.history)
+            stopped = any(
+                record.retime and record.action not in HOTPLUG_ACTIONS for record in vm.history
+            )
             rest = [("CPU", "0.0"), ("MEMORY", "0")] if stopped else []
             vm.monitoring, vm.last_poll = Template(rest), newest
             return
@@ -66,13 +68,13 @@ class Usage:
         if not self.enabled:
             return
         now = int(self._clock.now())
-        for stay in reversed(vm.history):
-            if stay.rstime:
-                first, end = stay.rstime + self.lag, stay.retime or now
+        for record in reversed(vm.history):
+            if record.rstime:
+                first, end = record.rstime + self.lag, record.retime or now
                 yield from range(end - (end - first) % self.period, first - 1, -self.period)
 
     def _make_record(self, vm: Vm, at: int) -> list[tuple[str, Value]]:
-        first = next((stay.rstime for stay in vm.history if stay.rstime), at)
+        first = next((record.rstime for record in vm.history if record.rstime), at)
         ran = at - first
         wave = 20 + (at // self.period * 7 + vm.id * 13) % 60
         cpu, memory = vm.template.text("CPU", "1"), vm.template.text("MEMORY", "1")

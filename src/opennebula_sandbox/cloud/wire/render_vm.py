@@ -30,7 +30,9 @@ def render_vm_body(
 ) -> str:
     """Return the full body of *vm*, with *history* records by their sequence number."""
     records = "".join(_render_history(vm.id, seq, record, profile) for seq, record in history)
-    stay = f"<HISTORY_RECORDS>{records}</HISTORY_RECORDS>" if records else "<HISTORY_RECORDS/>"
+    history_xml = (
+        f"<HISTORY_RECORDS>{records}</HISTORY_RECORDS>" if records else "<HISTORY_RECORDS/>"
+    )
     values = render_attributes(vm.monitoring) if monitoring else ""
     newer = profile.newer_body
     return "".join(
@@ -45,7 +47,7 @@ def render_vm_body(
             "<SCHED_ACTIONS></SCHED_ACTIONS>" if newer else "",
             f"<TEMPLATE>{render_attributes(vm.template)}</TEMPLATE>",
             f"<USER_TEMPLATE>{render_attributes(vm.user_template)}</USER_TEMPLATE>",
-            stay,
+            history_xml,
             "<BACKUPS><BACKUP_CONFIG/><BACKUP_IDS></BACKUP_IDS></BACKUPS>" if newer else "",
             "</VM>",
         )
@@ -66,10 +68,10 @@ def render_vm_row(vm: Vm, profile: Profile) -> str:
     user_template = render_attributes(
         item for item in vm.user_template if item[0] in shown and item[1]
     )
-    stay = "<HISTORY_RECORDS/>"
+    history_xml = "<HISTORY_RECORDS/>"
     if vm.history:
         record = _render_row_history(vm.id, len(vm.history) - 1, vm.history[-1], newer)
-        stay = f"<HISTORY_RECORDS>{record}</HISTORY_RECORDS>"
+        history_xml = f"<HISTORY_RECORDS>{record}</HISTORY_RECORDS>"
     last_poll = 0 if profile.monitoring_apart else vm.last_poll
     return "".join(
         (
@@ -80,7 +82,7 @@ def render_vm_row(vm: Vm, profile: Profile) -> str:
             f"<MEMORY>{template.text('MEMORY')}</MEMORY>{vcpu}{devices}",
             "".join(render_attribute("GRAPHICS", g) for g in template.vectors("GRAPHICS")),
             f"</TEMPLATE>{_render_row_monitoring(vm.monitoring, profile)}",
-            f"<USER_TEMPLATE>{user_template}</USER_TEMPLATE>{stay}</VM>",
+            f"<USER_TEMPLATE>{user_template}</USER_TEMPLATE>{history_xml}</VM>",
         )
     )
 
