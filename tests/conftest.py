@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures, options and Hypothesis settings of all tests."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from opennebula_sandbox.frontend.im.monitord import Monitord
 from opennebula_sandbox.frontend.mad import Mad
 from tests.secret_watch import SecretWatch
 
-# How long an example takes says how busy the machine is, and nothing of what is tested.
+# An example may take long on a busy machine: that says nothing about the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
@@ -27,48 +27,48 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(autouse=True)
-def seen(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretWatch]:
+def secret_watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretWatch]:
     """Watch every front-end and cloud of a test, and fail it if a password comes to light."""
-    found = SecretWatch()
+    watch = SecretWatch()
     start, leave, spawn = SimulatedCloud.start, FrontEnd.__exit__, Mad.__init__
     take, process = Monitord.take, subprocess.Popen
     open_process, communicate = process.__init__, process.communicate
 
-    def watched_start(self: SimulatedCloud) -> None:
-        found.secret(self.password, self.session)
+    def start_and_watch(self: SimulatedCloud) -> None:
+        watch.add_secret(self.password, self.session)
         start(self)
 
-    def watched_exit(self: FrontEnd, *error: object) -> None:
-        found.secret(self.session.partition(":")[2], self.session)
-        found.frontend(self)
+    def exit_and_watch(self: FrontEnd, *error: object) -> None:
+        watch.add_secret(self.session.partition(":")[2], self.session)
+        watch.read_frontend(self)
         leave(self, *error)
 
-    def watched_init(self: Mad, argv, environment, generation, receive, log) -> None:  # type: ignore[no-untyped-def]
-        def heard(line: str) -> None:
-            found.line("a driver's line", line)
+    def init_and_watch(self: Mad, argv, environment, generation, receive, log) -> None:  # type: ignore[no-untyped-def]
+        def receive_and_watch(line: str) -> None:
+            watch.add_line("a driver's line", line)
             receive(line)
 
-        spawn(self, argv, environment, generation, heard, log)
+        spawn(self, argv, environment, generation, receive_and_watch, log)
 
-    def watched_take(self: Monitord, data: bytes) -> None:
-        found.line("a message to monitord", data.decode(errors="replace"))
+    def take_and_watch(self: Monitord, data: bytes) -> None:
+        watch.add_line("a message to monitord", data.decode(errors="replace"))
         take(self, data)
 
-    def watched_open(self: subprocess.Popen[Any], *arguments: Any, **options: Any) -> None:
+    def open_and_watch(self: subprocess.Popen[Any], *arguments: Any, **options: Any) -> None:
         open_process(self, *arguments, **options)
-        found.record_start(self, options.get("env") or os.environ)
+        watch.record_start(self, options.get("env") or os.environ)
 
-    def watched_communicate(self: subprocess.Popen[Any], *arguments: Any, **options: Any) -> Any:
+    def communicate_and_watch(self: subprocess.Popen[Any], *arguments: Any, **options: Any) -> Any:
         outputs = communicate(self, *arguments, **options)
-        found.record_output(self, *outputs)
+        watch.record_output(self, *outputs)
         return outputs
 
-    monkeypatch.setattr(process, "__init__", watched_open)
-    monkeypatch.setattr(process, "communicate", watched_communicate)
-    monkeypatch.setattr(SimulatedCloud, "start", watched_start)
-    monkeypatch.setattr(FrontEnd, "__exit__", watched_exit)
-    monkeypatch.setattr(Mad, "__init__", watched_init)
-    monkeypatch.setattr(Monitord, "take", watched_take)
-    yield found
-    assert found.leaks() == []
-    assert found.open_to_others == []
+    monkeypatch.setattr(process, "__init__", open_and_watch)
+    monkeypatch.setattr(process, "communicate", communicate_and_watch)
+    monkeypatch.setattr(SimulatedCloud, "start", start_and_watch)
+    monkeypatch.setattr(FrontEnd, "__exit__", exit_and_watch)
+    monkeypatch.setattr(Mad, "__init__", init_and_watch)
+    monkeypatch.setattr(Monitord, "take", take_and_watch)
+    yield watch
+    assert watch.find_leaks() == []
+    assert watch.open_to_others == []

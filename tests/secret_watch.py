@@ -1,4 +1,4 @@
-"""Whatever a driver or command of any test says, writes or shows is searched for the passwords."""
+"""What drivers and commands say, write or show in a test, searched for the passwords."""
 
 import stat
 import subprocess
@@ -15,21 +15,21 @@ from opennebula_sandbox.frontend.mad import Mad
 
 
 class SecretWatch:
-    """What was seen during a test, and what none of it may hold."""
+    """The texts of a test, and the passwords that none of them may hold."""
 
     def __init__(self) -> None:
         self.secrets: set[str] = set()
         self.texts: list[tuple[str, str]] = []
-        """Where it was seen, and what."""
+        """Where a text was found, and the text."""
         self.open_to_others: list[Path] = []
         """Files of the drivers that others than their owner may read or write."""
 
-    def secret(self, password: str, session: str) -> None:
-        """Let a password appear nowhere, in whatever way it is written."""
+    def add_secret(self, password: str, session: str) -> None:
+        """Forbid a password, plain and in base64."""
         encoded = {b64encode(word.encode()).decode() for word in (password, session)}
         self.secrets |= {password} | encoded
 
-    def line(self, where: str, line: str) -> None:
+    def add_line(self, where: str, line: str) -> None:
         """Take a line of a driver's, and what is packed in its last word."""
         self.texts.append((where, line))
         with suppress(Error, ValueError, IndexError):
@@ -38,7 +38,7 @@ class SecretWatch:
                 packed = zlib.decompress(packed)
             self.texts.append((where, packed.decode(errors="replace")))
 
-    def process(self, pid: int) -> None:
+    def read_process(self, pid: int) -> None:
         """Take the title and the environment of a driver."""
         for name in ("cmdline", "environ"):
             with suppress(OSError):
@@ -58,12 +58,12 @@ class SecretWatch:
             text = output if isinstance(output, str) else output.decode(errors="replace")
             self.texts.append((f"output of {process.args!r}", text))
 
-    def frontend(self, frontend: FrontEnd) -> None:
-        """Take all that is to be seen of a front-end: logs, errors, files, processes."""
+    def read_frontend(self, frontend: FrontEnd) -> None:
+        """Take all that a front-end shows: logs, errors, files, processes."""
         for driver in (frontend.oned.driver, frontend.oned.im_driver):
             if isinstance(driver, Mad):
                 with suppress(ValueError):
-                    self.process(driver.pid)
+                    self.read_process(driver.pid)
         pools = frontend.pools
         self.texts += [("oned.log", line) for line in tuple(frontend.log)]
         for vm_id, lines in dict(pools.vm_logs).items():
@@ -78,8 +78,8 @@ class SecretWatch:
                 if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
                     self.open_to_others.append(path)
 
-    def leaks(self) -> list[str]:
-        """Return where a password was seen."""
+    def find_leaks(self) -> list[str]:
+        """Return where a password was found."""
         return [
             where for where, text in self.texts if any(secret in text for secret in self.secrets)
         ]

@@ -58,7 +58,7 @@ class Clouds:
         }
         return self.front_end.add_host(name, **settings | attributes)
 
-    def running(self, host: LocalHost | None = None) -> LocalVm:
+    def run_vm(self, host: LocalHost | None = None) -> LocalVm:
         """Return a new VM called web that runs, on both sides; on a new host unless on *host*."""
         vm = self.front_end.add_vm(HYBRID, name="web")
         vm.deploy(host or self.add_host())

@@ -84,7 +84,7 @@ LISTS: list[Named] = [
 def burst(clouds: Clouds) -> None:
     """Install everything, and have a VM run."""
     unpack_files(clouds, clouds.front_end.release.profile.name)
-    clouds.running()
+    clouds.run_vm()
 
 
 def test_every_list_has_something_to_tell(clouds: Clouds) -> None:

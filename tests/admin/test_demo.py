@@ -28,7 +28,7 @@ def test_a_whole_life_is_shown() -> None:
 
 
 @pytest.fixture
-def installed(tmp_path: Path) -> Path:
+def environment_bin(tmp_path: Path) -> Path:
     """The directory of another environment's Python, with the drivers beside it."""
     venv.create(tmp_path / "venv")
     executables = tmp_path / "venv/bin"
@@ -47,13 +47,13 @@ def command_lines() -> Iterator[str]:
 @pytest.mark.parametrize("generation", ["5.10", "7.2"])
 @pytest.mark.parametrize("broken", DRIVERS)
 def test_a_driver_that_does_not_start_is_named(
-    broken: str, generation: str, installed: Path, tmp_path: Path
+    broken: str, generation: str, environment_bin: Path, tmp_path: Path
 ) -> None:
-    driver, temporary = installed / broken, tmp_path / "tmp"
+    driver, temporary = environment_bin / broken, tmp_path / "tmp"
     driver.chmod(0o644)
     temporary.mkdir()
     done = subprocess.run(
-        [installed / "python", ONE2ONE, "demo", "--generation", generation],
+        [environment_bin / "python", ONE2ONE, "demo", "--generation", generation],
         env={"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(temporary)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -66,4 +66,4 @@ def test_a_driver_that_does_not_start_is_named(
         f"Install one2one again, or see why with: echo INIT | {driver}\n"
     )
     assert [*temporary.iterdir()] == []
-    assert not [line for line in command_lines() if str(installed) in line]
+    assert not [line for line in command_lines() if str(environment_bin) in line]

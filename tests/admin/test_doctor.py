@@ -54,7 +54,7 @@ def test_a_sound_installation_has_no_failure(clouds: Clouds) -> None:
     series = clouds.front_end.release.profile.version.rpartition(".")[0]
     files = unpack_files(clouds, series)
     clouds.add_host("burst1", ONE_CAPACITY={"CPU": "400", "MEMORY": "4096"})
-    clouds.running(clouds.add_host("burst2"))
+    clouds.run_vm(clouds.add_host("burst2"))
     with ExitStack() as stack:
         for name in ("one_vmm_one2one", "one_im_one2one"):
             command = [files.lib / "mads" / name]
@@ -254,12 +254,12 @@ def test_unverified_tls_is_told(secure: Secure) -> None:
     ("seconds", "result"), [(0, "ok"), (120, "warning"), (-120, "warning"), (7200, "failure")]
 )
 def test_a_wrong_clock_is_told(newest: Clouds, seconds: int, result: str) -> None:
-    def dated(request: ApiRequest) -> Iterator[bytes]:
+    def answer_with_date(request: ApiRequest) -> Iterator[bytes]:
         date = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
         yield format_http_answer(request.execute(), keep=request.keep, header=f"Date: {date}\r\n")
 
     newest.add_host("burst1")
-    newest.remote.faults.on(dated, times=None)
+    newest.remote.faults.on(answer_with_date, times=None)
     assert answer(newest, "clock")[0] == result
 
 
@@ -381,7 +381,7 @@ def test_doubtful_templates_are_told(newest: Clouds) -> None:
 
 
 def test_a_remote_vm_that_is_gone_is_told(clouds: Clouds) -> None:
-    clouds.running()
+    clouds.run_vm()
     [remote] = clouds.remote.vms
     clouds.remote.act(remote.id, "terminate-hard")
     assert clouds.remote.wait_for(remote.id, State(VmState.DONE))
@@ -389,7 +389,7 @@ def test_a_remote_vm_that_is_gone_is_told(clouds: Clouds) -> None:
 
 
 def test_what_has_lost_its_local_vm_is_told(clouds: Clouds) -> None:
-    clouds.running()
+    clouds.run_vm()
     [remote] = clouds.remote.vms
     marks = "\n".join(
         f'{name} = "{value}"'

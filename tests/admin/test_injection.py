@@ -23,7 +23,7 @@ def odd() -> Iterator[Clouds]:
     """A hybrid VM, its remote VM and a remote template of an odd name."""
     with SimulatedCloud("7.2") as remote, FrontEnd("7.2", driver=[DRIVER]) as front_end:
         clouds = Clouds(front_end, remote)
-        vm = clouds.running()
+        vm = clouds.run_vm()
         twin = remote.vms[remote_id(vm)]
         with front_end.clock.lock:
             front_end.pools.vms[vm.id].name = twin.name = remote.oned.templates[1].name = NAME

@@ -362,30 +362,30 @@ def test_seven_says_what_remains_by_hand(tmp_path: Path) -> None:
     assert "onecluster create" in said
 
 
-def _no_front_end(front_end: FrontEnd) -> None:
+def _remove_oned_conf(front_end: FrontEnd) -> None:
     (front_end.etc / "oned.conf").unlink()
 
 
-def _too_old(front_end: FrontEnd) -> None:
+def _age(front_end: FrontEnd) -> None:
     (front_end.lib / "ruby/opennebula.rb").write_text("    VERSION = '5.4.13'\n")
 
 
-def _no_release(front_end: FrontEnd) -> None:
+def _remove_release(front_end: FrontEnd) -> None:
     (front_end.lib / "ruby/opennebula.rb").unlink()
     (front_end.var / "remotes/VERSION").unlink()
 
 
-def _no_monitord_conf(front_end: FrontEnd) -> None:
+def _remove_monitord_conf(front_end: FrontEnd) -> None:
     (front_end.etc / "monitord.conf").unlink()
 
 
-def _damaged_marks(front_end: FrontEnd) -> None:
+def _damage_marks(front_end: FrontEnd) -> None:
     oned = front_end.etc / "oned.conf"
     install(front_end, "--resident")
     oned.write_text(oned.read_text().replace("# END one2one\n", ""))
 
 
-def _shared_line(front_end: FrontEnd) -> None:
+def _share_line(front_end: FrontEnd) -> None:
     with (front_end.etc / "oned.conf").open("a") as oned:
         oned.write('VM_MAD=[NAME="one", EXECUTABLE="x"] PORT=2633\n')
 
@@ -393,12 +393,12 @@ def _shared_line(front_end: FrontEnd) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (_no_front_end, "no OpenNebula front-end here"),
-        (_too_old, "5.4.13 is too old"),
-        (_no_release, "cannot tell which OpenNebula this is"),
-        (_no_monitord_conf, "monitord.conf does not exist"),
-        (_damaged_marks, "one half of the marks"),
-        (_shared_line, "shares a line with something else"),
+        (_remove_oned_conf, "no OpenNebula front-end here"),
+        (_age, "5.4.13 is too old"),
+        (_remove_release, "cannot tell which OpenNebula this is"),
+        (_remove_monitord_conf, "monitord.conf does not exist"),
+        (_damage_marks, "one half of the marks"),
+        (_share_line, "shares a line with something else"),
     ],
 )
 def test_what_must_be_put_right_first_is_one_line(

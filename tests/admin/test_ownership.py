@@ -36,7 +36,7 @@ def answer(clouds: Clouds, title: str, subject: str = "burst1") -> tuple[str, st
     return row["severity"], row["text"]
 
 
-def reaped(clouds: Clouds, *arguments: str) -> list[Row]:
+def reap(clouds: Clouds, *arguments: str) -> list[Row]:
     return list(json.loads(clouds.output("reap", "--json", *arguments)))
 
 
@@ -48,7 +48,7 @@ def unmark(clouds: Clouds, remote: int) -> None:
     clouds.remote.vms.note_change(vm)
 
 
-def imported(clouds: Clouds, host: LocalHost, remote: int) -> LocalVm:
+def import_vm(clouds: Clouds, host: LocalHost, remote: int) -> LocalVm:
     name = "DEPLOY_ID" if clouds.front_end.release.monitord else "IMPORT_VM_ID"
     vm = clouds.front_end.add_vm(HYBRID | {name: f"opennebula-hybrid-{remote}"})
     vm.deploy(host)
@@ -57,7 +57,7 @@ def imported(clouds: Clouds, host: LocalHost, remote: int) -> LocalVm:
 
 def test_a_vm_that_names_the_remote_vm_of_another_is_told(clouds: Clouds) -> None:
     host = clouds.add_host()
-    victim, thief = clouds.running(host), clouds.running(host)
+    victim, thief = clouds.run_vm(host), clouds.run_vm(host)
     assert answer(clouds, "owners") == ("ok", "each VM's own")
     with clouds.front_end.clock.lock:  # as after a restored database
         clouds.front_end.pools.find_vm(thief.id).deploy_id = victim.deploy_id
@@ -69,7 +69,7 @@ def test_a_vm_that_names_the_remote_vm_of_another_is_told(clouds: Clouds) -> Non
 
 
 def test_marks_that_were_lost_are_told_and_how_to_write_them_again(clouds: Clouds) -> None:
-    clouds.running(clouds.add_host())
+    clouds.run_vm(clouds.add_host())
     rubys = 'REMOTE_OPENNEBULA="YES"\nREMOTE_OPENNEBULA_VM_ID="9"'
     clouds.remote.instantiate(0, "remote-opennebula-9", rubys)
     before = list(clouds.remote.vms[0].user_template)
@@ -77,7 +77,7 @@ def test_marks_that_were_lost_are_told_and_how_to_write_them_again(clouds: Cloud
     row = check(clouds, "lost marks")
     reason = "it is called after VM 0 and has no marks"
     assert row["text"] == f"remote VMs that have lost their marks: 0 ({reason})"
-    assert reaped(clouds, "--dry-run") == [
+    assert reap(clouds, "--dry-run") == [
         {
             "host": "burst1",
             "remote_id": 0,
@@ -99,18 +99,18 @@ def test_marks_that_were_lost_are_told_and_how_to_write_them_again(clouds: Cloud
 def test_an_imported_vm_outlives_its_local_vm_and_is_told(generation: str) -> None:
     with front_end(generation) as clouds:
         foreign = clouds.remote.instantiate(0, "web")
-        vm = imported(clouds, clouds.add_host(), foreign.id)
+        vm = import_vm(clouds, clouds.add_host(), foreign.id)
         vm.act("poweroff")
         vm.wait("POWEROFF")
         assert answer(clouds, "imported VMs") == ("ok", "none")
-        assert reaped(clouds, "--dry-run") == []
+        assert reap(clouds, "--dry-run") == []
         vm.act("terminate")
         vm.wait("DONE")
         severity, told = answer(clouds, "imported VMs")
         assert severity == "warning"
         assert told.endswith("imported or renamed, without a local VM: 0 (local VM 0 is DONE)")
         assert answer(clouds, "abandoned VMs") == ("ok", "none")
-        [row] = reaped(clouds, "--yes")
+        [row] = reap(clouds, "--yes")
         assert (row["kind"], row["outcome"]) == (
             "abandoned",
             "is left alone: imported or renamed",
@@ -120,11 +120,11 @@ def test_an_imported_vm_outlives_its_local_vm_and_is_told(generation: str) -> No
 
 def test_a_guest_that_gives_itself_the_marks_of_another_gains_nothing(newest: Clouds) -> None:
     host = newest.add_host()
-    vms = [newest.running(host) for _ in range(5)]
+    vms = [newest.run_vm(host) for _ in range(5)]
     for vm in vms[1:]:
         own = newest.remote.vms[remote_id(vm)]
         newest.remote.call("one.vm.update", own.id, 'REMOTE_OPENNEBULA_VM_ID="4711"', 1)
-    rows = reaped(newest, "--yes")
+    rows = reap(newest, "--yes")
     assert {row["outcome"] for row in rows} == {"is left alone: imported or renamed"}
     assert len(rows) == 4, "told, but no sign of a restored database"
 
@@ -135,7 +135,7 @@ def test_a_vm_that_cannot_be_imported_is_told() -> None:
         host, _ = clouds.add_host("burst1"), others.add_host("burst2")
         assert clouds.remote.instantiate(0, "web").id == second.instantiate(0, "web").id
         assert answer(clouds, "imports", "burst2") == ("ok", "1 VMs can be imported")
-        vm = imported(clouds, host, 0)
+        vm = import_vm(clouds, host, 0)
         taken = f"0 (as VM {vm.id} of burst1)"
         assert answer(clouds, "imports", "burst2") == (
             "warning",

@@ -15,7 +15,7 @@ def test_every_command_tells_of_the_others(generation: str) -> None:
     with SimulatedCloud(generation) as remote, FrontEnd(generation, driver=[DRIVER]) as front_end:
         clouds = Clouds(front_end, remote)
         host = clouds.add_host()
-        vm, lost = clouds.running(host), clouds.running(host)
+        vm, lost = clouds.run_vm(host), clouds.run_vm(host)
         gone = remote_id(lost)
         poison(remote, host.template.text("ONE_HYBRID_ID"))
         unseen = front_end.add_vm({"CPU": "1", "MEMORY": "1"}, name="\N{GRINNING FACE}")
@@ -47,7 +47,7 @@ def test_every_command_tells_of_the_others(generation: str) -> None:
 
 
 def test_a_vm_whose_remote_vm_cannot_be_read_is_told_so(newest: Clouds) -> None:
-    vm = newest.running()
+    vm = newest.run_vm()
     newest.remote.vms[remote_id(vm)].user_template.add("NOTE", "\N{GRINNING FACE}")
     newest.remote.vms[remote_id(vm)].name = "\N{GRINNING FACE}"
     newest.remote.vms.note_change(newest.remote.vms[remote_id(vm)])

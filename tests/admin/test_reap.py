@@ -13,8 +13,8 @@ from tests.admin.clouds import Clouds, remote_id
 DONE = State(VmState.DONE)
 
 
-def abandoned(clouds: Clouds, host: LocalHost) -> LocalVm:
-    vm = clouds.running(host)
+def abandon_vm(clouds: Clouds, host: LocalHost) -> LocalVm:
+    vm = clouds.run_vm(host)
     vm.act("poweroff-hard")
     vm.wait("POWEROFF")
     vm.act("terminate-hard")
@@ -29,19 +29,19 @@ def forget(clouds: Clouds, *vms: LocalVm) -> None:
             del clouds.front_end.pools.vms[vm.id]
 
 
-def alive(clouds: Clouds) -> set[int]:
+def list_alive(clouds: Clouds) -> set[int]:
     return {vm.id for vm in clouds.remote.vms if vm.state != DONE}
 
 
-def listed(clouds: Clouds, *arguments: str) -> list[dict[str, Any]]:
+def reap(clouds: Clouds, *arguments: str) -> list[dict[str, Any]]:
     rows = json.loads(clouds.output("reap", "--json", *arguments))
     assert isinstance(rows, list)
     return rows
 
 
 def test_a_dry_run_tells_and_does_nothing(clouds: Clouds) -> None:
-    vm = abandoned(clouds, clouds.add_host())
-    [row] = listed(clouds, "--dry-run")
+    vm = abandon_vm(clouds, clouds.add_host())
+    [row] = reap(clouds, "--dry-run")
     assert row == {
         "host": "burst1",
         "remote_id": remote_id(vm),
@@ -50,40 +50,40 @@ def test_a_dry_run_tells_and_does_nothing(clouds: Clouds) -> None:
         "reason": f"local VM {vm.id} is DONE",
         "outcome": "would be destroyed",
     }
-    assert alive(clouds) == {remote_id(vm)}
+    assert list_alive(clouds) == {remote_id(vm)}
     assert "would be destroyed" in clouds.output("reap", "--dry-run")
 
 
 def test_what_nobody_owns_is_destroyed_at_once(clouds: Clouds) -> None:
     host = clouds.add_host()
-    kept, vm, lost = clouds.running(host), abandoned(clouds, host), clouds.running(host)
+    kept, vm, lost = clouds.run_vm(host), abandon_vm(clouds, host), clouds.run_vm(host)
     going = remote_id(vm), remote_id(lost)
     forget(clouds, lost)
-    rows = listed(clouds, "--yes", "--host", "burst1")
+    rows = reap(clouds, "--yes", "--host", "burst1")
     assert [(row["kind"], row["outcome"]) for row in rows] == [
         ("abandoned", "is destroyed"),
         ("lost", "is destroyed"),
     ]
     for gone in going:
         assert clouds.remote.wait_for(gone, DONE)
-    assert alive(clouds) == {remote_id(kept)}
-    assert listed(clouds, "--yes") == []
+    assert list_alive(clouds) == {remote_id(kept)}
+    assert reap(clouds, "--yes") == []
 
 
 def test_two_remote_vms_of_one_local_vm(newest: Clouds) -> None:
-    vm = newest.running()
+    vm = newest.run_vm()
     twin = newest.remote.instantiate(0, f"remote-opennebula-{vm.id}")
     twin.user_template = newest.remote.vms[remote_id(vm)].user_template
     assert newest.remote.wait_for(twin.id, RUNNING)
-    [row] = listed(newest, "--yes")
+    [row] = reap(newest, "--yes")
     assert (row["remote_id"], row["kind"]) == (twin.id, "double")
     assert newest.remote.wait_for(twin.id, DONE)
-    assert alive(newest) == {remote_id(vm)}
+    assert list_alive(newest) == {remote_id(vm)}
 
 
 def test_what_was_left_on_a_host_that_its_vm_left(newest: Clouds) -> None:
     host, other = newest.add_host("burst1"), newest.add_host("burst2")
-    vm = newest.running(host)
+    vm = newest.run_vm(host)
     first = remote_id(vm)
     newest.remote.faults.on(faults.answer_http_error("404 Not Found"), "one.vm.*", times=None)
     vm.recover("recreate")
@@ -92,34 +92,34 @@ def test_what_was_left_on_a_host_that_its_vm_left(newest: Clouds) -> None:
     newest.remote.faults.clear()
     vm.deploy(other)
     vm.wait("RUNNING")
-    [row] = listed(newest, "--yes")
+    [row] = reap(newest, "--yes")
     assert (row["host"], row["remote_id"], row["kind"]) == ("burst1", first, "left behind")
     assert newest.remote.wait_for(first, DONE)
-    assert alive(newest) == {remote_id(vm)}
+    assert list_alive(newest) == {remote_id(vm)}
 
 
 def test_a_restored_database_is_recognised_until_somebody_says_otherwise(newest: Clouds) -> None:
     host = newest.add_host()
-    vms = [newest.running(host) for _ in range(5)]
+    vms = [newest.run_vm(host) for _ in range(5)]
     forget(newest, *vms[1:])
-    outcomes = {row["outcome"] for row in listed(newest, "--yes")}
+    outcomes = {row["outcome"] for row in reap(newest, "--yes")}
     assert outcomes == {"is left alone: many at once"}
-    assert len(alive(newest)) == 5
-    assert len(listed(newest, "--yes", "--allow-many")) == 4
+    assert len(list_alive(newest)) == 5
+    assert len(reap(newest, "--yes", "--allow-many")) == 4
     for remote in (1, 2, 3, 4):
         assert newest.remote.wait_for(remote, DONE)
-    assert alive(newest) == {0}
+    assert list_alive(newest) == {0}
 
 
 def test_without_a_terminal_nothing_is_done_unasked(newest: Clouds) -> None:
-    vm = abandoned(newest, newest.add_host())
+    vm = abandon_vm(newest, newest.add_host())
     assert "--yes" in newest.failure("reap")
-    assert alive(newest) == {remote_id(vm)}
+    assert list_alive(newest) == {remote_id(vm)}
 
 
 @pytest.mark.parametrize(("answer", "status"), [(b"n\n", 255), (b"y\n", 0)])
 def test_at_a_terminal_it_asks(newest: Clouds, answer: bytes, status: int) -> None:
-    vm = abandoned(newest, newest.add_host())
+    vm = abandon_vm(newest, newest.add_host())
     ours, theirs = pty.openpty()
     try:
         os.write(ours, answer)
@@ -129,27 +129,27 @@ def test_at_a_terminal_it_asks(newest: Clouds, answer: bytes, status: int) -> No
         os.close(theirs)
     assert "Destroy 1 remote VMs?" in done.stderr
     assert done.returncode == status
-    assert newest.remote.wait_for(remote_id(vm), DONE) if status == 0 else alive(newest)
+    assert newest.remote.wait_for(remote_id(vm), DONE) if status == 0 else list_alive(newest)
 
 
 def test_a_host_that_was_deleted_leaves_vms_that_can_be_named(newest: Clouds) -> None:
     host = newest.add_host()
-    vm = abandoned(newest, host)
+    vm = abandon_vm(newest, host)
     hybrid_id = host.template.text("ONE_HYBRID_ID")
     newest.front_end.call("one.host.delete", host.id)
     newest.add_host()
     done = newest.run("reap", "--yes", "--csv")
     assert done.returncode == 0
     assert f"1 VMs in its account carry ONE_HYBRID_ID {hybrid_id}" in done.stderr
-    assert alive(newest) == {remote_id(vm)}
-    [row] = listed(newest, "--yes", "--host", "burst1", "--hybrid-id", hybrid_id)
+    assert list_alive(newest) == {remote_id(vm)}
+    [row] = reap(newest, "--yes", "--host", "burst1", "--hybrid-id", hybrid_id)
     assert row["outcome"] == "is destroyed"
     assert newest.remote.wait_for(remote_id(vm), DONE)
 
 
 def test_an_id_of_another_host_is_refused(newest: Clouds) -> None:
     host, _ = newest.add_host("burst1"), newest.add_host("burst2")
-    newest.running(host)
+    newest.run_vm(host)
     hybrid_id = host.template.text("ONE_HYBRID_ID")
     done = newest.run("reap", "--host", "burst2", "--hybrid-id", hybrid_id)
     assert done.returncode == 255
@@ -158,7 +158,7 @@ def test_an_id_of_another_host_is_refused(newest: Clouds) -> None:
 
 def test_a_remote_that_is_away_does_not_keep_the_others(newest: Clouds) -> None:
     newest.add_host("away", ONE_ENDPOINT="http://127.0.0.1:1/RPC2")
-    vm = abandoned(newest, newest.add_host("burst1"))
+    vm = abandon_vm(newest, newest.add_host("burst1"))
     done = newest.run("reap", "--yes")
     assert done.returncode == 255
     assert "is destroyed" in done.stdout
@@ -167,10 +167,10 @@ def test_a_remote_that_is_away_does_not_keep_the_others(newest: Clouds) -> None:
 
 
 def test_what_cannot_be_destroyed_is_told(newest: Clouds) -> None:
-    vm = abandoned(newest, newest.add_host())
+    vm = abandon_vm(newest, newest.add_host())
     newest.remote.faults.on(faults.answer_http_error("404 Not Found"), "one.vm.action")
     done = newest.run("reap", "--yes", "--json")
     assert done.returncode == 255
     [row] = json.loads(done.stdout)
     assert row["outcome"].startswith("could not be destroyed: one.vm.action")
-    assert alive(newest) == {remote_id(vm)}
+    assert list_alive(newest) == {remote_id(vm)}

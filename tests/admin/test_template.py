@@ -58,13 +58,13 @@ def add_remote(clouds: Clouds, name: str = "added", **attributes: Value) -> int:
     return clouds.remote.oned.add_template(clouds.remote.oneadmin, name, template).id
 
 
-def listed(clouds: Clouds) -> dict[int, Any]:
+def list_templates(clouds: Clouds) -> dict[int, Any]:
     return {row["id"]: row for row in json.loads(clouds.output("template", "list", "burst1", "-j"))}
 
 
 def test_a_list_tells_sizes_and_local_templates(clouds: Clouds) -> None:
     sync(clouds, "0")
-    rows = listed(clouds)
+    rows = list_templates(clouds)
     [local] = local_templates(clouds)
     assert rows[0]["local"] == [local.id]
     assert rows[0]["memory"] == "128"

@@ -10,15 +10,15 @@ from tests.admin.clouds import Clouds
 from tests.admin.command import ONE2ONE
 
 
-def listed(clouds: Clouds) -> list[dict[str, Any]]:
+def list_pairs(clouds: Clouds) -> list[dict[str, Any]]:
     rows = json.loads(clouds.output("status", "--json"))
     assert isinstance(rows, list)
     return rows
 
 
 def test_status_shows_both_sides(clouds: Clouds) -> None:
-    vm = clouds.running()
-    [pair] = listed(clouds)
+    vm = clouds.run_vm()
+    [pair] = list_pairs(clouds)
     [remote] = clouds.remote.vms
     assert (pair["id"], pair["name"], pair["state"]) == (vm.id, "web", "RUNNING")
     assert (pair["remote_id"], pair["remote_state"]) == (remote.id, "RUNNING")
@@ -28,52 +28,52 @@ def test_status_shows_both_sides(clouds: Clouds) -> None:
 
 
 def test_status_says_that_the_states_differ(clouds: Clouds) -> None:
-    clouds.running()
+    clouds.run_vm()
     [remote] = clouds.remote.vms
     clouds.remote.act(remote.id, "poweroff-hard")
     assert clouds.remote.wait_for(remote.id, State(VmState.POWEROFF))
-    [pair] = listed(clouds)
+    [pair] = list_pairs(clouds)
     assert pair["problem"] == "the states differ"
     assert "the states differ" in clouds.output("status")
 
 
 def test_status_says_what_the_remote_failed_at(newest: Clouds) -> None:
-    newest.running()
+    newest.run_vm()
     [remote] = newest.remote.vms
     remote.state = State(VmState.ACTIVE, LcmState.PROLOG_FAILURE)
     newest.remote.vms.note_change(remote)
-    [pair] = listed(newest)
+    [pair] = list_pairs(newest)
     assert pair["problem"] == "the remote's storage could not bring its disks"
 
 
 def test_status_says_that_the_remote_vm_is_gone(clouds: Clouds) -> None:
-    clouds.running()
+    clouds.run_vm()
     [remote] = clouds.remote.vms
     clouds.remote.act(remote.id, "terminate-hard")
     assert clouds.remote.wait_for(remote.id, State(VmState.DONE))
-    [pair] = listed(clouds)
+    [pair] = list_pairs(clouds)
     assert pair["problem"] == "its remote VM is gone"
 
 
 def test_status_of_a_powered_off_pair_is_fine(clouds: Clouds) -> None:
-    vm = clouds.running()
+    vm = clouds.run_vm()
     vm.act("poweroff-hard")
     vm.wait("POWEROFF")
-    [pair] = listed(clouds)
+    [pair] = list_pairs(clouds)
     assert (pair["state"], pair["remote_state"], pair["problem"]) == ("POWEROFF", "POWEROFF", "")
 
 
 def test_status_without_the_remote_shows_the_local_side(newest: Clouds) -> None:
-    newest.running()
+    newest.run_vm()
     newest.remote.server.stop()
-    [pair] = listed(newest)
+    [pair] = list_pairs(newest)
     assert pair["state"] == "RUNNING"
     assert pair["remote_state"] == ""
     assert "Connection refused" in pair["problem"]
 
 
 def test_status_watches_until_ctrl_c(newest: Clouds) -> None:
-    newest.running()
+    newest.run_vm()
     front_end = newest.front_end
     with subprocess.Popen(
         # A shell that starts the tests in the background lets them ignore Ctrl-C.
@@ -90,7 +90,7 @@ def test_status_watches_until_ctrl_c(newest: Clouds) -> None:
 
 
 def test_show_tells_marks_and_log(clouds: Clouds) -> None:
-    vm = clouds.running()
+    vm = clouds.run_vm()
     log = clouds.front_end.home.var / "vms" / str(vm.id) / "vm.log"
     log.write_text("\n".join(f"line {number}" for number in range(30)) + "\n")
     both = json.loads(clouds.output("show", str(vm.id), "--json"))
@@ -103,7 +103,7 @@ def test_show_tells_marks_and_log(clouds: Clouds) -> None:
 
 
 def test_show_tells_how_old_the_usage_is(newest: Clouds) -> None:
-    vm = newest.running()
+    vm = newest.run_vm()
     assert json.loads(newest.output("show", str(vm.id), "--json"))["usage_age"] is None
     stored = newest.front_end.pools.find_vm(vm.id)
     stored.monitoring = Template([("REMOTE_USAGE_TIME", "2020-02-20T20:20:20Z")])
@@ -112,7 +112,7 @@ def test_show_tells_how_old_the_usage_is(newest: Clouds) -> None:
 
 
 def test_show_without_the_remote_says_why(newest: Clouds) -> None:
-    vm = newest.running()
+    vm = newest.run_vm()
     newest.remote.server.stop()
     assert "Connection refused" in newest.output("show", str(vm.id))
 
@@ -127,13 +127,13 @@ def test_without_credentials_it_is_one_line(newest: Clouds) -> None:
 
 
 def test_what_was_started_at_the_remote_is_named_with_its_remedy(clouds: Clouds) -> None:
-    vm = clouds.running()
+    vm = clouds.run_vm()
     vm.act("undeploy-hard")
     vm.wait("UNDEPLOYED")
     [remote] = clouds.remote.vms
     clouds.remote.act(remote.id, "resume")
     assert clouds.remote.wait_for(remote.id, RUNNING)
-    [pair] = listed(clouds)
+    [pair] = list_pairs(clouds)
     assert pair["problem"] == "its remote VM was started there"
     rows = json.loads(clouds.run("doctor", "burst1", "--json").stdout)
     [row] = [row for row in rows if row["check"] == "started VMs"]

@@ -1,4 +1,4 @@
-"""Both clouds as a recorded message found them, and the recordings themselves."""
+"""Recorded messages, and both clouds in the state that a message needs."""
 
 import gzip
 import json
@@ -53,7 +53,7 @@ SCRIPTS = {
 """Which scripts the stock shell runs for an action, if not the one of its name."""
 
 
-def processes(generation: str) -> list[list[dict[str, Any]]]:
+def read_processes(generation: str) -> list[list[dict[str, Any]]]:
     """Return what oned wrote to each of its drivers, the driver's argument first."""
     found: list[list[dict[str, Any]]] = []
     with gzip.open(DATA / f"vmm-{generation}.jsonl.gz", "rt") as lines:
@@ -76,10 +76,10 @@ class Call:
     """oned's message."""
 
 
-def script_calls(generation: str) -> list[Call]:
+def read_script_calls(generation: str) -> list[Call]:
     """Return the recorded calls, each with its message in the encoding of that shell."""
     told = (DATA / f"scripts-{generation}.txt").read_text().splitlines()
-    messages = [e for process in processes(generation) for e in process if e.get("payload")]
+    messages = [e for process in read_processes(generation) for e in process if e.get("payload")]
     calls = []
     for line in told:
         name, argv = line.split()[0], re.findall("<([^>]*)>", line)
@@ -109,7 +109,7 @@ def _scripts(action: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class World:
+class RecordedClouds:
     """The two clouds."""
 
     cloud: SimulatedCloud
@@ -178,7 +178,7 @@ class World:
 
 
 @contextmanager
-def world(generation: str) -> Iterator[World]:
+def open_clouds(generation: str) -> Iterator[RecordedClouds]:
     """Give a remote cloud and a front-end of one release, with a host and no driver."""
     with ExitStack() as stack:
         remotes = Path(stack.enter_context(TemporaryDirectory(prefix="one2one-")))
@@ -192,4 +192,4 @@ def world(generation: str) -> Iterator[World]:
             ONE_USER=cloud.user,
             ONE_PASSWORD=cloud.password,
         )
-        yield World(cloud, frontend, remotes)
+        yield RecordedClouds(cloud, frontend, remotes)

@@ -19,7 +19,7 @@ from one2one.hybrid.naming import format_deploy_id, parse_deploy_id, read_marked
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import RUNNING
 from one2one.opennebula.xml import parse
-from tests.contract.replay import GENERATIONS, World, processes, world
+from tests.contract.replay import GENERATIONS, RecordedClouds, open_clouds, read_processes
 
 DRIVER = str(Path(sys.executable).with_name("one_vmm_one2one"))
 
@@ -67,8 +67,8 @@ def start(argv: list[str], environment: dict[str, str]) -> Iterator[Driver]:
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_every_recorded_line_is_answered_once(generation: str) -> None:
-    with world(generation) as clouds:
-        for argument, *events in processes(generation):
+    with open_clouds(generation) as clouds:
+        for argument, *events in read_processes(generation):
             with start(argument["argv"], clouds.environment) as driver:
                 for event in events:
                     exchange(event, driver, clouds)
@@ -76,7 +76,7 @@ def test_every_recorded_line_is_answered_once(generation: str) -> None:
                     driver.send("FINALIZE")
 
 
-def exchange(event: dict[str, Any], driver: Driver, clouds: World) -> None:
+def exchange(event: dict[str, Any], driver: Driver, clouds: RecordedClouds) -> None:
     action, *words = event["line"].split()
     if action in ("INIT", "FINALIZE"):
         driver.send(event["line"])
@@ -101,7 +101,7 @@ def exchange(event: dict[str, Any], driver: Driver, clouds: World) -> None:
     assert result == "SUCCESS", info
     if action == "DEPLOY":
         assert remote in (None, parse_deploy_id(info))
-        remote = created(clouds, info, int(vm_id)) if remote is None else remote
+        remote = check_created_vm(clouds, info, int(vm_id)) if remote is None else remote
     elif action == "POLL":
         assert info == "STATE=a"
     else:
@@ -112,7 +112,7 @@ def exchange(event: dict[str, Any], driver: Driver, clouds: World) -> None:
         assert clouds.cloud.calls.counts()["one.vm.action"] == 1
 
 
-def created(clouds: World, info: str, vm_id: int) -> int:
+def check_created_vm(clouds: RecordedClouds, info: str, vm_id: int) -> int:
     """Return the id of the VM that DEPLOY made, once it runs."""
     number = parse_deploy_id(info)
     assert info == format_deploy_id(number)

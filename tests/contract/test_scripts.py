@@ -6,7 +6,7 @@ import pytest
 
 from one2one.hybrid.naming import parse_deploy_id
 from one2one.opennebula.states import RUNNING
-from tests.contract.replay import GENERATIONS, Call, World, script_calls, world
+from tests.contract.replay import GENERATIONS, Call, RecordedClouds, open_clouds, read_script_calls
 
 ACTIONS = ("cancel", "deploy", "reboot", "reset", "restore", "save", "shutdown")
 """The scripts that do something; the others are for what no remote VM can do."""
@@ -15,12 +15,12 @@ DELIMITERS = ["ERROR MESSAGE --8<------", "ERROR MESSAGE ------>8--"]
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_every_recorded_call_ends_as_its_shell_expects(generation: str) -> None:
-    with world(generation) as clouds:
-        for call in script_calls(generation):
+    with open_clouds(generation) as clouds:
+        for call in read_script_calls(generation):
             check(call, clouds, generation)
 
 
-def check(call: Call, clouds: World, generation: str) -> None:
+def check(call: Call, clouds: RecordedClouds, generation: str) -> None:
     remote = clouds.prepare(call.document)
     ended = subprocess.run(
         [clouds.remotes / "vmm" / "one" / call.name, *call.argv],

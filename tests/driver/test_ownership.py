@@ -104,7 +104,7 @@ def unmark(remote: Vm) -> None:
 @pytest.mark.parametrize("what", sorted(ACTIONS.keys() - {"delete", "poll"}))
 def test_nothing_is_done_to_the_vm_of_another(what: str) -> None:
     with burst() as both, process(both) as driver:
-        victim, thief = both.running(), both.running()
+        victim, thief = both.run_vm(), both.run_vm()
         steal(both, thief, both.remote_id(victim))
         both.cloud.calls.clear()
         with pytest.raises(Refused) as refused:
@@ -116,7 +116,7 @@ def test_nothing_is_done_to_the_vm_of_another(what: str) -> None:
 
 def test_nothing_is_told_of_the_vm_of_another() -> None:
     with burst() as both, process(both) as driver:
-        victim, thief = both.running(), both.running()
+        victim, thief = both.run_vm(), both.run_vm()
         steal(both, thief, both.remote_id(victim))
         assert driver.do("poll", thief) == "STATE=-", "up to 5.10 a FAILURE makes it UNKNOWN"
         assert f"is not VM {thief.id}'s" in driver.log[0]
@@ -124,7 +124,7 @@ def test_nothing_is_told_of_the_vm_of_another() -> None:
 
 def test_a_clean_up_ends_what_the_marks_tell_and_nothing_else() -> None:
     with burst() as both, process(both) as driver:
-        victim, thief = both.running(), both.running()
+        victim, thief = both.run_vm(), both.run_vm()
         own = both.remote_id(thief)
         steal(both, thief, both.remote_id(victim))
         with pytest.raises(Refused, match=f"is not VM {thief.id}'s"):
@@ -145,7 +145,7 @@ def test_a_clean_up_ends_what_the_marks_tell_and_nothing_else() -> None:
 )
 def test_marks_that_say_otherwise_are_told(marks: Vector, words: str) -> None:
     with burst() as both, process(both) as driver:
-        vm = both.running()
+        vm = both.run_vm()
         remote = both.cloud.vms[both.remote_id(vm)]
         kept = remove(remote.user_template, *marks)
         remote.user_template = Template([*kept, *marks.items()])
@@ -156,7 +156,7 @@ def test_marks_that_say_otherwise_are_told(marks: Vector, words: str) -> None:
 
 def test_a_vm_that_has_lost_its_marks_is_left_alone() -> None:
     with burst() as both, process(both) as driver:
-        vm = both.running()
+        vm = both.run_vm()
         unmark(both.cloud.vms[both.remote_id(vm)])
         with pytest.raises(Refused, match=f"is called after VM {vm.id}, and has lost its marks"):
             driver.do("suspend", vm)
@@ -164,7 +164,7 @@ def test_a_vm_that_has_lost_its_marks_is_left_alone() -> None:
 
 def test_a_vm_of_the_ruby_driver_is_known_by_its_one_mark() -> None:
     with burst() as both, process(both) as driver:
-        vm, thief = both.running(), both.running()
+        vm, thief = both.run_vm(), both.run_vm()
         remote = both.cloud.vms[both.remote_id(vm)]
         remote.user_template = remove(remote.user_template, "ONE_HYBRID_ID", "ONE_HYBRID_STAY")
         driver.do("suspend", vm)
@@ -177,7 +177,7 @@ def test_a_vm_of_the_ruby_driver_is_known_by_its_one_mark() -> None:
 @pytest.mark.parametrize("generation", ["5.10", "7.2"])
 def test_marks_cost_one_call_a_vm_and_process(generation: str) -> None:
     with burst(generation) as both, process(both) as driver:
-        vm = both.running()
+        vm = both.run_vm()
         assert driver.calls("poweroff", vm) == {"one.vm.info": 1, "one.vm.action": 1}
         for what in ("resume", "suspend", "resume", "reboot", "reboot-hard", "undeploy"):
             assert driver.calls(what, vm) == {"one.vm.info": 0, "one.vm.action": 1}, what
@@ -185,14 +185,14 @@ def test_marks_cost_one_call_a_vm_and_process(generation: str) -> None:
 
 def test_a_reboot_reads_the_marks_first_too() -> None:
     with burst() as both, process(both) as driver:
-        vm = both.running()
+        vm = both.run_vm()
         assert driver.calls("reboot", vm) == {"one.vm.info": 1, "one.vm.action": 1}
         assert driver.calls("reboot-hard", vm) == {"one.vm.info": 0, "one.vm.action": 1}
 
 
 def test_who_made_a_vm_knows_whose_it_is() -> None:
     with burst() as both:
-        vm = both.running()
+        vm = both.run_vm()
         both.cloud.calls.clear()
         vm.act("poweroff")
         vm.wait("POWEROFF")
@@ -201,7 +201,7 @@ def test_who_made_a_vm_knows_whose_it_is() -> None:
 
 def test_what_is_there_already_is_not_asked_for() -> None:
     with burst() as both, process(both) as driver:
-        vm = both.running()
+        vm = both.run_vm()
         both.cloud.act(both.remote_id(vm), "poweroff")
         both.wait_remote(vm, "POWEROFF")
         assert driver.calls("poweroff", vm) == {"one.vm.info": 1, "one.vm.action": 0}
@@ -209,7 +209,7 @@ def test_what_is_there_already_is_not_asked_for() -> None:
 
 def test_an_id_that_a_restored_remote_gave_to_another_is_noticed() -> None:
     with burst() as both, process(both) as driver:
-        vm = both.running()
+        vm = both.run_vm()
         remote = both.cloud.vms[both.remote_id(vm)]
         driver.do("reboot", vm)
         both.cloud.server.stop()
@@ -224,7 +224,7 @@ def test_an_id_that_a_restored_remote_gave_to_another_is_noticed() -> None:
 @pytest.mark.parametrize("what", ["poweroff", "poll", "terminate-hard"])
 def test_a_vm_that_the_remote_does_not_know_is_gone(what: str) -> None:
     with burst() as both, process(both) as driver:
-        vm = both.running()
+        vm = both.run_vm()
         steal(both, vm, 4711)
         if what == "poweroff":
             with pytest.raises(Refused, match="is DONE and cannot become POWEROFF"):
@@ -289,7 +289,7 @@ def test_an_unmarked_vm_that_was_not_imported_from_here_is_left_alone() -> None:
     with burst() as both, process(both) as driver:
         foreign = both.cloud.instantiate(0, "web")
         elsewhere = imported(both, foreign, PUBLIC_CLOUD={"TYPE": "opennebula", "HOST": "burst2"})
-        thief = both.running()
+        thief = both.run_vm()
         steal(both, thief, foreign.id)
         for vm in (elsewhere, thief):
             with pytest.raises(Refused, match=f"not VM {vm.id}'s: it carries no marks, and no"):

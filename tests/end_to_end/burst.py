@@ -48,7 +48,7 @@ class Burst:
         """Return a new local VM, PENDING."""
         return self.frontend.add_vm(TEMPLATE | template)
 
-    def running(self, **template: Value) -> LocalVm:
+    def run_vm(self, **template: Value) -> LocalVm:
         """Return a new local VM that runs, on both sides."""
         vm = self.vm(**template)
         vm.deploy(self.host)

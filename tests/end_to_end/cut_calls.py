@@ -80,7 +80,7 @@ class Lane:
 
     def answer(self, request: ApiRequest) -> Iterator[bytes]:
         """Answer a call as it should be."""
-        return deliver(self.executing(request))
+        return deliver(self.prepare_request(request))
 
     def owns(self, request: ApiRequest) -> bool:
         """Tell whether a local call is about this lane's host or VM."""
@@ -89,7 +89,7 @@ class Lane:
             return subject == self.host.id
         return request.method.startswith("one.vm.") and subject == self.vm.id
 
-    def executing(self, request: ApiRequest) -> ApiRequest:
+    def prepare_request(self, request: ApiRequest) -> ApiRequest:
         """Return *request*, which when it is done has its consequences as any other."""
         return replace(request, execute=lambda: self._execute(request))
 
@@ -116,10 +116,10 @@ class Lane:
         ]
         log = self.frontend.log
 
-        def found() -> bool:
+        def has_answer() -> bool:
             return any(word in line for line in log[self.mark :] for word in words)
 
-        return self.frontend.pools.wait_for(found, timeout)
+        return self.frontend.pools.wait_for(has_answer, timeout)
 
     def clean_up(self, way: str) -> None:
         """``onevm recover --delete`` or ``--recreate``, to its end."""
@@ -135,11 +135,11 @@ class Lane:
 
     def list_left(self) -> list[int]:
         """Return the remote VMs that are not DONE, after the reaper came where there are any."""
-        if self.alive():
+        if self.list_alive():
             self.reap()
-        return self.alive()
+        return self.list_alive()
 
-    def alive(self) -> list[int]:
+    def list_alive(self) -> list[int]:
         """Return the remote VMs that are not DONE."""
         self.cloud.clock.settle()
         return [vm.id for vm in self.cloud.vms if vm.state.state != VmState.DONE]
@@ -190,11 +190,11 @@ def lanes(generation: str) -> Iterator[Lanes]:
             attributes = of_the_host(cloud) | {"ONE_HYBRID_ID": f"hybrid-{number}"}
             host = frontend.add_host(f"burst{number}", **attributes)
             lane = Lane(frontend, cloud, host, frontend.add_vm(TEMPLATE))
-            cloud.faults.on(_remote(lane), times=None)
+            cloud.faults.on(_deliver_remote(lane), times=None)
             both.lanes.append(lane)
         frontend.faults.on(both.deliver, times=None)
         yield both
 
 
-def _remote(lane: Lane) -> Callable[[ApiRequest], Iterator[bytes]]:
+def _deliver_remote(lane: Lane) -> Callable[[ApiRequest], Iterator[bytes]]:
     return lambda request: lane.deliver(request, remote=True)

@@ -41,7 +41,7 @@ seconds what is said of a VM that it has just moved, believes it."""
 _MOST_LOOKS = 20
 
 
-class Sides:
+class StormClouds:
     """Two hosts, which share one remote account."""
 
     generation: ClassVar[str] = "6.10"

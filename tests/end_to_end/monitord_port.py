@@ -1,4 +1,4 @@
-"""A port like monitord's, and what was heard there."""
+"""A port like monitord's, which keeps the messages that arrive there."""
 
 import threading
 from collections.abc import Callable
@@ -19,8 +19,8 @@ OFTEN = MonitoringSettings(
 )
 
 
-class Ear:
-    """Hears while its context lasts, or until it is stopped."""
+class MonitordPort:
+    """Listens while its context lasts, or until it is stopped."""
 
     def __init__(
         self, key: RSAPrivateKey | None = None, settings: MonitoringSettings = OFTEN, port: int = 0
@@ -42,7 +42,7 @@ class Ear:
         self.stop()
 
     def stop(self) -> None:
-        """Listen no more, as after the end of monitord."""
+        """Stop to listen, as when monitord ends."""
         if self._listening:
             self._listening = False
             self._listener.stop()
@@ -75,7 +75,7 @@ class Ear:
         document = monitor_config.format_driver_action(host, self.configuration())
         return monitor_line.write("STOP_MONITOR", host.id, document)
 
-    def next(
+    def wait_next(
         self,
         kind: str,
         host_id: int = 0,
@@ -86,7 +86,7 @@ class Ear:
         with self._heard:
             return self._first(kind, host_id, status, when, len(self.lines))
 
-    def first(
+    def wait_first(
         self,
         kind: str,
         host_id: int = 0,
@@ -97,12 +97,12 @@ class Ear:
         with self._heard:
             return self._first(kind, host_id, status, when, 0)
 
-    def kinds(self, host_id: int) -> set[str]:
+    def list_kinds(self, host_id: int) -> set[str]:
         """Return which messages of a host there were."""
         return {line.type for line in self.lines if line.host_id == host_id}
 
     def forget(self) -> None:
-        """Forget what was heard."""
+        """Forget all messages."""
         with self._heard:
             self.lines.clear()
 
@@ -111,7 +111,7 @@ class Ear:
     ) -> MonitorLine:
         found: list[MonitorLine] = []
 
-        def arrived() -> bool:
+        def find_line() -> bool:
             found[:] = [
                 line
                 for line in self.lines[since:]
@@ -119,7 +119,7 @@ class Ear:
             ]
             return bool(found)
 
-        assert self._heard.wait_for(arrived, 30), f"no {kind} {status} of host {host_id}"
+        assert self._heard.wait_for(find_line, 30), f"no {kind} {status} of host {host_id}"
         return found[0]
 
     def _take(self, data: bytes) -> None:

@@ -16,7 +16,7 @@ from opennebula_sandbox.frontend.handles import LocalVm
 from opennebula_sandbox.frontend.mad import Mad
 from opennebula_sandbox.frontend.oned.operations import OPERATIONS
 from tests.end_to_end.burst import TEMPLATE
-from tests.end_to_end.invariants import Sides, at_rest
+from tests.end_to_end.invariants import StormClouds, at_rest
 
 EFFECTS: Mapping[str, Delivery] = {
     "drop before": faults.drop_before,
@@ -50,7 +50,7 @@ DISTURBANCES = (
 MOST_VMS = 8
 
 
-class Storm(Sides, RuleBasedStateMachine):
+class Storm(StormClouds, RuleBasedStateMachine):
     """Everything that can happen, as rules."""
 
     def __init__(self) -> None:

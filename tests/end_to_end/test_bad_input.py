@@ -68,7 +68,7 @@ FAULTS: list[tuple[Delivery, str, str]] = [
 ]
 
 
-def refused(both: Burst, words: str, remedy: str, **template: Value) -> None:
+def check_refusal(both: Burst, words: str, remedy: str, **template: Value) -> None:
     """Deploy a VM and see that the user is told why not, and that nothing was made."""
     alive = both.alive()
     vm = both.vm(**template)
@@ -94,16 +94,16 @@ def test_a_wrong_host_attribute(way: str) -> None:
         cases = [*HOST_CASES, (plain, "closed instead of answering in TLS", "Use http://")]
         for attributes, words, remedy in cases:
             both.host.update(**good | attributes)
-            refused(both, words, remedy)
+            check_refusal(both, words, remedy)
         both.host.update(**good)
-        both.running()  # the driver goes on, and what was corrected counts at once
+        both.run_vm()  # the driver goes on, and what was corrected counts at once
 
 
 @pytest.mark.parametrize("generation", ["5.10", "6.10"])
 @pytest.mark.parametrize("way", WAYS)
 def test_an_endpoint_where_a_database_listens(generation: str, way: str) -> None:
     with binary_service() as url, burst(generation, way, ONE_ENDPOINT=url) as both:
-        refused(both, r"not an HTTP answer", "Check that the endpoint is an OpenNebula's")
+        check_refusal(both, r"not an HTTP answer", "Check that the endpoint is an OpenNebula's")
         vm = both.vm()
         vm.deploy(both.host)
         vm.wait("BOOT_FAILURE")
@@ -117,7 +117,7 @@ def test_a_reason_phrase_that_a_terminal_would_act_on(way: str) -> None:
     with burst(way=way) as both:
         fault = faults.answer_http_error("500 \x1b[31m\x07" + "x" * 5000)
         both.cloud.faults.on(fault, "one.template.info", times=None)
-        refused(both, r"HTTP 500 \x1b[31m\x07xxx", "Check that the cloud runs")
+        check_refusal(both, r"HTTP 500 \x1b[31m\x07xxx", "Check that the cloud runs")
         assert both.frontend.pools.find_vm(0).user_template.text("ERROR").isprintable()
 
 
@@ -125,27 +125,27 @@ def test_a_reason_phrase_that_a_terminal_would_act_on(way: str) -> None:
 def test_a_wrong_template(way: str) -> None:
     with burst(way=way) as both:
         for template, words, remedy in TEMPLATE_CASES:
-            refused(both, words, remedy, **template)
-        both.running()
+            check_refusal(both, words, remedy, **template)
+        both.run_vm()
 
 
 @pytest.mark.parametrize("generation", ["5.10", "6.10", "7.2"])
 def test_scripts_fail_as_each_shell_understands(generation: str) -> None:
     with burst(generation, "scripts") as both:
         wrong: Value = {"TYPE": "opennebula", "TEMPLATE_ID": "x"}
-        refused(both, "TEMPLATE_ID is 'x'", "Write it as", PUBLIC_CLOUD=wrong)
+        check_refusal(both, "TEMPLATE_ID is 'x'", "Write it as", PUBLIC_CLOUD=wrong)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_account_that_may_not(way: str) -> None:
     with burst(way=way) as both:
         both.cloud.owner.quotas.limit(VMS=0)
-        refused(both, "limit of 0 reached for VMS quota", "Raise the quota")
+        check_refusal(both, "limit of 0 reached for VMS quota", "Raise the quota")
         both.cloud.owner.quotas.limit(VMS=-1)
         both.cloud.owner.group.creates_templates = False
-        refused(both, "Not authorized to perform CREATE TEMPLATE", "oneacl create")
+        check_refusal(both, "Not authorized to perform CREATE TEMPLATE", "oneacl create")
         both.cloud.owner.group.creates_templates = True
-        both.running()
+        both.run_vm()
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -153,22 +153,22 @@ def test_a_remote_that_answers_wrongly(way: str) -> None:
     with burst(way=way) as both:
         for fault, words, remedy in FAULTS if way == "resident" else FAULTS[1:4]:
             both.cloud.faults.on(fault, "one.template.info", times=None)
-            refused(both, words, remedy)
+            check_refusal(both, words, remedy)
             both.cloud.faults.clear()
-        both.running()
+        both.run_vm()
 
 
 def test_an_instantiate_whose_answer_is_lost_makes_one_vm() -> None:
     with burst() as both:
         both.cloud.faults.on(faults.drop_after, "one.template.instantiate")
-        vm = both.running()
+        vm = both.run_vm()
         assert both.alive() == [both.remote_id(vm)]
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_remote_vm_that_vanished(way: str) -> None:
     with burst(way=way) as both:
-        vm = both.running()
+        vm = both.run_vm()
         both.cloud.act(both.remote_id(vm), "terminate-hard")
         both.wait_remote(vm, "DONE")
         for deploy_id in (vm.deploy_id, "opennebula-hybrid-9999"):
@@ -185,7 +185,7 @@ def test_a_remote_vm_that_vanished(way: str) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_marks_tell_the_remote_vm_where_oned_lost_its_deploy_id(way: str) -> None:
     with burst(way=way) as both:
-        vm = both.running()
+        vm = both.run_vm()
         remote_id = both.remote_id(vm)
         for action, state in (("poweroff", "POWEROFF"), ("resume", "RUNNING")):
             both.frontend.pools.find_vm(vm.id).deploy_id = f"one-{vm.id}"
@@ -201,7 +201,7 @@ def test_marks_tell_the_remote_vm_where_oned_lost_its_deploy_id(way: str) -> Non
 @pytest.mark.parametrize("way", WAYS)
 def test_a_deploy_id_that_is_not_ours(way: str) -> None:
     with burst(way=way) as both:
-        vm = both.running()
+        vm = both.run_vm()
         both.cloud.act(both.remote_id(vm), "terminate-hard")
         both.wait_remote(vm, "DONE")
         for deploy_id in ("one-7", "opennebula-hybrid-", "opennebula-hybrid-x"):
@@ -219,7 +219,7 @@ def test_a_deploy_id_that_is_not_ours(way: str) -> None:
 )
 def test_a_guest_that_ignores_the_power_button(generation: str, way: str) -> None:
     with burst(generation, way) as both:
-        vm = both.running()
+        vm = both.run_vm()
         guest = both.cloud.vms[both.remote_id(vm)]
         guest.user_template = Template([*guest.user_template, ("SANDBOX_IGNORES_ACPI", "YES")])
         for action in ("poweroff", "terminate"):
@@ -236,7 +236,7 @@ def test_a_guest_that_ignores_the_power_button(generation: str, way: str) -> Non
 
 def test_a_deploy_id_of_somebody_else_is_left_alone() -> None:
     with burst() as both:
-        vm = both.running()
+        vm = both.run_vm()
         foreign = both.cloud.instantiate(
             0, "theirs", "<T><REMOTE_OPENNEBULA_VM_ID>77</REMOTE_OPENNEBULA_VM_ID></T>"
         )
@@ -262,4 +262,4 @@ def test_lines_that_oned_never_sends() -> None:
         both.frontend.wait_for_log("no VM id in it")
         both.frontend.driver.send(f"REBOOT  1 {nowhere}")
         both.frontend.wait_for_log("REBOOT FAILURE 1 oned sent VM 1 without a history record")
-        both.running(**TEMPLATE)
+        both.run_vm(**TEMPLATE)

@@ -78,7 +78,7 @@ def test_operations_while_the_clock_is_set(both: Burst, clock: FrontEndClock) ->
 def test_monitoring_while_the_clock_is_set(
     both: Burst, clock: FrontEndClock, seconds: float
 ) -> None:
-    vm = both.running()
+    vm = both.run_vm()
     clock.set(seconds)
     both.rounds(2)
     both.cloud.act(both.remote_id(vm), "poweroff")
@@ -93,7 +93,7 @@ def test_monitoring_while_the_clock_is_set(
 def test_the_reaper_spares_what_lives_and_ends_the_rest_by_a_right_clock(
     both: Burst, clock: FrontEndClock
 ) -> None:
-    lives, ended = both.running(), both.running()
+    lives, ended = both.run_vm(), both.run_vm()
     ended.act("poweroff-hard")
     ended.wait("POWEROFF")
     clock.set(-YEARS)

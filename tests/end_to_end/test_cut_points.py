@@ -73,24 +73,24 @@ class Cut:
         self.arrived = threading.Semaphore(0)
         self.struck = threading.Event()
 
-    def held(self, lane: Lane, request: ApiRequest) -> Iterator[bytes]:
+    def hold_call(self, lane: Lane, request: ApiRequest) -> Iterator[bytes]:
         """Hold a call until the cut is made, then end its connection."""
-        self.hold(request)
+        self.wait_for_strike(request)
         raise Drop
 
-    def held_after(self, lane: Lane, request: ApiRequest) -> Iterator[bytes]:
+    def hold_answer(self, lane: Lane, request: ApiRequest) -> Iterator[bytes]:
         """Do a call, hold its answer until the cut is made, then end its connection."""
         list(lane.answer(request))
-        self.hold(request)
+        self.wait_for_strike(request)
         raise Drop
 
-    def last(self, lane: Lane, request: ApiRequest) -> Iterator[bytes]:
+    def send_last_answer(self, lane: Lane, request: ApiRequest) -> Iterator[bytes]:
         """Hold an answer until the cut is made, then send it as the last of its connection."""
         answer = list(lane.answer(replace(request, keep=False)))
-        self.hold(request)
+        self.wait_for_strike(request)
         yield from answer
 
-    def hold(self, request: ApiRequest) -> None:
+    def wait_for_strike(self, request: ApiRequest) -> None:
         self.arrived.release()
         while not self.struck.is_set():
             request.wait(0.005)
@@ -108,35 +108,35 @@ Kind = Callable[[Cut, list[Lane], Begin], None]
 """Begins an operation in some lanes, and cuts it."""
 
 
-def broken(effect: Delivery) -> Kind:
+def break_connection(effect: Delivery) -> Kind:
     """Return the cut that happens to the connection while the driver lives on."""
 
-    def kind(cut: Cut, running: list[Lane], begin: Begin) -> None:
+    def cut_here(cut: Cut, running: list[Lane], begin: Begin) -> None:
         for lane in running:
-            lane.cuts = {cut.index: lambda lane, request: effect(lane.executing(request))}
+            lane.cuts = {cut.index: lambda lane, request: effect(lane.prepare_request(request))}
         begin(running)
 
-    return kind
+    return cut_here
 
 
-def refused(cut: Cut, running: list[Lane], begin: Begin) -> None:
+def refuse_connections(cut: Cut, running: list[Lane], begin: Begin) -> None:
     """Nobody listens when the call is to be made."""
     servers = {cut.both.server(lane, cut.call) for lane in running}
 
-    def deafen() -> None:
+    def close_ports() -> None:
         for server in servers:
             server.refuse_connections()
 
     if cut.index:
         for lane in running:
-            lane.cuts = {cut.index - 1: cut.last}
+            lane.cuts = {cut.index - 1: cut.send_last_answer}
         begin(running)
-        cut.strike(running, deafen)
+        cut.strike(running, close_ports)
     else:
         for server in servers:
             server.stop()
             server.start()
-        deafen()
+        close_ports()
         begin(running)
     for lane in running:
         lane.wait_answered(lane.operation.message, timeout=0.3)
@@ -145,23 +145,23 @@ def refused(cut: Cut, running: list[Lane], begin: Begin) -> None:
         server.start()
 
 
-def killed(victim: str, *, after: bool = False) -> Kind:
+def kill_process(victim: str, *, after: bool = False) -> Kind:
     """Return the cut that ends the driver, or oned, with the call under way or just done."""
 
-    def kind(cut: Cut, running: list[Lane], begin: Begin) -> None:
+    def cut_here(cut: Cut, running: list[Lane], begin: Begin) -> None:
         for lane in running:
-            lane.cuts = {cut.index: cut.held_after if after else cut.held}
+            lane.cuts = {cut.index: cut.hold_answer if after else cut.hold_call}
         begin(running)
         kill = cut.both.driver.kill if victim == "driver" else cut.both.frontend.restart
         cut.strike(running, kill)
 
-    return kind
+    return cut_here
 
 
-def overtaken(way: str) -> Kind:
+def recover_meanwhile(way: str) -> Kind:
     """Return the cut by an administrator who recovers the VM while the call is under way."""
 
-    def kind(cut: Cut, running: list[Lane], begin: Begin) -> None:
+    def cut_here(cut: Cut, running: list[Lane], begin: Begin) -> None:
         def effect(lane: Lane, request: ApiRequest) -> Iterator[bytes]:
             lane.vm.recover(way)
             lane.cuts = {}
@@ -171,10 +171,10 @@ def overtaken(way: str) -> Kind:
             lane.cuts = {cut.index: effect}
         begin(running)
 
-    return kind
+    return cut_here
 
 
-def again(lane: Lane) -> None:
+def repeat(lane: Lane) -> None:
     """Have it failed if it hangs, and ask for the same once more."""
     if not lane.is_settled():
         lane.vm.recover("failure")
@@ -186,7 +186,7 @@ def again(lane: Lane) -> None:
         lane.vm.wait(lane.operation.goal)
 
 
-def success(lane: Lane) -> None:
+def pretend_success(lane: Lane) -> None:
     """Pretend that it has worked."""
     if not lane.is_settled() or lane.vm.state.endswith("FAILURE"):
         lane.vm.recover("success")
@@ -205,22 +205,22 @@ def recreate(lane: Lane) -> None:
 
 
 Move = Callable[[Lane], None]
-ALL: tuple[Move, ...] = (again, success, delete, recreate)
+ALL: tuple[Move, ...] = (repeat, pretend_success, delete, recreate)
 KINDS: dict[str, tuple[Kind, tuple[Move, ...]]] = {
-    "refused": (refused, (again, delete)),
-    "dropped before": (broken(faults.drop_before), (again, delete)),
-    "dropped after": (broken(faults.drop_after), (again, recreate)),
-    "truncated": (broken(faults.truncate), (again, delete)),
-    "driver killed before": (killed("driver"), ALL),
-    "driver killed after": (killed("driver", after=True), ALL),
-    "oned killed": (killed("oned"), (again, delete)),
-    "deleted meanwhile": (overtaken("delete"), (again,)),
-    "recreated meanwhile": (overtaken("recreate"), (recreate,)),
+    "refused": (refuse_connections, (repeat, delete)),
+    "dropped before": (break_connection(faults.drop_before), (repeat, delete)),
+    "dropped after": (break_connection(faults.drop_after), (repeat, recreate)),
+    "truncated": (break_connection(faults.truncate), (repeat, delete)),
+    "driver killed before": (kill_process("driver"), ALL),
+    "driver killed after": (kill_process("driver", after=True), ALL),
+    "oned killed": (kill_process("oned"), (repeat, delete)),
+    "deleted meanwhile": (recover_meanwhile("delete"), (repeat,)),
+    "recreated meanwhile": (recover_meanwhile("recreate"), (recreate,)),
 }
 """Ways to cut, and what the administrator does afterwards, in a lane each."""
 
 
-def calls_of(both: Lanes, name: str) -> list[Call]:
+def list_calls(both: Lanes, name: str) -> list[Call]:
     """Return the calls that an operation makes when nothing goes wrong."""
     lane = both.lanes[0]
     prepare(lane, name)
@@ -277,7 +277,7 @@ def cut_once(
             assert lane.wait_answered(message), what
         lane.eager, lane.cuts = True, {}
         move(lane)
-        check(lane, what, may_lack=move is success or lane.operation.goal == "DONE")
+        check(lane, what, may_lack=move is pretend_success or lane.operation.goal == "DONE")
         end(lane)
         assert lane.list_left() == [], what
 
@@ -288,7 +288,7 @@ def check(lane: Lane, what: str, *, may_lack: bool) -> None:
     The reaper may only help with the former.
     """
     state = lane.vm.state
-    found = lane.list_left() if state == "DONE" else lane.alive()
+    found = lane.list_left() if state == "DONE" else lane.list_alive()
     story = f"{what}: the VM is {state}, {lane.vm.deploy_id}, and has {found}"
     if state == "DONE":
         assert found == [], story
@@ -317,7 +317,7 @@ def test_one_remote_vm_whatever_is_cut(
 ) -> None:
     generation = pytestconfig.getoption("generation")
     with lanes(generation) as both:
-        calls = calls_of(both, name)
+        calls = list_calls(both, name)
     assert calls[0] == Call("one.host.info", remote=False)
     assert any(call.remote for call in calls)
     indexes = range(len(calls))

@@ -13,7 +13,7 @@ from tests.end_to_end.burst import burst
 QUEUED = 60
 
 
-class Silent:
+class SilentServer:
     """A port where everybody is accepted and nobody answered, until it is closed."""
 
     def __init__(self) -> None:
@@ -29,12 +29,12 @@ class Silent:
         return f"http://127.0.0.1:{self._listener.getsockname()[1]}/RPC2"
 
     @property
-    def accepted(self) -> int:
+    def connection_count(self) -> int:
         return len(self._accepted)
 
     def wait_for(self, number: int) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: self.accepted >= number, 30)
+            assert self._changed.wait_for(lambda: self.connection_count >= number, 30)
 
     def hang_up(self) -> None:
         """Close every connection; new ones are still accepted, and closed at once."""
@@ -63,8 +63,8 @@ class Silent:
 
 
 @contextmanager
-def silent() -> Iterator[Silent]:
-    remote = Silent()
+def silent() -> Iterator[SilentServer]:
+    remote = SilentServer()
     try:
         yield remote
     finally:
@@ -81,7 +81,7 @@ def test_a_queue_for_a_dead_remote_neither_blocks_others_nor_hammers_it() -> Non
             vm.deploy(other)
         dead.wait_for(1)
 
-        vm = both.running()
+        vm = both.run_vm()
         vm.act("poweroff")
         vm.wait("POWEROFF")
         assert {vm.state for vm in queued} == {"BOOT"}, "the good remote did not wait for the dead"
@@ -91,9 +91,9 @@ def test_a_queue_for_a_dead_remote_neither_blocks_others_nor_hammers_it() -> Non
             vm.wait("BOOT_FAILURE")
             assert "closed without an answer" in vm.error
             assert "host dead1" in vm.error
-        assert dead.accepted < QUEUED / 4, "most failed without a connection of their own"
+        assert dead.connection_count < QUEUED / 4, "most failed without a connection of their own"
 
-        vm = both.running()
+        vm = both.run_vm()
         assert both.alive()[-1] == both.remote_id(vm)
 
 
@@ -111,15 +111,15 @@ def test_hosts_of_one_dead_remote_find_it_dead_together() -> None:
             vm.deploy(host)
         for vm in vms:
             vm.wait("BOOT_FAILURE")
-        assert dead.accepted < len(hosts) * 3 / 4
-        both.running()
+        assert dead.connection_count < len(hosts) * 3 / 4
+        both.run_vm()
 
 
 def test_monitoring_notices_at_once_that_the_remote_is_back() -> None:
     failed = threading.Semaphore(0)
     with burst(monitoring=MonitoringSettings(beacon_host=1, state_vm=1)) as both:
         both.host.wait("MONITORED")
-        vm = both.running()
+        vm = both.run_vm()
         both.cloud.faults.on(faults.run(failed.release, faults.drop_before), times=None)
         for _ in range(FAILURES):
             assert failed.acquire(timeout=30)

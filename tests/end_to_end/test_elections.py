@@ -16,7 +16,7 @@ INSTANTIATE = "one.template.instantiate"
 def test_a_short_election_delays_a_deploy(way: str, words: str) -> None:
     with burst(way=way) as both:
         both.cloud.faults.on(faults.answer_without_leader(words), INSTANTIATE, times=2)
-        vm = both.running()
+        vm = both.run_vm()
         assert vm.error == ""
         assert both.alive() == [both.remote_id(vm)]
 
@@ -24,7 +24,7 @@ def test_a_short_election_delays_a_deploy(way: str, words: str) -> None:
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_a_vm_is_terminated_when_the_election_is_over(generation: str) -> None:
     with burst(generation) as both:
-        vm = both.running()
+        vm = both.run_vm()
         election = both.cloud.faults.on(faults.answer_without_leader(), times=None)
         vm.act("terminate-hard")
         vm.wait_for_log("before the next attempt")
@@ -38,7 +38,7 @@ def test_a_vm_is_terminated_when_the_election_is_over(generation: str) -> None:
 def test_an_accepted_action_is_waited_for_through_an_election(words: str) -> None:
     with burst() as both:
         both.cloud.machine.delays[LcmState.SHUTDOWN] = 1.0
-        vm = both.running()
+        vm = both.run_vm()
         both.cloud.faults.on(faults.refuse(words), "one.vmpool.infoset", times=3)
         vm.act("terminate")
         vm.wait("DONE")
@@ -51,7 +51,7 @@ def test_an_accepted_action_is_waited_for_through_an_election(words: str) -> Non
 def test_what_a_follower_sent_on_in_vain_is_looked_for(generation: str, way: str) -> None:
     with burst(generation, way) as both:
         both.cloud.faults.on(faults.lose_leader, INSTANTIATE)
-        vm = both.running()
+        vm = both.run_vm()
         assert both.cloud.calls.counts()[INSTANTIATE] == 1
         assert both.alive() == [both.remote_id(vm)]
 
@@ -74,7 +74,7 @@ def test_what_may_have_been_made_is_not_made_again(lost: Delivery) -> None:
 
 def test_a_reboot_that_a_follower_sent_on_in_vain_is_not_repeated() -> None:
     with burst("5.10") as both:
-        vm = both.running()
+        vm = both.run_vm()
         both.cloud.faults.on(faults.lose_leader, "one.vm.action")
         vm.act("reboot")
         both.frontend.wait_for_log(f"REBOOT FAILURE {vm.id} RPC call timed out and aborted")
@@ -86,6 +86,6 @@ def test_an_election_among_the_front_ends_delays_the_first_deploy(generation: st
     """It writes the host's ONE_HYBRID_ID, which only a leader takes."""
     with burst(generation) as both:
         both.frontend.faults.on(faults.answer_without_leader(), "one.host.update", times=2)
-        vm = both.running()
+        vm = both.run_vm()
         assert vm.error == ""
         assert both.alive() == [both.remote_id(vm)]

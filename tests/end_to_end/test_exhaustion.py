@@ -12,7 +12,7 @@ from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.mad import Mad
 from tests.end_to_end.burst import Burst, burst, of_the_host
-from tests.end_to_end.monitord_port import Ear
+from tests.end_to_end.monitord_port import MonitordPort
 from tests.end_to_end.test_monitoring_process import Driver
 
 PROGRAM = """\
@@ -89,19 +89,19 @@ def test_operations_without_threads(tmp_path: Path) -> None:
 
 def test_monitoring_without_threads(tmp_path: Path) -> None:
     flag = tmp_path / "limit"
-    with Ear() as ear, burst() as both:
+    with MonitordPort() as listener, burst() as both:
         driver = Driver(both, program("im", flag))
         host = both.frontend.pools.find_host(0)
         driver.tell("INIT")
         assert driver.line() == "INIT SUCCESS\n"
         with at_the_limit(flag):
-            driver.tell(ear.start_monitor(host))
+            driver.tell(listener.start_monitor(host))
             answer = driver.answer()
             assert answer[:3] == ("START_MONITOR", "FAILURE", 0)
             assert "no thread can be started" in answer.text
-        driver.tell(ear.start_monitor(host))
+        driver.tell(listener.start_monitor(host))
         assert driver.answer()[:3] == ("START_MONITOR", "SUCCESS", 0)
-        ear.first("SYSTEM_HOST")
+        listener.wait_first("SYSTEM_HOST")
         assert driver.end() == 0
 
 
@@ -140,17 +140,17 @@ def test_an_operation_waits_until_there_are_files_again() -> None:
 
 
 def test_monitoring_without_files() -> None:
-    with Ear() as ear, burst() as both:
+    with MonitordPort() as listener, burst() as both:
         driver = Driver(both)
         driver.tell("INIT")
         assert driver.line() == "INIT SUCCESS\n"
-        driver.tell(ear.start_monitor(both.frontend.pools.find_host(0)))
+        driver.tell(listener.start_monitor(both.frontend.pools.find_host(0)))
         assert driver.answer()[:3] == ("START_MONITOR", "SUCCESS", 0)
-        ear.first("SYSTEM_HOST")
+        listener.wait_first("SYSTEM_HOST")
         with no_more_files(driver.pid, 0):
             both.cloud.faults.on(faults.drop_before, times=None)  # so that it must connect again
-            ear.next("BEACON_HOST")
-            ear.next("BEACON_HOST")
+            listener.wait_next("BEACON_HOST")
+            listener.wait_next("BEACON_HOST")
         both.cloud.faults.clear()
-        ear.next("MONITOR_HOST")
+        listener.wait_next("MONITOR_HOST")
         assert driver.end() == 0

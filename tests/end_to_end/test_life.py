@@ -41,7 +41,7 @@ def do(both: Burst, vm: LocalVm, action: str) -> None:
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_a_vm_lives_through_every_operation(generation: str, way: str) -> None:
     with burst(generation, way, delay=0.02) as both:
-        vm = both.running(CONTEXT={"GREETING": "hello world"})
+        vm = both.run_vm(CONTEXT={"GREETING": "hello world"})
         first = both.remote_id(vm)
         for action, local, remote in LIFE:
             do(both, vm, action)
@@ -55,7 +55,7 @@ def test_a_vm_lives_through_every_operation(generation: str, way: str) -> None:
 @pytest.mark.parametrize(("generation", "profile"), [*permutations(GENERATIONS, 2)])
 def test_the_two_clouds_may_be_of_different_releases(generation: str, profile: str) -> None:
     with burst(generation, profile=profile, delay=0.02) as both:
-        vm = both.running(CONTEXT={"GREETING": "hello world"})
+        vm = both.run_vm(CONTEXT={"GREETING": "hello world"})
         for action, local, _ in LIFE:
             do(both, vm, action)
             vm.wait(local)
@@ -66,7 +66,7 @@ def test_the_two_clouds_may_be_of_different_releases(generation: str, profile: s
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_recover_leaves_one_remote_vm_or_none(generation: str, way: str) -> None:
     with burst(generation, way) as both:
-        vm = both.running()
+        vm = both.run_vm()
         first = both.remote_id(vm)
         vm.recover("recreate")
         vm.wait("PENDING")
@@ -81,7 +81,7 @@ def test_recover_leaves_one_remote_vm_or_none(generation: str, way: str) -> None
 
 def test_cleaning_up_finds_what_the_deploy_id_does_not_name() -> None:
     with burst() as both:
-        vm = both.running()
+        vm = both.run_vm()
         marks = both.cloud.vms[both.remote_id(vm)].user_template
         double = both.cloud.instantiate(0, f"remote-opennebula-{vm.id}", to_xml(marks))
         others = both.cloud.instantiate(0, f"remote-opennebula-{vm.id}")
@@ -94,7 +94,7 @@ def test_cleaning_up_finds_what_the_deploy_id_does_not_name() -> None:
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_what_a_remote_vm_cannot_do_is_refused_at_once(generation: str) -> None:
     with burst(generation) as both:
-        vm = both.running()
+        vm = both.run_vm()
         attempts: dict[str, Callable[[], object]] = {
             "SNAPSHOTCREATE": lambda: vm.snapshot("one"),
             "ATTACHDISK": lambda: vm.attach_disk(TYPE="fs", FORMAT="raw", SIZE="10"),
@@ -113,7 +113,7 @@ def test_what_a_remote_vm_cannot_do_is_refused_at_once(generation: str) -> None:
 def test_a_vm_left_on_another_host_is_not_looked_for_here(way: str) -> None:
     with burst(way=way) as both:
         other = both.frontend.add_host("burst2", **of_the_host(both.cloud))
-        vm = both.running()
+        vm = both.run_vm()
         vm.act("undeploy")
         vm.wait("UNDEPLOYED")
         vm.act("resume")
@@ -134,6 +134,6 @@ def test_context_arrives_byte_for_byte(way: str) -> None:
         "FAR": "é 漢",
     }
     with burst(way=way) as both:
-        vm = both.running(CONTEXT=values)
+        vm = both.run_vm(CONTEXT=values)
         context = both.cloud.vms[both.remote_id(vm)].template.vector("CONTEXT")
         assert {k: context.get(k, "") for k in values} == values

@@ -15,16 +15,16 @@ MANY = 40
 def test_a_burst_reads_host_template_and_listing_a_few_times() -> None:
     arrived, asked = threading.Event(), Counter[str]()
 
-    def counted(request: ApiRequest) -> Iterator[bytes]:
+    def count_call(request: ApiRequest) -> Iterator[bytes]:
         asked[request.method] += 1
         arrived.wait()
         return deliver(request)
 
     with burst() as both:
-        both.running()  # the host has its ONE_HYBRID_ID
+        both.run_vm()  # the host has its ONE_HYBRID_ID
         both.cloud.calls.clear()
         vms = [both.vm() for _ in range(MANY)]
-        both.frontend.faults.on(counted, times=None)
+        both.frontend.faults.on(count_call, times=None)
         for vm in vms:
             vm.deploy(both.host)
         arrived.set()
@@ -39,10 +39,10 @@ def test_a_burst_reads_host_template_and_listing_a_few_times() -> None:
 
 def test_a_template_that_was_changed_counts_for_the_next_deployment() -> None:
     with burst() as both:
-        both.running()
+        both.run_vm()
         templates = both.cloud.oned.templates
         changed = Template([("CONTEXT", {"GREETING": "changed"}), *templates[0].template])
         templates[0] = replace(templates[0], template=changed)
-        vm = both.running()
+        vm = both.run_vm()
         remote = both.cloud.vms[both.remote_id(vm)]
         assert remote.template.vector("CONTEXT")["GREETING"] == "changed"

@@ -33,7 +33,7 @@ def free_port() -> int:
 
 
 @dataclass(frozen=True)
-class Metered(Burst):
+class MonitoredBurst(Burst):
     """Both sides, and the ports of both drivers."""
 
     vmm_port: int
@@ -63,7 +63,7 @@ class Metered(Burst):
 
     def lose_step(self) -> None:
         """Power a VM off at the remote, and wait until its local VM has followed."""
-        vm = self.running()
+        vm = self.run_vm()
         before = self.value(self.im_port, "state_lag_seconds_count")
         self.cloud.act(self.remote_id(vm), "poweroff-hard")
         vm.wait("POWEROFF")
@@ -72,7 +72,7 @@ class Metered(Burst):
 
 
 @contextmanager
-def metered(generation: str = "6.10") -> Iterator[Metered]:
+def start_with_metrics(generation: str = "6.10") -> Iterator[MonitoredBurst]:
     vmm_port, im_port = free_port(), free_port()
     with burst(
         generation,
@@ -81,65 +81,69 @@ def metered(generation: str = "6.10") -> Iterator[Metered]:
         monitoring=QUICK,
         ONE_CAPACITY={"CPU": "400", "MEMORY": "2048"},
     ) as both:
-        yield Metered(both.cloud, both.frontend, both.host, vmm_port, im_port)
+        yield MonitoredBurst(both.cloud, both.frontend, both.host, vmm_port, im_port)
 
 
 @pytest.fixture(scope="module")
-def met() -> Iterator[Metered]:
-    with metered() as both:
+def clouds() -> Iterator[MonitoredBurst]:
+    with start_with_metrics() as both:
         yield both
 
 
-def test_operations_are_counted_by_action_and_answer(met: Metered) -> None:
-    vm = met.running()
-    before = met.value(met.vmm_port, "operations_total", action="SHUTDOWN", result="SUCCESS")
+def test_operations_are_counted_by_action_and_answer(clouds: MonitoredBurst) -> None:
+    vm = clouds.run_vm()
+    before = clouds.value(clouds.vmm_port, "operations_total", action="SHUTDOWN", result="SUCCESS")
     vm.act("poweroff")
     vm.wait("POWEROFF")
     after = before + 1
-    met.wait_value(after, met.vmm_port, "operations_total", action="SHUTDOWN", result="SUCCESS")
-    met.wait_value(after, met.vmm_port, "operation_duration_seconds_count", action="SHUTDOWN")
-    failed = met.value(met.vmm_port, "operations_total", action="DEPLOY", result="FAILURE")
-    refused = met.frontend.add_vm(TEMPLATE | {"PUBLIC_CLOUD": {"TYPE": "ec2"}})
-    refused.deploy(met.host)
+    clouds.wait_value(
+        after, clouds.vmm_port, "operations_total", action="SHUTDOWN", result="SUCCESS"
+    )
+    clouds.wait_value(after, clouds.vmm_port, "operation_duration_seconds_count", action="SHUTDOWN")
+    failed = clouds.value(clouds.vmm_port, "operations_total", action="DEPLOY", result="FAILURE")
+    refused = clouds.frontend.add_vm(TEMPLATE | {"PUBLIC_CLOUD": {"TYPE": "ec2"}})
+    refused.deploy(clouds.host)
     refused.wait("BOOT_FAILURE")
-    met.wait_value(failed + 1, met.vmm_port, "operations_total", action="DEPLOY", result="FAILURE")
+    clouds.wait_value(
+        failed + 1, clouds.vmm_port, "operations_total", action="DEPLOY", result="FAILURE"
+    )
 
 
-def test_an_action_that_is_refused_at_once_is_counted_as_a_failure(met: Metered) -> None:
-    vm = met.running()
+def test_an_action_that_is_refused_at_once_is_counted_as_a_failure(clouds: MonitoredBurst) -> None:
+    vm = clouds.run_vm()
     vm.attach_nic(NETWORK_ID="0")
     vm.wait_for_log("ATTACHNIC is not supported")
-    met.wait_value(1, met.vmm_port, "operations_total", action="ATTACHNIC", result="FAILURE")
+    clouds.wait_value(1, clouds.vmm_port, "operations_total", action="ATTACHNIC", result="FAILURE")
 
 
-def test_calls_are_counted_by_result_and_timed(met: Metered) -> None:
+def test_calls_are_counted_by_result_and_timed(clouds: MonitoredBurst) -> None:
     made = {"call": "one.template.instantiate"}
-    before = met.value(met.vmm_port, "calls_total", **made, result="ok")
-    met.running()
-    assert met.value(met.vmm_port, "calls_total", **made, result="ok") == before + 1
-    met.cloud.owner.group.creates_templates = False
-    vm = met.frontend.add_vm(TEMPLATE)
-    vm.deploy(met.host)
+    before = clouds.value(clouds.vmm_port, "calls_total", **made, result="ok")
+    clouds.run_vm()
+    assert clouds.value(clouds.vmm_port, "calls_total", **made, result="ok") == before + 1
+    clouds.cloud.owner.group.creates_templates = False
+    vm = clouds.frontend.add_vm(TEMPLATE)
+    vm.deploy(clouds.host)
     vm.wait("BOOT_FAILURE")
-    met.cloud.owner.group.creates_templates = True
-    assert met.value(met.vmm_port, "calls_total", **made, result="not_authorized") == 1
-    assert met.value(met.vmm_port, "call_duration_seconds_count", **made) == before + 2
+    clouds.cloud.owner.group.creates_templates = True
+    assert clouds.value(clouds.vmm_port, "calls_total", **made, result="not_authorized") == 1
+    assert clouds.value(clouds.vmm_port, "call_duration_seconds_count", **made) == before + 2
 
 
-def test_the_host_and_its_vms_are_shown_as_monitoring_reads_them(met: Metered) -> None:
-    alive = sum(str(vm.state) == "RUNNING" for vm in met.cloud.vms)
-    met.running()
-    met.wait_value(alive + 1, met.im_port, "vms", state="RUNNING")
-    met.wait_value(400, met.im_port, "cpu_total_ratio")
-    met.wait_value(2048 * 2**20, met.im_port, "mem_total_bytes")
-    met.wait_value(1, met.im_port, "remote_up")
-    met.lose_step()
-    met.wait_value(alive + 1, met.im_port, "vms", state="RUNNING")
+def test_the_host_and_its_vms_are_shown_as_monitoring_reads_them(clouds: MonitoredBurst) -> None:
+    alive = sum(str(vm.state) == "RUNNING" for vm in clouds.cloud.vms)
+    clouds.run_vm()
+    clouds.wait_value(alive + 1, clouds.im_port, "vms", state="RUNNING")
+    clouds.wait_value(400, clouds.im_port, "cpu_total_ratio")
+    clouds.wait_value(2048 * 2**20, clouds.im_port, "mem_total_bytes")
+    clouds.wait_value(1, clouds.im_port, "remote_up")
+    clouds.lose_step()
+    clouds.wait_value(alive + 1, clouds.im_port, "vms", state="RUNNING")
 
 
 def test_a_remote_vm_that_is_reaped_is_counted_once() -> None:
-    with metered() as both:
-        vm, _ = both.running(), both.running()
+    with start_with_metrics() as both:
+        vm, _ = both.run_vm(), both.run_vm()
         vm.act("poweroff-hard")
         vm.wait("POWEROFF")
         both.end_long_ago(vm)
@@ -150,7 +154,7 @@ def test_a_remote_vm_that_is_reaped_is_counted_once() -> None:
 
 
 def test_an_outage_is_shown_and_a_deleted_host_is_not() -> None:
-    with metered() as both:
+    with start_with_metrics() as both:
         both.wait_value(1, both.im_port, "remote_up")
         both.cloud.server.stop()
         both.wait_value(0, both.im_port, "remote_up")
@@ -161,8 +165,8 @@ def test_an_outage_is_shown_and_a_deleted_host_is_not() -> None:
 
 
 def test_the_oldest_monitoring_is_counted_too() -> None:
-    with metered("5.10") as both:
-        both.running()
+    with start_with_metrics("5.10") as both:
+        both.run_vm()
         both.wait_value(1, both.im_port, "vms", state="RUNNING")
 
 
@@ -176,7 +180,7 @@ def test_what_does_not_work_is_one_line_and_the_drivers_go_on(option: str, said:
         arguments=arguments, im_arguments=arguments, monitoring=MonitoringSettings()
     ) as both:
         both.host.wait("MONITORED")
-        both.running()
+        both.run_vm()
         both.frontend.wait_for_log(said)
 
 
@@ -218,15 +222,15 @@ def selectors(node: object) -> Iterator[tuple[str, set[str]]]:
         yield from selectors(argument)
 
 
-def test_dashboard_and_alerts_use_what_the_drivers_export(met: Metered) -> None:
+def test_dashboard_and_alerts_use_what_the_drivers_export(clouds: MonitoredBurst) -> None:
     """Every name and label, and nothing exported is left unused."""
-    met.running().act("poweroff")
-    met.lose_step()
-    met.running()
-    alive = sum(str(vm.state) == "RUNNING" for vm in met.cloud.vms)
-    met.wait_value(alive, met.im_port, "vms", state="RUNNING")
+    clouds.run_vm().act("poweroff")
+    clouds.lose_step()
+    clouds.run_vm()
+    alive = sum(str(vm.state) == "RUNNING" for vm in clouds.cloud.vms)
+    clouds.wait_value(alive, clouds.im_port, "vms", state="RUNNING")
     exported: dict[str, set[str]] = {}
-    families = [*met.read(met.vmm_port).values(), *met.read(met.im_port).values()]
+    families = [*clouds.read(clouds.vmm_port).values(), *clouds.read(clouds.im_port).values()]
     for family in families:
         exported.setdefault(f"{family.name}_total", set())
         for sample in family.samples:
@@ -241,12 +245,12 @@ def test_dashboard_and_alerts_use_what_the_drivers_export(met: Metered) -> None:
     assert not [name for name in ours if not any(u.startswith(name) for u in used)]
 
 
-def test_the_operators_page_has_every_name(met: Metered) -> None:
-    met.running()
+def test_the_operators_page_has_every_name(clouds: MonitoredBurst) -> None:
+    clouds.run_vm()
     page = (CONTRIB.parent / "docs/operations.md").read_text()
     rows = page.split("| name, after `opennebula_hybrid_`")[1].split("\n\n")[0].splitlines()[2:]
     documented = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
-    families = [*met.read(met.vmm_port).values(), *met.read(met.im_port).values()]
+    families = [*clouds.read(clouds.vmm_port).values(), *clouds.read(clouds.im_port).values()]
     exported = {
         family.name.removeprefix("opennebula_hybrid_") + "_total" * (family.type == "counter")
         for family in families

@@ -44,7 +44,7 @@ def by_hand(both: Burst, vm: LocalVm, action: str) -> None:
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_what_the_remote_user_does_is_seen_here(generation: str, way: str) -> None:
     with burst(generation, way, delay=0.02, monitoring=monitoring_settings(generation)) as both:
-        lives = [(both.running(), life) for life in BY_HAND]
+        lives = [(both.run_vm(), life) for life in BY_HAND]
         for step in range(len(BY_HAND[0])):
             both.frontend.clock.jump(GUARD_S)
             for vm, life in lives:

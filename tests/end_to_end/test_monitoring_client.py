@@ -18,7 +18,7 @@ from one2one.mad.im_messages import Configuration, Periods
 from one2one.mad.monitord import MonitordClient
 from one2one.mad.scripts.layout import write_scripts
 from tests.end_to_end.burst import Burst, burst
-from tests.end_to_end.monitord_port import Ear
+from tests.end_to_end.monitord_port import MonitordPort
 from tests.file_systems import needs_mounts, read_only
 
 
@@ -43,9 +43,9 @@ class Client:
             check=False,
         )
 
-    def start(self, ear: Ear, *, encoded: bool = True) -> None:
+    def start(self, listener: MonitordPort, *, encoded: bool = True) -> None:
         """Start it; the script's output is read to its end, as the stock shell does."""
-        stdin = ear.configuration()
+        stdin = listener.configuration()
         if encoded:
             stdin = b64encode(stdin.encode()).decode() + "\n"
         done = self.run("one", "0", "burst1", stdin=stdin)
@@ -77,10 +77,10 @@ def client(tmp_path: Path) -> Iterator[tuple[Burst, Client]]:
 
 @pytest.mark.parametrize("encoded", [True, False])
 def test_it_survives_its_parent_and_ends_when_it_is_told_to(encoded: bool, tmp_path: Path) -> None:
-    with Ear() as ear, client(tmp_path) as (_, made):
-        made.start(ear, encoded=encoded)
+    with MonitordPort() as listener, client(tmp_path) as (_, made):
+        made.start(listener, encoded=encoded)
         for _ in range(2):
-            ear.next("SYSTEM_HOST")
+            listener.wait_next("SYSTEM_HOST")
         with made.ends():
             done = made.run("stop", "one", "0", "burst1")
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -90,48 +90,48 @@ def test_it_survives_its_parent_and_ends_when_it_is_told_to(encoded: bool, tmp_p
 
 @needs_mounts
 def test_where_no_pid_file_can_be_written_oned_is_told(tmp_path: Path) -> None:
-    with Ear() as ear, client(tmp_path) as (both, made):
+    with MonitordPort() as listener, client(tmp_path) as (both, made):
         within = read_only(both.frontend.home.var)
-        done = made.run("one", "0", "burst1", stdin=ear.configuration(), within=within)
+        done = made.run("one", "0", "burst1", stdin=listener.configuration(), within=within)
         assert done.returncode == 1
         assert f"cannot open {made.pid_file} (Read-only file system)" in done.stderr
         assert len(done.stderr.splitlines()) == 1
-        made.start(ear)
-        ear.first("SYSTEM_HOST")
+        made.start(listener)
+        listener.wait_first("SYSTEM_HOST")
 
 
 def test_a_new_one_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
-    with Ear() as old, Ear() as new, client(tmp_path) as (_, made):
+    with MonitordPort() as old, MonitordPort() as new, client(tmp_path) as (_, made):
         made.start(old)
-        old.first("SYSTEM_HOST")
+        old.wait_first("SYSTEM_HOST")
         first = made.pid()
         made.start(new)
-        new.first("SYSTEM_HOST")
+        new.wait_first("SYSTEM_HOST")
         assert made.pid() != first
         old.forget()
-        new.next("SYSTEM_HOST")
-        new.next("SYSTEM_HOST")
+        new.wait_next("SYSTEM_HOST")
+        new.wait_next("SYSTEM_HOST")
         assert old.lines == []
         assert made.pid_file.stat().st_mode & 0o777 == 0o600
 
 
 def test_it_outlives_monitord_and_oned(tmp_path: Path) -> None:
-    with Ear() as ear, client(tmp_path) as (both, made):
-        made.start(ear)
-        ear.first("SYSTEM_HOST")
+    with MonitordPort() as listener, client(tmp_path) as (both, made):
+        made.start(listener)
+        listener.wait_first("SYSTEM_HOST")
         pid = made.pid()
         both.frontend.server.stop()
-        ear.stop()
-        with Ear(port=ear.port) as again:
+        listener.stop()
+        with MonitordPort(port=listener.port) as again:
             both.frontend.server.start()
-            again.first("SYSTEM_HOST")
+            again.wait_first("SYSTEM_HOST")
         assert made.pid() == pid
 
 
 def test_an_oned_that_does_not_come_back_is_not_waited_for_without_end() -> None:
-    with Ear() as ear, burst() as both:
+    with MonitordPort() as listener, burst() as both:
         local = LocalCloud(both.frontend.home.environment(both.frontend.endpoint))
-        configuration = Configuration("127.0.0.1", ear.port, "", Periods(beacon_host=0.1))
+        configuration = Configuration("127.0.0.1", listener.port, "", Periods(beacon_host=0.1))
         monitord = MonitordClient(both.host.id, configuration)
         monitor = HostMonitor(both.host.id, local, Remotes(local))
         loop = HostLoop(monitor, monitord, configuration.periods)
@@ -141,34 +141,34 @@ def test_an_oned_that_does_not_come_back_is_not_waited_for_without_end() -> None
 
 
 def test_it_ends_with_a_host_that_is_off_line(tmp_path: Path) -> None:
-    with Ear() as ear, client(tmp_path) as (both, made):
-        made.start(ear)
-        ear.first("SYSTEM_HOST")
+    with MonitordPort() as listener, client(tmp_path) as (both, made):
+        made.start(listener)
+        listener.wait_first("SYSTEM_HOST")
         with made.ends():
             both.host.set_status("offline")
         assert not made.pid_file.exists()
 
 
 def test_it_starts_once_without_being_asked(tmp_path: Path) -> None:
-    with Ear() as ear, client(tmp_path) as (both, made):
-        conf = f'NETWORK=[ PORT="{ear.port}" ] PROBES_PERIOD=[ SYSTEM_HOST="0.3" ]\n'
+    with MonitordPort() as listener, client(tmp_path) as (both, made):
+        conf = f'NETWORK=[ PORT="{listener.port}" ] PROBES_PERIOD=[ SYSTEM_HOST="0.3" ]\n'
         entry = 'IM_MAD=[ NAME="one", EXECUTABLE="one_im_sh" ]\n'
         (both.frontend.home.etc / "monitord.conf").write_text(conf + entry)
         for _ in range(2):
             done = made.run("start", "one", "0", "burst1")
             assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-            ear.first("SYSTEM_HOST")
+            listener.wait_first("SYSTEM_HOST")
             pid = made.pid()
         assert made.pid() == pid
-        made.start(ear)
-        ear.next("SYSTEM_HOST")
+        made.start(listener)
+        listener.wait_next("SYSTEM_HOST")
         assert made.pid() != pid, "what monitord asks for counts"
 
 
 def test_it_ends_with_its_host(tmp_path: Path) -> None:
-    with Ear() as ear, client(tmp_path) as (both, made):
-        made.start(ear)
-        ear.first("SYSTEM_HOST")
+    with MonitordPort() as listener, client(tmp_path) as (both, made):
+        made.start(listener)
+        listener.wait_first("SYSTEM_HOST")
         with made.ends():
             both.frontend.call("one.host.delete", 0)
 
@@ -204,11 +204,11 @@ def test_probes_fail_as_the_shells_up_to_6_0_understand(tmp_path: Path) -> None:
 
 
 def test_a_message_too_long_for_a_datagram_arrives_whole() -> None:
-    with Ear() as ear:
-        monitord = MonitordClient(0, Configuration("127.0.0.1", ear.port, "", Periods()))
+    with MonitordPort() as listener:
+        monitord = MonitordClient(0, Configuration("127.0.0.1", listener.port, "", Periods()))
         for size in (100, 40_000, 300_000):
             text = os.urandom(size).hex()
             monitord.send("MONITOR_VM", text)
-            assert ear.first("MONITOR_VM").text == text
-            ear.forget()
+            assert listener.wait_first("MONITOR_VM").text == text
+            listener.forget()
         monitord.close()

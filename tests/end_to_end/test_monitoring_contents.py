@@ -24,7 +24,7 @@ def test_the_host_and_its_vms_are_told_of_in_full(generation: str, way: str) -> 
     with burst(generation, way, monitoring=monitoring_settings(generation)) as both:
         first = both.cloud.instantiate(0, "somebody's").id + 1
         both.cloud.usage.override(first, CPU="12.50", MEMORY="131072", NETRX="5", NETTX='6"]')
-        vm = both.running()
+        vm = both.run_vm()
         remote = both.cloud.vms[first]
         both.cloud.owner.quotas.limit(CPU=2, MEMORY=1024)
         wait(both, lambda: both.host.capacity == (190, 896 * 1024))
@@ -57,10 +57,10 @@ def test_counters_below_0_keep_no_host_off(generation: str, way: str) -> None:
             quotas.used |= {"RUNNING_VMS": -4, "CPU": -0.5, "MEMORY": -1}
         wait(both, lambda: both.host.state == "MONITORED")
         assert both.host.capacity[0] == 200
-        both.running()
+        both.run_vm()
 
 
-def imported(both: Burst) -> LocalVm:
+def import_vm(both: Burst) -> LocalVm:
     """Do what ``onehost importvm`` does with the only foreign VM."""
     (wild,) = both.host.template.vectors("VM")
     template = parse_text(b64decode(wild["IMPORT_TEMPLATE"]).decode())
@@ -77,9 +77,9 @@ def test_a_foreign_vm_is_imported_and_followed(generation: str, way: str) -> Non
         for name, mark in (("remote-opennebula-7", ""), ("theirs", "ONE_HYBRID_ID")):
             extra = f"<T><{mark}>x</{mark}></T>" if mark else ""
             both.cloud.instantiate(0, name, extra)
-        own = both.running()
+        own = both.run_vm()
         wait(both, lambda: both.host.template.text("TOTAL_WILDS") == "1")
-        vm = imported(both)
+        vm = import_vm(both)
         assert (vm.state, both.remote_id(vm)) == ("RUNNING", foreign.id)
         both.frontend.clock.jump(31)
         both.cloud.act(foreign.id, "poweroff")
@@ -106,7 +106,7 @@ def test_one_of_two_foreign_vms_with_the_same_id_is_offered_until_the_other_has_
         assert first.id == second.id
         for side in (both, other):
             wait_for_wilds(side, "1")
-        vm = imported(both)
+        vm = import_vm(both)
         wait_for_wilds(other, "")
         other.rounds(2)
         assert not other.host.template.text("ZOMBIES")
@@ -114,7 +114,7 @@ def test_one_of_two_foreign_vms_with_the_same_id_is_offered_until_the_other_has_
         vm.act("terminate")
         vm.wait("DONE")
         wait_for_wilds(other, "1")
-        again = imported(other)
+        again = import_vm(other)
         wait(both, lambda: second.user_template.text("REMOTE_OPENNEBULA_VM_ID") == str(again.id))
 
 
@@ -125,7 +125,7 @@ def wait_for_wilds(both: Burst, number: str) -> None:
 def test_7_x_is_never_told_of_a_foreign_vm() -> None:
     with burst("7.2", monitoring=monitoring_settings("7.2", system_host=1)) as both:
         both.cloud.instantiate(0, "web")
-        both.running()
+        both.run_vm()
         both.rounds(2)
         assert both.host.template.vectors("VM") == []
         assert both.host.template.text("WILDS") == ""
@@ -142,7 +142,7 @@ def test_a_quota_that_is_none_leaves_the_capacity_as_it_was(generation: str) -> 
         wrong = faults.answer_garbage(write_answer([True, group, 0]))
         wait(both, lambda: both.host.capacity != (0, 0))
         both.cloud.faults.on(wrong, "one.group.info", times=None)
-        vm = both.running()
+        vm = both.run_vm()
         clear = "quota CPU of group g is '\"many\"', not a number. Correct it in the remote cloud"
         both.frontend.wait_for_log(clear)
         both.frontend.clock.jump(31)
@@ -159,7 +159,7 @@ def test_a_quota_that_is_none_leaves_the_capacity_as_it_was(generation: str) -> 
 @pytest.mark.parametrize("generation", ["6.10", "7.2"])
 def test_a_monitord_with_a_key(generation: str, way: str) -> None:
     with burst(generation, way, monitoring=monitoring_settings(generation, encrypted=True)) as both:
-        vm = both.running()
+        vm = both.run_vm()
         both.frontend.clock.jump(31)
         both.cloud.act(both.remote_id(vm), "poweroff")
         vm.wait("POWEROFF")

@@ -26,7 +26,7 @@ def test_an_outage_is_an_error_of_the_host_and_ends_by_itself(generation: str, w
         generation, way, monitoring=monitoring_settings(generation), ONE_OUTAGE_GRACE=QUICK
     ) as both:
         assert is_back(both)
-        vms = [both.running(), both.running()]
+        vms = [both.run_vm(), both.run_vm()]
         both.cloud.server.stop()
         both.host.wait("ERROR")
         assert "cannot connect" in both.host.error
@@ -49,7 +49,7 @@ def test_a_short_outage_is_a_line_in_the_log(generation: str, line: str) -> None
     with burst(
         generation, monitoring=monitoring_settings(generation), ONE_OUTAGE_GRACE="20"
     ) as both:
-        vm = both.running()
+        vm = both.run_vm()
         both.rounds(1)
         both.cloud.restart(lambda: both.frontend.wait_for_log(line))
         both.rounds(2)
@@ -63,7 +63,7 @@ def test_the_local_cloud_cannot_be_read_for_a_while(generation: str) -> None:
     with burst(
         generation, monitoring=monitoring_settings(generation), ONE_OUTAGE_GRACE=QUICK
     ) as both:
-        vm = both.running()
+        vm = both.run_vm()
         both.rounds(1)
         both.frontend.server.stop()
         both.frontend.wait_for_log("cannot connect")
@@ -79,7 +79,7 @@ def test_the_local_cloud_cannot_be_read_for_a_while(generation: str) -> None:
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_a_driver_that_was_killed_is_started_again(generation: str) -> None:
     with burst(generation, monitoring=monitoring_settings(generation, interval=3)) as both:
-        vm = both.running()
+        vm = both.run_vm()
         both.rounds(1)
         driver = both.frontend.oned.im_driver
         assert isinstance(driver, Mad)
@@ -96,7 +96,7 @@ def test_a_client_that_was_killed_is_started_again(generation: str) -> None:
     with burst(
         generation, "scripts", monitoring=monitoring_settings(generation, interval=3)
     ) as both:
-        vm = both.running()
+        vm = both.run_vm()
         both.rounds(1)
         pid_file = Path(both.frontend.home.var, f".one2one-monitor-{both.host.id}.pid")
         os.kill(int(pid_file.read_text()), signal.SIGKILL)
@@ -114,7 +114,7 @@ def test_a_host_whose_settings_are_wrong_says_so_until_they_are_right(
     with burst(
         generation, way, monitoring=monitoring_settings(generation), ONE_OUTAGE_GRACE=QUICK
     ) as both:
-        vm = both.running()
+        vm = both.run_vm()
         both.rounds(1)
         both.host.update(ONE_USER="")
         both.host.wait("ERROR")
@@ -138,8 +138,8 @@ def test_a_remote_that_hangs_delays_nobody_else(generation: str) -> None:
         ) as both,
         both.second_cloud() as other,
     ):
-        vm = other.running()
-        both.running()
+        vm = other.run_vm()
+        both.run_vm()
         both.cloud.faults.on(faults.delay(60), "one.vmpool.*", times=None)
         both.frontend.clock.jump(31)
         other.cloud.act(other.remote_id(vm), "suspend")

@@ -15,7 +15,7 @@ from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.frontend.im import monitor_line
 from opennebula_sandbox.frontend.im.monitor_line import MonitorLine
 from tests.end_to_end.burst import IM_DRIVER, Burst, burst
-from tests.end_to_end.monitord_port import Ear
+from tests.end_to_end.monitord_port import MonitordPort
 
 
 class Driver:
@@ -58,14 +58,14 @@ class Driver:
 
 
 @contextmanager
-def driven(ear: Ear) -> Iterator[tuple[Burst, Driver]]:
+def start_driver(listener: MonitordPort) -> Iterator[tuple[Burst, Driver]]:
     """Give a driver that has been started, and asked for the first host."""
     with burst() as both:
         driver = Driver(both)
         try:
             driver.tell("INIT")
             assert driver.line() == "INIT SUCCESS\n"
-            driver.tell(ear.start_monitor(both.frontend.pools.find_host(0)))
+            driver.tell(listener.start_monitor(both.frontend.pools.find_host(0)))
             assert driver.answer()[:3] == ("START_MONITOR", "SUCCESS", 0)
             yield both, driver
         finally:
@@ -73,35 +73,35 @@ def driven(ear: Ear) -> Iterator[tuple[Burst, Driver]]:
 
 
 def test_a_host_is_told_of_at_once_and_again_and_again() -> None:
-    with Ear() as ear, driven(ear) as (both, _):
-        told = ear.first("SYSTEM_HOST").text
+    with MonitordPort() as listener, start_driver(listener) as (both, _):
+        told = listener.wait_first("SYSTEM_HOST").text
         assert 'TOTALCPU = "10000000"' in told
         assert 'TOTALMEMORY = "1099511627776"' in told
         for kind in ("BEACON_HOST", "MONITOR_HOST", "SYSTEM_HOST"):
-            ear.next(kind)
-        assert "STATE_VM" not in ear.kinds(0), "only what differs is told"
-        assert "MONITOR_VM" not in ear.kinds(0)
-        both.running()
-        assert 'ID = "0"' in ear.first("MONITOR_VM").text
+            listener.wait_next(kind)
+        assert "STATE_VM" not in listener.list_kinds(0), "only what differs is told"
+        assert "MONITOR_VM" not in listener.list_kinds(0)
+        both.run_vm()
+        assert 'ID = "0"' in listener.wait_first("MONITOR_VM").text
 
 
 def test_what_a_vm_uses_is_told_once_a_remote_record() -> None:
     """monitord takes each message for a new measurement."""
-    with Ear() as ear, driven(ear) as (both, _):
-        remote = both.cloud.vms[both.remote_id(both.running())]
+    with MonitordPort() as listener, start_driver(listener) as (both, _):
+        remote = both.cloud.vms[both.remote_id(both.run_vm())]
         both.cloud.usage.override(remote.id, CPU="12", TIMESTAMP="1700000000")
-        ear.first("MONITOR_VM", when=lambda text: tells(text, "CPU", "12"))
-        ear.forget()
+        listener.wait_first("MONITOR_VM", when=lambda text: tells(text, "CPU", "12"))
+        listener.forget()
         for _ in range(3):
-            ear.next("SYSTEM_HOST")
-        assert "MONITOR_VM" not in ear.kinds(0)
+            listener.wait_next("SYSTEM_HOST")
+        assert "MONITOR_VM" not in listener.list_kinds(0)
         both.cloud.usage.override(remote.id, TIMESTAMP="1700000060")
-        newer = ear.first("MONITOR_VM").text
+        newer = listener.wait_first("MONITOR_VM").text
         assert tells(newer, "CPU", "12")
         assert tells(newer, "REMOTE_USAGE_TIME", "2023-11-14T22:14:20Z")
         remote.state = State(VmState.ACTIVE, LcmState.HOTPLUG)
         both.cloud.vms.note_change(remote)
-        ear.first("MONITOR_VM", when=lambda text: tells(text, "REMOTE_STATE", "HOTPLUG"))
+        listener.wait_first("MONITOR_VM", when=lambda text: tells(text, "REMOTE_STATE", "HOTPLUG"))
 
 
 def tells(monitor_vm: str, name: str, value: str) -> bool:
@@ -111,44 +111,44 @@ def tells(monitor_vm: str, name: str, value: str) -> bool:
 
 
 def test_hosts_end_one_by_one() -> None:
-    with Ear() as ear, driven(ear) as (both, driver):
+    with MonitordPort() as listener, start_driver(listener) as (both, driver):
         hosts = [
             both.frontend.add_host(name, **dict(both.host.template)) for name in ("b2", "b3", "b4")
         ]
         for host in hosts:
-            driver.tell(ear.start_monitor(both.frontend.pools.find_host(host.id)))
+            driver.tell(listener.start_monitor(both.frontend.pools.find_host(host.id)))
             assert driver.answer()[:3] == ("START_MONITOR", "SUCCESS", host.id)
-            ear.first("SYSTEM_HOST", host.id)
-        driver.tell(ear.stop_monitor(both.frontend.pools.find_host(1)))
+            listener.wait_first("SYSTEM_HOST", host.id)
+        driver.tell(listener.stop_monitor(both.frontend.pools.find_host(1)))
         assert driver.answer()[:3] == ("STOP_MONITOR", "SUCCESS", 1)
         both.frontend.call("one.host.delete", 2)
         for _ in range(2):
-            ear.next("SYSTEM_HOST", 3)
-        ear.forget()
+            listener.wait_next("SYSTEM_HOST", 3)
+        listener.forget()
         for _ in range(3):
-            ear.next("SYSTEM_HOST", 3)
-        assert {line.host_id for line in ear.lines} == {0, 3}
+            listener.wait_next("SYSTEM_HOST", 3)
+        assert {line.host_id for line in listener.lines} == {0, 3}
 
 
 def test_a_host_that_is_started_anew_is_told_of_once() -> None:
-    with Ear() as old, Ear() as new, driven(old) as (both, driver):
-        old.first("SYSTEM_HOST")
+    with MonitordPort() as old, MonitordPort() as new, start_driver(old) as (both, driver):
+        old.wait_first("SYSTEM_HOST")
         driver.tell(new.start_monitor(both.frontend.pools.find_host(0)))
         driver.answer()
-        new.first("SYSTEM_HOST")
+        new.wait_first("SYSTEM_HOST")
         old.forget()
         for _ in range(3):
-            new.next("SYSTEM_HOST")
+            new.wait_next("SYSTEM_HOST")
         assert old.lines == []
 
 
 def test_messages_are_encrypted_for_a_monitord_with_a_key() -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    with Ear(key) as ear, driven(ear) as (both, _):
-        assert "TOTALCPU" in ear.first("SYSTEM_HOST").text
-        both.running()
-        assert "MONITOR" in ear.first("MONITOR_VM").text
-        for sent, line in zip(ear.raw, ear.lines, strict=True):
+    with MonitordPort(key) as listener, start_driver(listener) as (both, _):
+        assert "TOTALCPU" in listener.wait_first("SYSTEM_HOST").text
+        both.run_vm()
+        assert "MONITOR" in listener.wait_first("MONITOR_VM").text
+        for sent, line in zip(listener.raw, listener.lines, strict=True):
             assert monitor_line.read(sent).text != line.text or not line.text
 
 
@@ -169,46 +169,47 @@ def test_messages_are_encrypted_for_a_monitord_with_a_key() -> None:
     ],
 )
 def test_a_line_that_is_none_is_answered_and_leaves_the_rest_alone(line: str, words: str) -> None:
-    with Ear() as ear, driven(ear) as (both, driver):
+    with MonitordPort() as listener, start_driver(listener) as (both, driver):
         driver.tell(line)
         answer = driver.answer()
         assert answer.status in ("FAILURE", "E")
         assert words in answer.text
         assert "\n" not in answer.text
-        driver.tell(ear.start_monitor(both.frontend.pools.find_host(0)))
+        driver.tell(listener.start_monitor(both.frontend.pools.find_host(0)))
         assert driver.answer().status == "SUCCESS"
-        ear.next("SYSTEM_HOST")
+        listener.wait_next("SYSTEM_HOST")
 
 
 def test_a_public_key_that_is_none_is_refused() -> None:
-    with Ear() as ear, driven(ear) as (both, driver):
-        driver.tell(ear.start_monitor(both.frontend.pools.find_host(0), public_key="ssh-rsa AAAA"))
+    with MonitordPort() as listener, start_driver(listener) as (both, driver):
+        host = both.frontend.pools.find_host(0)
+        driver.tell(listener.start_monitor(host, public_key="ssh-rsa AAAA"))
         answer = driver.answer()
         assert answer.status == "FAILURE"
         assert "PUBKEY cannot be used (no PEM). Correct NETWORK/PUBKEY" in answer.text
 
 
 def test_what_differs_is_told_until_it_does_not() -> None:
-    with Ear() as ear, driven(ear) as (both, _):
-        vm = both.running()
-        ear.first("MONITOR_VM")
+    with MonitordPort() as listener, start_driver(listener) as (both, _):
+        vm = both.run_vm()
+        listener.wait_first("MONITOR_VM")
         both.cloud.act(both.remote_id(vm), "poweroff")
-        ear.next("STATE_VM", when=lambda text: "POWEROFF" in text)
+        listener.wait_next("STATE_VM", when=lambda text: "POWEROFF" in text)
         both.cloud.faults.on(faults.answer_http_error(), "one.vmpool.infoset")
-        assert "HTTP 500" in ear.next("STATE_VM", status="FAILURE").text
-        ear.next("STATE_VM", when=lambda text: "POWEROFF" in text)
-        ear.forget()
+        assert "HTTP 500" in listener.wait_next("STATE_VM", status="FAILURE").text
+        listener.wait_next("STATE_VM", when=lambda text: "POWEROFF" in text)
+        listener.forget()
         both.cloud.act(both.remote_id(vm), "resume")
-        ear.first("MONITOR_VM")
-        ear.forget()
-        ear.next("SYSTEM_HOST")
-        ear.next("SYSTEM_HOST")
-        assert "STATE_VM" not in ear.kinds(0)
+        listener.wait_first("MONITOR_VM")
+        listener.forget()
+        listener.wait_next("SYSTEM_HOST")
+        listener.wait_next("SYSTEM_HOST")
+        assert "STATE_VM" not in listener.list_kinds(0)
 
 
-def monitord_conf(ear: Ear, *entries: str) -> str:
-    """Return a monitord.conf whose monitord is *ear*."""
-    network = f'NETWORK = [ MONITOR_ADDRESS = "auto", PORT = "{ear.port}" ]\n'
+def monitord_conf(listener: MonitordPort, *entries: str) -> str:
+    """Return a monitord.conf whose monitord is *listener*."""
+    network = f'NETWORK = [ MONITOR_ADDRESS = "auto", PORT = "{listener.port}" ]\n'
     periods = "PROBES_PERIOD = [ BEACON_HOST = 0.3, SYSTEM_HOST = 0.3, STATE_VM = 0.3 ]\n"
     return network + periods + "\n".join(entries)
 
@@ -217,7 +218,7 @@ OURS = 'IM_MAD = [ NAME = "one", EXECUTABLE = "one_im_one2one", ARGUMENTS = "-c 
 
 
 @contextmanager
-def unasked(conf: str) -> Iterator[tuple[Burst, Driver]]:
+def start_unasked(conf: str) -> Iterator[tuple[Burst, Driver]]:
     """Give a driver that was started, and nothing more, with this monitord.conf."""
     with burst() as both:
         (both.frontend.home.etc / "monitord.conf").write_text(conf)
@@ -231,16 +232,20 @@ def unasked(conf: str) -> Iterator[tuple[Burst, Driver]]:
 
 
 def test_hosts_are_begun_with_until_monitord_asks() -> None:
-    with Ear() as own, Ear() as asking, unasked(monitord_conf(own, OURS)) as (both, driver):
-        own.first("SYSTEM_HOST")
-        driver.tell(asking.start_monitor(both.frontend.pools.find_host(0)))
+    with (
+        MonitordPort() as own,
+        MonitordPort() as asked,
+        start_unasked(monitord_conf(own, OURS)) as (both, driver),
+    ):
+        own.wait_first("SYSTEM_HOST")
+        driver.tell(asked.start_monitor(both.frontend.pools.find_host(0)))
         assert driver.answer()[:3] == ("START_MONITOR", "SUCCESS", 0)
-        asking.first("SYSTEM_HOST")
+        asked.wait_first("SYSTEM_HOST")
         own.forget()
         for _ in range(3):
-            asking.next("SYSTEM_HOST")
+            asked.wait_next("SYSTEM_HOST")
         assert own.lines == []
-        driver.tell(asking.stop_monitor(both.frontend.pools.find_host(0)))
+        driver.tell(asked.stop_monitor(both.frontend.pools.find_host(0)))
         assert driver.answer()[:3] == ("STOP_MONITOR", "SUCCESS", 0)
 
 
@@ -253,29 +258,29 @@ def test_hosts_are_begun_with_until_monitord_asks() -> None:
     ],
 )
 def test_a_monitord_conf_that_does_not_tell_is_a_line_in_the_log(conf: str, words: str) -> None:
-    with Ear() as ear, unasked(conf) as (both, driver):
+    with MonitordPort() as listener, start_unasked(conf) as (both, driver):
         answer = driver.answer()
         assert answer.status == "E"
         assert "monitoring begins when monitord asks for it" in answer.text
         assert words in answer.text
-        driver.tell(ear.start_monitor(both.frontend.pools.find_host(0)))
+        driver.tell(listener.start_monitor(both.frontend.pools.find_host(0)))
         assert driver.answer()[:3] == ("START_MONITOR", "SUCCESS", 0)
-        ear.first("SYSTEM_HOST")
+        listener.wait_first("SYSTEM_HOST")
 
 
 def test_a_key_that_is_none_is_told() -> None:
-    with Ear() as ear:
-        conf = monitord_conf(ear, OURS).replace("PORT", 'PUBKEY = "/nowhere", PORT')
-        with unasked(conf) as (_, driver):
+    with MonitordPort() as listener:
+        conf = monitord_conf(listener, OURS).replace("PORT", 'PUBKEY = "/nowhere", PORT')
+        with start_unasked(conf) as (_, driver):
             answer = driver.answer()
             assert answer.status == "E"
             assert "cannot begin by itself: monitord's PUBKEY cannot be used" in answer.text
 
 
 def test_an_oned_without_credentials_for_us_is_asked_until_there_are_some() -> None:
-    with Ear() as ear, burst() as both:
+    with MonitordPort() as listener, burst() as both:
         home = both.frontend.home
-        (home.etc / "monitord.conf").write_text(monitord_conf(ear, OURS))
+        (home.etc / "monitord.conf").write_text(monitord_conf(listener, OURS))
         session = home.one_auth.read_text()
         home.one_auth.write_text("")
         driver = Driver(both)
@@ -283,14 +288,14 @@ def test_an_oned_without_credentials_for_us_is_asked_until_there_are_some() -> N
             driver.tell("INIT")
             assert driver.line() == "INIT SUCCESS\n"
             home.one_auth.write_text(session)
-            ear.first("SYSTEM_HOST")
+            listener.wait_first("SYSTEM_HOST")
         finally:
             assert driver.end() == 0
 
 
 def test_a_monitord_conf_that_an_older_release_does_not_use_begins_nothing() -> None:
-    with Ear() as ear, burst("5.10") as both:
-        (both.frontend.home.etc / "monitord.conf").write_text(monitord_conf(ear, OURS))
+    with MonitordPort() as listener, burst("5.10") as both:
+        (both.frontend.home.etc / "monitord.conf").write_text(monitord_conf(listener, OURS))
         asked = threading.Event()
         both.frontend.faults.on(faults.run(asked.set), "one.system.version")
         driver = Driver(both)
@@ -298,4 +303,4 @@ def test_a_monitord_conf_that_an_older_release_does_not_use_begins_nothing() -> 
         assert driver.line() == "INIT SUCCESS\n"
         asked.wait(30)
         assert driver.end() == 0
-        assert ear.lines == []
+        assert listener.lines == []

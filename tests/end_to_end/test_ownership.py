@@ -20,7 +20,7 @@ def steal(both: Burst, thief: LocalVm, victim: LocalVm) -> None:
         both.frontend.pools.find_vm(thief.id).deploy_id = victim.deploy_id
 
 
-def asked(both: Burst, vm: LocalVm) -> list[str]:
+def list_actions(both: Burst, vm: LocalVm) -> list[str]:
     """Return what was asked of a VM's remote VM."""
     return [
         str(call.arguments[0])
@@ -29,7 +29,7 @@ def asked(both: Burst, vm: LocalVm) -> list[str]:
     ]
 
 
-def refused(both: Burst, vm: LocalVm, number: int) -> Callable[[], bool]:
+def has_failures(both: Burst, vm: LocalVm, number: int) -> Callable[[], bool]:
     """Return what tells whether oned was answered FAILURE so often."""
     words = f"FAILURE {vm.id} remote VM"
     return lambda: sum(words in line for line in both.frontend.log) >= number
@@ -39,16 +39,16 @@ def refused(both: Burst, vm: LocalVm, number: int) -> Callable[[], bool]:
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_no_action_reaches_the_vm_of_another(generation: str, way: str) -> None:
     with burst(generation, way) as both:
-        victim, thief = both.running(), both.running()
+        victim, thief = both.run_vm(), both.run_vm()
         own = both.remote_id(thief)
         both.cloud.calls.clear()
         steal(both, thief, victim)
         for number, action in enumerate(ATTEMPTS, 1):
             thief.act(action)
-            assert both.frontend.pools.wait_for(refused(both, thief, number), 30), action
+            assert both.frontend.pools.wait_for(has_failures(both, thief, number), 30), action
             thief.wait("RUNNING")
         assert f"remote VM {both.remote_id(victim)} is not VM {thief.id}'s" in thief.error
-        assert asked(both, victim) == []
+        assert list_actions(both, victim) == []
         thief.recover("delete")
         thief.wait("DONE")
         assert both.cloud.wait_for(own, STATES["DONE"]), "what its marks tell is destroyed"
@@ -58,7 +58,7 @@ def test_no_action_reaches_the_vm_of_another(generation: str, way: str) -> None:
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_a_vm_that_is_off_does_not_start_that_of_another(generation: str) -> None:
     with burst(generation) as both:
-        victim, thief = both.running(), both.running()
+        victim, thief = both.run_vm(), both.run_vm()
         for vm in (victim, thief):
             vm.act("suspend")
             vm.wait("SUSPENDED")
@@ -67,7 +67,7 @@ def test_a_vm_that_is_off_does_not_start_that_of_another(generation: str) -> Non
         thief.act("resume")
         thief.wait("SUSPENDED")
         thief.wait_for_log(f"is not VM {thief.id}'s")
-        assert asked(both, victim) == []
+        assert list_actions(both, victim) == []
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_vm_that_is_off_does_not_start_that_of_another(generation: str) -> Non
 )
 def test_nobody_is_shown_the_vm_of_another(generation: str, way: str) -> None:
     with burst(generation, way, monitoring=monitoring_settings(generation)) as both:
-        victim, thief = both.running(), both.running()
+        victim, thief = both.run_vm(), both.run_vm()
         steal(both, thief, victim)
         told = f"remote VM {both.remote_id(victim)} is not VM {thief.id}'s"
         own = both.frontend.home.var / "one2one.log"
@@ -98,7 +98,7 @@ def test_nobody_is_shown_the_vm_of_another(generation: str, way: str) -> None:
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_a_guest_that_passes_its_vm_off_as_another_is_not_taken_over(generation: str) -> None:
     with burst(generation) as both:
-        guest, vm = both.running(), both.vm()
+        guest, vm = both.run_vm(), both.vm()
         cheat = both.cloud.vms[both.remote_id(guest)]
         stime = both.frontend.pools.find_vm(vm.id).stime
         forged = f'REMOTE_OPENNEBULA_VM_ID="{vm.id}"\nONE_HYBRID_STAY="{stime}.0"'

@@ -15,7 +15,7 @@ def hybrid_id(both: Burst) -> str:
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_monitoring_and_the_reaper_go_on(generation: str, way: str) -> None:
     with burst(generation, way, monitoring=monitoring_settings(generation)) as both:
-        stays, ended, odd_one = both.running(), both.running(), both.running()
+        stays, ended, odd_one = both.run_vm(), both.run_vm(), both.run_vm()
         ended.act("poweroff-hard")
         ended.wait("POWEROFF")
         odd = poison(both.cloud, hybrid_id(both))
@@ -28,7 +28,7 @@ def test_monitoring_and_the_reaper_go_on(generation: str, way: str) -> None:
         stays.wait("POWEROFF")  # monitoring tells
         stays.act("resume")
         stays.wait("RUNNING")
-        assert both.remote_id(both.running()) not in odd  # the listing tells of both
+        assert both.remote_id(both.run_vm()) not in odd  # the listing tells of both
         assert both.host.state.endswith("MONITORED")
         assert odd_one.state == "RUNNING"
         told = has_log(

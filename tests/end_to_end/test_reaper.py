@@ -34,8 +34,8 @@ OFF = {
 }
 
 
-def off(both: Burst, action: str) -> LocalVm:
-    vm = both.running()
+def switch_off(both: Burst, action: str) -> LocalVm:
+    vm = both.run_vm()
     vm.act(action)
     vm.wait(OFF[action])
     return vm
@@ -44,20 +44,20 @@ def off(both: Burst, action: str) -> LocalVm:
 def has_log(both: Burst, way: str, text: str) -> Callable[[], bool]:
     own = both.frontend.home.var / "one2one.log"
 
-    def written() -> bool:
+    def is_logged() -> bool:
         lines = list(both.frontend.log)
         if way == "scripts" and own.exists():
             lines += own.read_text().splitlines()
         return any(text in line for line in lines)
 
-    return written
+    return is_logged
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_what_was_terminated_while_it_was_off_is_destroyed(generation: str, way: str) -> None:
     with burst(generation, way, monitoring=monitoring_settings(generation)) as both:
-        stays, ended = both.running(), off(both, "poweroff-hard")
+        stays, ended = both.run_vm(), switch_off(both, "poweroff-hard")
         remote_id = both.remote_id(ended)
         assert len(both.alive()) == 2
         both.end_long_ago(ended)
@@ -70,7 +70,7 @@ def test_what_was_terminated_while_it_was_off_is_destroyed(generation: str, way:
 
 def test_no_way_to_be_off_is_forgotten() -> None:
     with burst("6.10", monitoring=monitoring_settings("6.10")) as both:
-        vms = [off(both, action) for action in OFF]
+        vms = [switch_off(both, action) for action in OFF]
         both.end_long_ago(*vms)
         for vm in vms:
             both.wait_remote(vm, "DONE")
@@ -78,7 +78,7 @@ def test_no_way_to_be_off_is_forgotten() -> None:
 
 def test_a_vm_that_ended_just_now_is_given_time() -> None:
     with burst("7.2", monitoring=monitoring_settings("7.2")) as both:
-        vm = off(both, "poweroff-hard")
+        vm = switch_off(both, "poweroff-hard")
         vm.act("terminate-hard")
         vm.wait("DONE")
         both.frontend.wait_for_log("will be destroyed when that was so for 300 s (abandoned")
@@ -110,11 +110,11 @@ def test_hosts_and_front_ends_on_one_account_leave_each_others_vms_alone() -> No
         neighbour = one.frontend.add_host("burst2", **account)
         two.host.update(**account)
         stranger = Burst(one.cloud, two.frontend, two.host)
-        theirs = [stranger.running(), stranger.running()]
+        theirs = [stranger.run_vm(), stranger.run_vm()]
         next_door = one.frontend.add_vm(TEMPLATE)
         next_door.deploy(neighbour)
         next_door.wait("RUNNING")
-        mine = off(one, "poweroff-hard")
+        mine = switch_off(one, "poweroff-hard")
         assert mine.id == theirs[1].id, "the same number, in two clouds"
         by_hand = one.cloud.instantiate(0, f"remote-opennebula-{mine.id}").id
         one.end_long_ago(mine)
@@ -125,7 +125,7 @@ def test_hosts_and_front_ends_on_one_account_leave_each_others_vms_alone() -> No
 
 def test_a_restored_database_has_nothing_destroyed() -> None:
     with burst("6.10", monitoring=monitoring_settings("6.10")) as both:
-        vms = [both.running() for _ in range(5)]
+        vms = [both.run_vm() for _ in range(5)]
         remote_ids = {both.remote_id(vm) for vm in vms}
         with both.frontend.clock.lock:
             for vm in vms[1:]:
@@ -137,7 +137,7 @@ def test_a_restored_database_has_nothing_destroyed() -> None:
 
 def test_a_probe_leaves_what_needs_a_second_look() -> None:
     with burst("5.10", "scripts", monitoring=monitoring_settings("5.10")) as both:
-        kept, lost = both.running(), both.running()
+        kept, lost = both.run_vm(), both.run_vm()
         remote_ids = [both.remote_id(kept), both.remote_id(lost)]
         with both.frontend.clock.lock:
             del both.frontend.pools.vms[lost.id]
@@ -171,13 +171,13 @@ def looking(both: Burst) -> Iterator[Look]:
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_a_host_that_was_created_again(generation: str) -> None:
     with burst(generation) as both:
-        ended, undeployed = off(both, "poweroff-hard"), off(both, "undeploy-hard")
+        ended, undeployed = switch_off(both, "poweroff-hard"), switch_off(both, "undeploy-hard")
         attributes = dict(both.host.template)
         both.end_long_ago(ended)
         both.frontend.call("one.host.delete", both.host.id)
         account = of_the_host(both.cloud)
         new = Burst(both.cloud, both.frontend, both.frontend.add_host("burst1", **account))
-        running = new.running()
+        running = new.run_vm()
         with looking(new) as look:
             look.reap()
         assert len(both.alive()) == 3, "with a new id none of the old VMs is its own"
@@ -190,7 +190,7 @@ def test_a_host_that_was_created_again(generation: str) -> None:
 
 def test_without_an_answer_of_the_local_cloud_nothing_is_done() -> None:
     with burst() as both:
-        both.end_long_ago(off(both, "poweroff-hard"))
+        both.end_long_ago(switch_off(both, "poweroff-hard"))
         with looking(both) as look:
             both.frontend.server.stop()
             with pytest.raises(Unreachable):
@@ -202,7 +202,7 @@ def test_without_an_answer_of_the_local_cloud_nothing_is_done() -> None:
 
 def test_a_remote_that_answers_half_is_asked_again() -> None:
     with burst() as both:
-        vm = off(both, "poweroff-hard")
+        vm = switch_off(both, "poweroff-hard")
         both.end_long_ago(vm)
         with looking(both) as look:
             both.cloud.faults.on(faults.truncate, "one.vmpool.infoset")
@@ -215,7 +215,7 @@ def test_a_remote_that_answers_half_is_asked_again() -> None:
 
 def test_a_vm_that_was_marked_anew_after_the_look_is_spared() -> None:
     with burst() as both:
-        vm = off(both, "poweroff-hard")
+        vm = switch_off(both, "poweroff-hard")
         both.end_long_ago(vm)
         with looking(both) as look:
             decision = look.reaper.judge(look.remote, look.remote.cloud.list_summaries())
@@ -231,7 +231,7 @@ def test_a_vm_that_was_marked_anew_after_the_look_is_spared() -> None:
 
 def test_a_vm_that_oned_takes_up_again_after_the_look_is_spared() -> None:
     with burst() as both:
-        vm = both.running()
+        vm = both.run_vm()
         with both.frontend.clock.lock:
             kept = both.frontend.pools.vms.pop(vm.id)
         with looking(both) as look:
@@ -245,7 +245,7 @@ def test_a_vm_that_oned_takes_up_again_after_the_look_is_spared() -> None:
 
 def test_a_remote_that_refuses_is_told_and_asked_again() -> None:
     with burst() as both:
-        vm = off(both, "poweroff-hard")
+        vm = switch_off(both, "poweroff-hard")
         both.end_long_ago(vm)
         with looking(both) as look:
             both.cloud.faults.on(faults.answer_http_error("404 Not Found"), "one.vm.action")
@@ -257,7 +257,7 @@ def test_a_remote_that_refuses_is_told_and_asked_again() -> None:
 
 def test_a_remote_vm_that_is_busy_is_destroyed_when_it_is_not() -> None:
     with burst() as both:
-        vm = off(both, "suspend")
+        vm = switch_off(both, "suspend")
         both.end_long_ago(vm)
         remote = both.cloud.vms[both.remote_id(vm)]
         with looking(both) as look:
@@ -271,7 +271,7 @@ def test_a_remote_vm_that_is_busy_is_destroyed_when_it_is_not() -> None:
 
 def test_what_persistent_disks_have_not_saved_is_not_destroyed() -> None:
     with burst() as both:
-        vm = off(both, "poweroff-hard")
+        vm = switch_off(both, "poweroff-hard")
         both.end_long_ago(vm)
         remote = both.cloud.vms[both.remote_id(vm)]
         remote.state = State(VmState.ACTIVE, LcmState.EPILOG_FAILURE)
@@ -288,7 +288,7 @@ def test_what_persistent_disks_have_not_saved_is_not_destroyed() -> None:
 def test_marks_are_read_once() -> None:
     with burst() as both:
         for _ in range(3):
-            both.running()
+            both.run_vm()
         with looking(both) as look:
             look.reap()
             both.cloud.calls.clear()

@@ -26,7 +26,7 @@ def test_a_vm_whose_disks_cannot_be_removed_is_deleted(
     generation: str, way: str, action: str
 ) -> None:
     with burst(generation, way) as both:
-        vm = both.running()
+        vm = both.run_vm()
         fails(both, vm, "EPILOG")
         vm.act(action)
         vm.wait("DONE")
@@ -37,7 +37,7 @@ def test_a_vm_whose_disks_cannot_be_removed_is_deleted(
 
 def test_what_a_persistent_disk_has_not_saved_is_not_deleted() -> None:
     with burst() as both:
-        vm = both.running()
+        vm = both.run_vm()
         fails(both, vm, "EPILOG", persistent=True)
         vm.act("terminate-hard")
         vm.wait_for_log(STORAGE)
@@ -66,7 +66,7 @@ def test_what_failed_is_told_by_the_state_and_the_action(
     action: str, state: str, words: str
 ) -> None:
     with burst() as both:
-        vm = both.running()
+        vm = both.run_vm()
         fails(both, vm, state)
         vm.act(action)
         vm.wait_for_log("did not follow" if "did not" in words else "storage")
@@ -76,7 +76,7 @@ def test_what_failed_is_told_by_the_state_and_the_action(
 
 def test_a_vm_that_did_not_start_again_is_told_so() -> None:
     with burst() as both:
-        vm = both.running()
+        vm = both.run_vm()
         vm.act("undeploy")
         vm.wait("UNDEPLOYED")
         fails(both, vm, "PROLOG_UNDEPLOY")

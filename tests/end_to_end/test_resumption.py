@@ -13,9 +13,9 @@ from tests.end_to_end.test_monitoring_rounds import Scene, scene
 LONG_AGO_S = 600
 
 
-def suspended(both: Burst, *, since: int = LONG_AGO_S) -> LocalVm:
+def add_resumed_vm(both: Burst, *, since: int = LONG_AGO_S) -> LocalVm:
     """Return a VM that is SUSPENDED here, since so many seconds, and runs at the remote."""
-    vm = both.running()
+    vm = both.run_vm()
     vm.act("suspend")
     vm.wait("SUSPENDED")
     both.wait_remote(vm, "SUSPENDED")
@@ -28,7 +28,7 @@ def suspended(both: Burst, *, since: int = LONG_AGO_S) -> LocalVm:
 @pytest.mark.parametrize("way", WAYS)
 def test_it_runs_again_here_too(way: str) -> None:
     with burst("5.10", way, monitoring=monitoring_settings("5.10")) as both:
-        vm = suspended(both)
+        vm = add_resumed_vm(both)
         vm.wait("RUNNING")
         assert both.alive() == [both.remote_id(vm)]
         # Each probe of the scripts helps out whatever is in the middle of an operation.
@@ -43,7 +43,7 @@ def test_it_runs_again_here_too(way: str) -> None:
 
 def test_a_user_who_suspended_it_just_now_is_not_contradicted() -> None:
     with burst("5.10", monitoring=monitoring_settings("5.10")) as both:
-        vm = suspended(both, since=0)
+        vm = add_resumed_vm(both, since=0)
         both.rounds(2)
         assert vm.state == "SUSPENDED"
 
@@ -57,7 +57,7 @@ def resumes(world: Scene, report: Callable[[], object] = lambda: None) -> list[s
 
 def test_it_is_asked_for_once() -> None:
     with scene("5.10") as world:
-        vm = suspended(world.both)
+        vm = add_resumed_vm(world.both)
         world.monitor.read_states()
         [line] = resumes(world)
         assert line == f"VM {vm.id} is SUSPENDED and runs at the remote: oned is asked to resume it"
@@ -68,7 +68,7 @@ def test_it_is_asked_for_once() -> None:
 
 def test_one_that_its_user_resumes_meanwhile_is_left_to_him() -> None:
     with scene("5.10") as world:
-        vm = suspended(world.both)
+        vm = add_resumed_vm(world.both)
         world.monitor.read_states()
         world.both.cloud.faults.on(faults.run(lambda: vm.act("resume")), "one.vm.info")
         assert resumes(world) == []
@@ -78,7 +78,7 @@ def test_one_that_its_user_resumes_meanwhile_is_left_to_him() -> None:
 
 def test_one_that_its_user_resumes_and_suspends_meanwhile_is_left_to_him() -> None:
     with scene("5.10") as world:
-        vm = suspended(world.both)
+        vm = add_resumed_vm(world.both)
         world.monitor.read_states()
 
         def resume_and_suspend() -> None:
@@ -93,7 +93,7 @@ def test_one_that_its_user_resumes_and_suspends_meanwhile_is_left_to_him() -> No
 
 def test_one_that_is_suspended_at_the_remote_meanwhile_stays_suspended() -> None:
     with scene("5.10") as world:
-        vm = suspended(world.both)
+        vm = add_resumed_vm(world.both)
         world.monitor.read_states()
 
         def suspend() -> None:
@@ -106,7 +106,7 @@ def test_one_that_is_suspended_at_the_remote_meanwhile_stays_suspended() -> None
 
 def test_one_that_is_not_resumed_holds_up_no_other() -> None:
     with scene("5.10") as world:
-        first, second = suspended(world.both), suspended(world.both)
+        first, second = add_resumed_vm(world.both), add_resumed_vm(world.both)
         world.monitor.read_states()
         refusal = faults.refuse("limit of 1 reached for RUNNING_VMS quota in VM")
         world.both.frontend.faults.on(refusal, "one.vm.action")

@@ -49,7 +49,7 @@ def test_an_instantiate_without_an_answer_is_never_repeated(fault: Delivery) -> 
 
 def test_a_reboot_without_an_answer_is_not_repeated() -> None:
     with burst("5.10", arguments=FOUR_ATTEMPTS) as both:
-        vm = both.running()
+        vm = both.run_vm()
         both.cloud.faults.on(faults.drop_after, "one.vm.action")
         vm.act("reboot")
         both.frontend.wait_for_log(f"REBOOT FAILURE {vm.id} closed without an answer")
@@ -63,22 +63,22 @@ def test_a_reboot_without_an_answer_is_not_repeated() -> None:
 def test_a_vm_is_not_unknown_because_nobody_could_say_how_it_is(side: str) -> None:
     """5.10 asks after each action that failed, and makes the VM UNKNOWN if that fails too."""
     with burst("5.10") as both:
-        vm = both.running()
+        vm = both.run_vm()
         away = {"local": both.frontend.faults, "remote": both.cloud.faults}[side]
         away.on(faults.drop_before, times=None)
         for number in range(1, 4):
             vm.act("suspend")
-            assert both.frontend.pools.wait_for(partial(polled, both, number), 30)
+            assert both.frontend.pools.wait_for(partial(has_polls, both, number), 30)
             assert vm.state == "RUNNING"
 
 
-def polled(both: Burst, times: int) -> bool:
+def has_polls(both: Burst, times: int) -> bool:
     return sum("POLL SUCCESS 0 STATE=-" in line for line in both.frontend.log) == times
 
 
 def test_an_oned_that_was_away_is_asked_again_at_once() -> None:
     with burst() as both:
-        vm = both.running()
+        vm = both.run_vm()
         rule = both.frontend.faults.on(faults.drop_before, times=None)
         for _ in range(2 * FAILURES):
             vm.act("suspend")
@@ -91,7 +91,7 @@ def test_an_oned_that_was_away_is_asked_again_at_once() -> None:
 def test_an_accepted_action_is_waited_for_while_the_remote_is_away() -> None:
     with burst() as both:
         shutting_down(both)
-        vm = both.running()
+        vm = both.run_vm()
         both.cloud.faults.on(faults.drop_before, "one.vmpool.infoset", times=2)
         vm.act("poweroff")
         vm.wait("POWEROFF")
@@ -121,7 +121,7 @@ def test_many_waits_cost_no_more_calls_than_one() -> None:
 def test_new_credentials_count_in_the_middle_of_an_operation() -> None:
     with burst() as both:
         shutting_down(both)
-        vm = both.running()
+        vm = both.run_vm()
         vm.act("poweroff")
         going = State(VmState.ACTIVE, LcmState.SHUTDOWN_POWEROFF)
         assert both.cloud.wait_for(both.remote_id(vm), going)
@@ -134,7 +134,7 @@ def test_new_credentials_count_in_the_middle_of_an_operation() -> None:
 
 def test_credentials_that_stay_wrong_are_asked_for_once() -> None:
     with burst() as both:
-        vm = both.running()
+        vm = both.run_vm()
         both.cloud.owner.password = "another-secret"
         both.cloud.calls.clear()
         vm.act("poweroff")
@@ -147,7 +147,7 @@ def test_credentials_that_stay_wrong_are_asked_for_once() -> None:
 @pytest.mark.parametrize("generation", ["6.10", "7.2"])
 def test_what_was_cancelled_is_not_answered_any_more(generation: str) -> None:
     with burst(generation) as both:
-        vm = both.running()
+        vm = both.run_vm()
         guest = both.cloud.vms[both.remote_id(vm)]
         guest.user_template = Template([*guest.user_template, ("SANDBOX_IGNORES_ACPI", "YES")])
         both.cloud.machine.shutdown_timeout = 30.0

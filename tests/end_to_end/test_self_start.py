@@ -26,24 +26,24 @@ GENERATIONS = ("6.10", "7.2")
 """Those with monitord."""
 
 
-def never_asked(generation: str, **settings: float | bool) -> MonitoringSettings:
+def never_ask(generation: str, **settings: float | bool) -> MonitoringSettings:
     return monitoring_settings(generation, interval=10**6, system_host=0.2, **settings)
 
 
 @contextlib.contextmanager
 def busy(generation: str, way: str, **settings: float | bool) -> Iterator[Burst]:
     """Give a host that has been monitored, and a VM of it that runs."""
-    with burst(generation, way, monitoring=never_asked(generation, **settings)) as both:
+    with burst(generation, way, monitoring=never_ask(generation, **settings)) as both:
         both.host.wait("MONITORED")
         yield both
 
 
-def asked(both: Burst) -> int:
+def count_requests(both: Burst) -> int:
     """Return how often monitord has asked for monitoring, and was answered."""
     return sum("Start monitor success" in line for line in both.frontend.log)
 
 
-def is_monitored(both: Burst) -> None:
+def check_monitoring(both: Burst) -> None:
     """Check that reports arrive, by a capacity that nothing has told before."""
     capacity = 300 if both.host.capacity[0] > 300 else both.host.capacity[0] + 100
     both.host.update(ONE_CAPACITY={"CPU": str(capacity), "MEMORY": "1024"})
@@ -55,7 +55,7 @@ def pid_file(both: Burst) -> Path:
     return Path(both.frontend.home.var, f".one2one-monitor-{both.host.id}.pid")
 
 
-def has_report_of_now(both: Burst) -> None:
+def check_new_report(both: Burst) -> None:
     """Check that a report arrives though the next regular one is far away."""
     both.frontend.clock.jump(1000)
     since = both.frontend.pools.now()
@@ -63,15 +63,15 @@ def has_report_of_now(both: Burst) -> None:
     assert both.frontend.pools.wait_for(lambda: host.monitored_at >= since, 30)
 
 
-def follows_its_remote_vm(both: Burst) -> None:
+def check_followed_vm(both: Burst) -> None:
     """Check that a VM is told of."""
-    vm = both.running()
+    vm = both.run_vm()
     both.frontend.clock.jump(31)
     both.cloud.act(both.remote_id(vm), "poweroff")
     vm.wait("POWEROFF")
 
 
-def asked_for_raft(both: Burst, times: int) -> None:
+def wait_for_raft_queries(both: Burst, times: int) -> None:
     """Wait until a driver has asked so often what this server is."""
     heard = threading.Semaphore(0)
     rule = both.frontend.faults.on(faults.run(heard.release), "one.zone.raftstatus", times=None)
@@ -84,12 +84,12 @@ def asked_for_raft(both: Burst, times: int) -> None:
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_after_a_restart_of_oned(generation: str, way: str) -> None:
     with busy(generation, way) as both:
-        both.running()
-        before = asked(both)
+        both.run_vm()
+        before = count_requests(both)
         both.frontend.restart()
-        is_monitored(both)
-        follows_its_remote_vm(both)
-        assert asked(both) == before
+        check_monitoring(both)
+        check_followed_vm(both)
+        assert count_requests(both) == before
         assert not any("UNDEFINED" in line for line in both.frontend.log)
 
 
@@ -97,23 +97,23 @@ def test_after_a_restart_of_oned(generation: str, way: str) -> None:
 def test_messages_are_encrypted_with_the_key_that_monitord_conf_names(way: str) -> None:
     with busy("6.10", way, encrypted=True) as both:
         both.frontend.restart()
-        is_monitored(both)
+        check_monitoring(both)
 
 
 def test_after_a_crash_of_the_driver() -> None:
     with busy("6.10", "resident") as both:
-        before = asked(both)
+        before = count_requests(both)
         driver = both.frontend.oned.im_driver
         assert isinstance(driver, Mad)
         driver.kill()
-        is_monitored(both)
-        assert asked(both) == before
+        check_monitoring(both)
+        assert count_requests(both) == before
 
 
 def test_all_is_told_when_oned_answers_at_last() -> None:
     with busy("6.10", "resident", monitor_host=600) as both:
         both.frontend.restart(pause=lambda: both.frontend.clock.jump(1000))
-        has_report_of_now(both)
+        check_new_report(both)
 
 
 def test_only_hosts_that_are_ours_and_not_off_line() -> None:
@@ -128,8 +128,8 @@ def test_only_hosts_that_are_ours_and_not_off_line() -> None:
         off.set_status("offline")
         both.frontend.restart(pause=lambda: both.frontend.clock.jump(1000))
         since = both.frontend.pools.now()
-        is_monitored(both)
-        is_monitored(other)
+        check_monitoring(both)
+        check_monitoring(other)
         hosts = both.frontend.pools.hosts
         assert both.frontend.pools.wait_for(lambda: hosts[disabled.id].monitored_at >= since, 30)
         assert hosts[off.id].monitored_at < since
@@ -139,20 +139,20 @@ def test_only_hosts_that_are_ours_and_not_off_line() -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_follower_is_silent_until_it_leads(way: str) -> None:
     with busy("6.10", way) as both:
-        vm = both.running()
+        vm = both.run_vm()
         both.frontend.set_raft_state(RaftState.FOLLOWER)
         both.frontend.restart()
         both.cloud.act(both.remote_id(vm), "poweroff")
         both.wait_remote(vm, "POWEROFF")
-        asked_for_raft(both, times=2)
+        wait_for_raft_queries(both, times=2)
         both.cloud.calls.clear()
-        asked_for_raft(both, times=5)
+        wait_for_raft_queries(both, times=5)
         assert len(both.cloud.calls) == 0, "the leader asks the remote"
         both.frontend.log.clear()
         both.frontend.set_raft_state(RaftState.LEADER)
         both.frontend.clock.jump(31)
         vm.wait("POWEROFF")
-        is_monitored(both)
+        check_monitoring(both)
         assert not any("being a follower" in line for line in both.frontend.log)
 
 
@@ -161,22 +161,22 @@ def test_a_leader_is_silent_once_it_follows_and_not_when_it_leads_again(way: str
     with busy("6.10", way, monitor_host=600) as both:
         both.frontend.set_raft_state(RaftState.LEADER)
         both.frontend.set_raft_state(RaftState.CANDIDATE)
-        asked_for_raft(both, times=2)
+        wait_for_raft_queries(both, times=2)
         both.cloud.calls.clear()
-        asked_for_raft(both, times=5)
+        wait_for_raft_queries(both, times=5)
         assert len(both.cloud.calls) == 0
         both.frontend.set_raft_state(RaftState.LEADER)
-        has_report_of_now(both)
+        check_new_report(both)
 
 
 def test_a_process_that_is_gone_is_started_with_the_next_action() -> None:
     with busy("6.10", "scripts") as both:
-        vms = [both.running(), both.running(), both.running()]
+        vms = [both.run_vm(), both.run_vm(), both.run_vm()]
         pid = int(pid_file(both).read_text())
         os.kill(pid, signal.SIGKILL)
         for vm in vms:
             vm.act("poweroff")
-        is_monitored(both)
+        check_monitoring(both)
         assert int(pid_file(both).read_text()) != pid
 
 
@@ -186,7 +186,7 @@ def test_a_process_takes_the_configuration_that_the_new_oned_has() -> None:
         other = conf.read_text().replace('BEACON_HOST = "0.2"', 'BEACON_HOST = "0.3"')
         first = pid_file(both).read_text()
         both.frontend.restart(pause=lambda: conf.write_text(other))
-        is_monitored(both)
+        check_monitoring(both)
         assert pid_file(both).read_text() != first
 
 
@@ -216,7 +216,7 @@ def test_the_resident_driver_ends_the_process_of_the_scripts(tmp_path: Path) -> 
         assert isinstance(driver, Mad)
         with ends(both):
             driver.kill()
-        is_monitored(both)
+        check_monitoring(both)
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ HOSTILE = {
 }
 
 
-def refused(both: Burst, words: str) -> None:
+def check_refusal(both: Burst, words: str) -> None:
     vm = both.vm()
     vm.deploy(both.host)
     vm.wait("BOOT_FAILURE")
@@ -38,44 +38,44 @@ def test_hostile_xml_is_one_failed_operation(kind: str) -> None:
     with burst() as both:
         body = write_answer([True, escape(HOSTILE[kind]).encode(), 0])
         both.cloud.faults.on(faults.answer_garbage(body), "one.template.info")
-        refused(both, "XML")
-        both.running()
+        check_refusal(both, "XML")
+        both.run_vm()
 
 
 def test_a_bomb_in_the_answer_itself_is_not_expanded() -> None:
     with burst() as both:
         both.cloud.faults.on(faults.answer_garbage(BOMB.encode()), "one.template.info")
-        refused(both, "not an XML-RPC answer")
-        both.running()
+        check_refusal(both, "not an XML-RPC answer")
+        both.run_vm()
 
 
 def test_a_megabyte_in_an_attribute_is_carried() -> None:
     value = "x" * (1 << 20)
     with burst() as both:
-        vm = both.running(CONTEXT={"LONG": value})
+        vm = both.run_vm(CONTEXT={"LONG": value})
         remote = both.cloud.vms[both.remote_id(vm)]
         assert remote.template.vector("CONTEXT")["LONG"] == value
 
 
-def test_nobody_is_shown_the_password_by_a_redirect() -> None:
+def test_a_redirect_does_not_get_the_password() -> None:
     with SimulatedCloud() as elsewhere, burst() as both:
         redirect = faults.redirect(elsewhere.endpoint)
         both.cloud.faults.on(redirect, times=None)
-        refused(both, "redirects are not followed")
+        check_refusal(both, "redirects are not followed")
         assert elsewhere.server.accepted == 0
 
 
-def test_a_wrong_password_is_not_shown(seen: SecretWatch) -> None:
-    seen.secret("sesame open", "burst:sesame open")
+def test_a_wrong_password_is_not_shown(secret_watch: SecretWatch) -> None:
+    secret_watch.add_secret("sesame open", "burst:sesame open")
     periods = monitoring_settings("6.10")
     with burst(monitoring=periods, ONE_PASSWORD="sesame open", ONE_OUTAGE_GRACE="1") as both:
-        refused(both, "couldn't be authenticated")
+        check_refusal(both, "couldn't be authenticated")
         both.host.wait("ERROR")
 
 
-def test_what_the_drivers_write_is_their_owners_alone(seen: SecretWatch) -> None:
+def test_what_the_drivers_write_is_their_owners_alone(secret_watch: SecretWatch) -> None:
     with burst("7.2", "scripts", monitoring=monitoring_settings("7.2")) as both:
-        both.running()
+        both.run_vm()
         both.host.wait("MONITORED")
         var = both.frontend.home.var
         written = {path.name for path in var.glob("**/*one2one*") if path.is_file()}
@@ -87,24 +87,26 @@ def test_a_lock_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     with burst() as both:
         (both.frontend.home.var / ".one2one.lock").symlink_to(victim)
-        refused(both, "cannot open")
+        check_refusal(both, "cannot open")
         assert not victim.exists()
 
 
-def test_a_password_that_came_to_light_would_be_noticed() -> None:
+def test_a_password_in_any_text_is_found() -> None:
     watching = SecretWatch()
-    watching.secret("burstpass", "burst:burstpass")
-    watching.line("somewhere", "LOG I 3 connected as burst:burstpass")
-    watching.line("packed", "MONITOR SUCCESS 0 YnVyc3Q6YnVyc3RwYXNz")
-    assert watching.leaks() == ["somewhere", "packed", "packed"]
+    watching.add_secret("burstpass", "burst:burstpass")
+    watching.add_line("somewhere", "LOG I 3 connected as burst:burstpass")
+    watching.add_line("packed", "MONITOR SUCCESS 0 YnVyc3Q6YnVyc3RwYXNz")
+    assert watching.find_leaks() == ["somewhere", "packed", "packed"]
 
 
-def test_a_password_that_any_process_prints_or_is_given_would_be_noticed(seen: SecretWatch) -> None:
-    seen.secret("sesame open", "burst:sesame open")
+def test_a_password_that_a_process_prints_or_gets_is_found(
+    secret_watch: SecretWatch,
+) -> None:
+    secret_watch.add_secret("sesame open", "burst:sesame open")
     subprocess.run(["/bin/echo", "sesame open"], capture_output=True, check=True)
     subprocess.run(["/bin/true"], env={"PASSWORD": "sesame open"}, check=True)
-    leaks = seen.leaks()
-    seen.texts.clear()
+    leaks = secret_watch.find_leaks()
+    secret_watch.texts.clear()
     assert leaks == [
         "title of /bin/echo",
         "output of ['/bin/echo', 'sesame open']",

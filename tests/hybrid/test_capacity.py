@@ -25,26 +25,26 @@ def quotas(**given: Quota) -> VmQuotas:
     return VmQuotas(**{field.name: given.get(field.name, NOTHING) for field in fields(VmQuotas)})
 
 
-def offered(*members: HostVm, **user: Quota) -> HostCapacity:
+def capacity_of(*members: HostVm, **user: Quota) -> HostCapacity:
     return compute_capacity(CapacityLimit(), quotas(**user), quotas(), members)
 
 
 def test_without_quotas_the_ruby_drivers_numbers_are_reported() -> None:
-    capacity = offered()
+    capacity = capacity_of()
     assert (capacity.total_cpu, capacity.total_memory) == (10_000_000, 1_099_511_627_776)
     assert (UNLIMITED_CPU, UNLIMITED_MEMORY * 1024) == (10_000_000, 1_099_511_627_776)
 
 
 def test_the_recorded_account() -> None:
     """50 cores and 64 GB: what the Ruby driver reported for it, but for the negative free."""
-    capacity = offered(cpu=Quota(50, 20.3), memory=Quota(65536, 25984))
+    capacity = capacity_of(cpu=Quota(50, 20.3), memory=Quota(65536, 25984))
     assert capacity == HostCapacity(2970, 40501248, 0, 0)
     assert (capacity.free_cpu, capacity.free_memory) == (2970, 40501248)
 
 
 def test_own_vms_are_added_back_because_oned_subtracts_them() -> None:
     own = HostVm(cpu=2, memory=1024, remote=RUNNING)
-    capacity = offered(own, own, cpu=Quota(10, 7), memory=Quota(8192, 4096))
+    capacity = capacity_of(own, own, cpu=Quota(10, 7), memory=Quota(8192, 4096))
     assert capacity.total_cpu == 100 * (10 - 7 + 4)
     assert capacity.total_memory == 1024 * (8192 - 4096 + 2048)
     assert (capacity.used_cpu, capacity.used_memory) == (400, 2048 * 1024)
@@ -60,7 +60,7 @@ def test_the_lowest_of_user_group_and_one_capacity_counts() -> None:
 
 def test_running_quotas_count_what_runs() -> None:
     runs, off = HostVm(1, 512, RUNNING), HostVm(4, 2048, POWEROFF)
-    capacity = offered(runs, off, running_cpu=Quota(8, 3), running_memory=Quota(4096, 1024))
+    capacity = capacity_of(runs, off, running_cpu=Quota(8, 3), running_memory=Quota(4096, 1024))
     assert capacity.total_cpu == 100 * (8 - 3 + 1)
     assert capacity.total_memory == 1024 * (4096 - 1024 + 512)
 
@@ -68,23 +68,23 @@ def test_running_quotas_count_what_runs() -> None:
 @pytest.mark.parametrize("name", ["vms", "running_vms", "system_disk_size"])
 def test_any_quota_that_is_used_up_leaves_nothing(name: str) -> None:
     own = HostVm(2, 1024, RUNNING)
-    capacity = offered(own, cpu=Quota(100, 2), **{name: Quota(5, 5)})
+    capacity = capacity_of(own, cpu=Quota(100, 2), **{name: Quota(5, 5)})
     assert (capacity.total_cpu, capacity.total_memory) == (200, 1024 * 1024)
 
 
 def test_a_vm_that_is_gone_gives_nothing_back() -> None:
     gone = HostVm(4, 4096, State(VmState.DONE))
-    assert offered(gone, cpu=Quota(8, 8)).total_cpu == 0
+    assert capacity_of(gone, cpu=Quota(8, 8)).total_cpu == 0
 
 
 def test_more_used_than_allowed_is_not_less_than_nothing() -> None:
-    capacity = offered(cpu=Quota(2, 9), memory=Quota(0, 512))
+    capacity = capacity_of(cpu=Quota(2, 9), memory=Quota(0, 512))
     assert (capacity.total_cpu, capacity.total_memory) == (0, 0)
 
 
 def test_a_vm_whose_image_is_being_saved_while_off_does_not_run() -> None:
     off = HostVm(4, 2048, State(VmState.ACTIVE, LcmState.HOTPLUG_SAVEAS_POWEROFF))
-    assert offered(off).used_cpu == 0
+    assert capacity_of(off).used_cpu == 0
 
 
 amounts = st.integers(0, 100)
@@ -103,7 +103,7 @@ def test_what_fits_is_never_refused(
     used = sum(m.cpu for m in members) + others + running_others
     running = sum(m.cpu for m in members if m.remote == RUNNING) + running_others
 
-    total = offered(*members, cpu=Quota(limit, used), running_cpu=Quota(running_limit, running))
+    total = capacity_of(*members, cpu=Quota(limit, used), running_cpu=Quota(running_limit, running))
 
     burst = total.total_cpu / 100 - sum(m.cpu for m in members)
     assert total.total_cpu >= 0

@@ -14,8 +14,8 @@ storable = st.text(
 ).filter(lambda value: "]]>" not in value and "@^_^@" not in value)
 
 
-def stored(sent: Template) -> Vector:
-    """Return CONTEXT as the remote stores it, whose rules measured.md gives."""
+def store(sent: Template) -> Vector:
+    """Return CONTEXT as a real remote was measured to store it."""
     attributes = {name: value for name, value in sent if isinstance(value, str)}
     expanded = {}
     for name, value in sent.vector("CONTEXT").items():
@@ -31,7 +31,7 @@ def stored(sent: Template) -> Vector:
 @given(st.dictionaries(st.from_regex(r"[A-Z]{5}", fullmatch=True), storable))
 def test_every_local_value_arrives_as_it_is(local: Vector) -> None:
     local = {k: v for k, v in local.items() if k not in ("TOKEN", "FILES")}
-    assert stored(merge_context(local, {})) == local
+    assert store(merge_context(local, {})) == local
 
 
 def test_the_remote_template_keeps_what_the_local_vm_does_not_set() -> None:

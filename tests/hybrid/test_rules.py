@@ -57,13 +57,13 @@ MARKS: list[tuple[str, str]] = [
 ]
 
 
-def marked(**marks: str) -> Vm:
+def make_vm(**marks: str) -> Vm:
     attributes = Template((dict(MARKS) | marks).items())
     return Vm(1, "remote-opennebula-7", RUNNING, "", 0, user_template=attributes)
 
 
 def test_marks_that_are_all_there_tell_the_owner() -> None:
-    assert read_marks(marked()) == Marks("h", 7, 1700000000, 0)
+    assert read_marks(make_vm()) == Marks("h", 7, 1700000000, 0)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_marks_that_are_all_there_tell_the_owner() -> None:
     + [{"ONE_HYBRID_ID": ""}],
 )
 def test_a_malformed_mark_is_no_mark_of_ours(wrong: dict[str, str]) -> None:
-    assert read_marks(marked(**wrong)) is None
+    assert read_marks(make_vm(**wrong)) is None
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from one2one.mad.host_loop import HostLoop
 from one2one.mad.im_messages import Configuration, Periods
 from one2one.mad.monitord import MonitordClient
 from one2one.opennebula.errors import NotFound
-from tests.end_to_end.monitord_port import Ear
+from tests.end_to_end.monitord_port import MonitordPort
 
 
 class Monitor(HostMonitor):
@@ -25,10 +25,10 @@ class Monitor(HostMonitor):
 
 
 def test_a_bug_does_not_end_the_monitoring_of_a_host() -> None:
-    with Ear() as ear:
+    with MonitordPort() as listener:
         periods = Periods(beacon_host=0.05)
-        monitord = MonitordClient(0, Configuration("127.0.0.1", ear.port, "", periods))
+        monitord = MonitordClient(0, Configuration("127.0.0.1", listener.port, "", periods))
         HostLoop(Monitor(KeyError("one"), RecursionError("two")), monitord, periods).run()
         for bug in ("KeyError: 'one'", "RecursionError: two"):
             line = f"internal error ({bug}). Report it"
-            ear.first("STATE_VM", status="FAILURE", when=line.__eq__)
+            listener.wait_first("STATE_VM", status="FAILURE", when=line.__eq__)

@@ -77,7 +77,7 @@ class Recorded:
 
 
 @contextmanager
-def monitored(version: str, tmp: Path) -> Iterator[HostMonitor]:
+def open_monitor(version: str, tmp: Path) -> Iterator[HostMonitor]:
     """Give the monitoring of the recorded front-end's host, by the recorded remote."""
     local, remote = Recorded(f"local-{version}"), Recorded(f"api-{version}")
     servers = XmlRpcServer(local.call), XmlRpcServer(remote.call)
@@ -178,7 +178,7 @@ def test_a_recorded_life_is_reported_as_it_was_lived(version: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_round_on_recorded_answers(version: str, tmp_path: Path) -> None:
-    with monitored(version, tmp_path) as monitor:
+    with open_monitor(version, tmp_path) as monitor:
         monitor.refresh()
         monitor.read_states()
         last = monitor.read_states()
@@ -200,7 +200,7 @@ def test_a_round_on_recorded_answers(version: str, tmp_path: Path) -> None:
 
 def test_the_answer_to_5_10_has_all_that_the_ruby_driver_told(tmp_path: Path) -> None:
     (*_, last) = [e for e in events("im-5.10") if e.get("line", "").startswith("MONITOR SUCCESS")]
-    with monitored("5.10", tmp_path) as monitor:
+    with open_monitor("5.10", tmp_path) as monitor:
         ours = parse_text(answer_pull(monitor, lambda error: pytest.fail(str(error)), pytest.fail))
     theirs = parse_text(last["payload"].replace("VM_NAME=remote-opennebula", "VM_NAME=r"))
     assert names(theirs) <= names(ours)

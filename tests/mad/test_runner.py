@@ -92,7 +92,7 @@ def test_any_interleaving_keeps_each_vms_order(
         assert places == sorted(set(places)), "in order, and none twice"
 
 
-def ended(work: Work, *tasks: Task) -> bool:
+def wait_ended(work: Work, *tasks: Task) -> bool:
     with work.changed:
         return work.changed.wait_for(lambda: work.ended.issuperset(tasks), 20)
 
@@ -105,7 +105,7 @@ def test_a_task_that_ends_in_a_bug_takes_nothing_from_the_others() -> None:
     with bugs() as found:
         for one in (broken, behind, beside):
             runner.add(one)
-        assert ended(work, behind, beside)
+        assert wait_ended(work, behind, beside)
     assert len(found) == 1
     assert found[0].startswith("KeyError")
 
@@ -118,7 +118,7 @@ def test_without_a_thread_a_task_is_refused_and_the_next_one_is_carried_out() ->
     with no_more_threads(), pytest.raises(Busy, match="no thread can be started"):
         runner.add(refused)
     runner.add(next_one)
-    assert ended(work, next_one)
+    assert wait_ended(work, next_one)
     assert work.begun[1] == [next_one]
 
 
@@ -128,11 +128,11 @@ def test_where_no_more_threads_can_be_started_the_worker_that_there_is_does_it_a
     work.waits = dict.fromkeys(tasks, 0)
     runner = Runner(4, work.advance)
     runner.add(tasks[0])
-    assert ended(work, tasks[0])
+    assert wait_ended(work, tasks[0])
     with no_more_threads():
         for one in tasks[1:]:
             runner.add(one)
-        assert ended(work, *tasks)
+        assert wait_ended(work, *tasks)
 
 
 def test_a_wait_for_which_there_is_no_thread_is_over_at_once_with_the_reason() -> None:

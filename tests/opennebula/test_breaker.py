@@ -1,4 +1,4 @@
-"""When a cloud that does not answer is left alone, and for how long."""
+"""When calls to a cloud that does not answer stop, and for how long."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from one2one.opennebula.breaker import FAILURES, OPEN_S, Breaker
 from one2one.opennebula.errors import Unreachable
 
 
-def broken(now: float = 0.0) -> Breaker:
+def open_breaker(now: float = 0.0) -> Breaker:
     breaker = Breaker()
     for _ in range(FAILURES):
         assert not breaker.admit(now)
@@ -16,13 +16,13 @@ def broken(now: float = 0.0) -> Breaker:
 
 def test_calls_after_a_row_of_failures_fail_with_the_last_reason() -> None:
     with pytest.raises(Unreachable) as caught:
-        broken().admit(OPEN_S / 2)
+        open_breaker().admit(OPEN_S / 2)
     assert (caught.value.cause, caught.value.remedy) == ("no route", "Repair it")
     assert not caught.value.sent
 
 
 def test_one_call_in_a_while_is_let_through() -> None:
-    breaker = broken()
+    breaker = open_breaker()
     for now in (OPEN_S, 2 * OPEN_S, 3 * OPEN_S):
         assert breaker.admit(now)
         with pytest.raises(Unreachable):
@@ -30,7 +30,7 @@ def test_one_call_in_a_while_is_let_through() -> None:
 
 
 def test_an_answer_ends_it() -> None:
-    breaker = broken()
+    breaker = open_breaker()
     assert breaker.admit(OPEN_S)
     breaker.record_answer()
     assert not breaker.admit(OPEN_S)

@@ -258,7 +258,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "cert.pem"
 
 
-def secured(certificate: Path) -> Behaviour:
+def serve_tls(certificate: Path) -> Behaviour:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, certificate.with_name("key.pem"))
 
@@ -271,7 +271,7 @@ def secured(certificate: Path) -> Behaviour:
 
 
 def test_tls_is_verified(certificate: Path) -> None:
-    with serving(secured(certificate)) as port:
+    with serving(serve_tls(certificate)) as port:
         with client(port, "https", ca_file=str(certificate)) as one:
             assert one.call("one.system.version") == "6.10.0"
         with client(port, "https", verify_tls=False) as one:

@@ -38,7 +38,7 @@ def tunnel_failure(
     return caught.value
 
 
-def once(reply: bytes) -> Behaviour:
+def answer_once(reply: bytes) -> Behaviour:
     def behave(connection: socket.socket, _number: int) -> None:
         read_head(connection)
         connection.sendall(reply)
@@ -53,21 +53,21 @@ def read_head(connection: socket.socket) -> bytes:
     return head
 
 
-def silent(connection: socket.socket, _number: int) -> None:
+def stay_silent(connection: socket.socket, _number: int) -> None:
     while connection.recv(65536):
         pass
 
 
-def once_bytes(reply: bytes) -> Behaviour:
+def answer_bytes_once(reply: bytes) -> Behaviour:
     def behave(connection: socket.socket, _number: int) -> None:
         connection.recv(65536)
         connection.sendall(reply)
-        silent(connection, 0)
+        stay_silent(connection, 0)
 
     return behave
 
 
-def repeated(start: bytes, piece: bytes, pause: float) -> Behaviour:
+def repeat(start: bytes, piece: bytes, pause: float) -> Behaviour:
     """Return a peer that sends *start*, and then *piece* again and again."""
 
     def behave(connection: socket.socket, _number: int) -> None:
@@ -104,12 +104,12 @@ def test_a_proxy_is_told_the_whole_address(endpoint: str, line: str) -> None:
 
 
 ENDLESS: dict[str, Behaviour] = {
-    "silence": silent,
-    "a drip of headers": repeated(b"HTTP/1.1 200 OK\r\n", b"X: x\r\n", 0.01),
-    "a drip of bytes": repeated(b"", b"H", 0.01),
-    "a drip after continue": repeated(b"HTTP/1.1 100 Continue\r\n\r\n", b"H", 0.01),
-    "a drip of TLS": repeated(b"HTTP/1.1 200 OK\r\n\r\n\x16\x03\x03\x40\x00", b"\x02", 0.01),
-    "silence after the tunnel": once_bytes(b"HTTP/1.1 200 OK\r\n\r\n"),
+    "silence": stay_silent,
+    "a drip of headers": repeat(b"HTTP/1.1 200 OK\r\n", b"X: x\r\n", 0.01),
+    "a drip of bytes": repeat(b"", b"H", 0.01),
+    "a drip after continue": repeat(b"HTTP/1.1 100 Continue\r\n\r\n", b"H", 0.01),
+    "a drip of TLS": repeat(b"HTTP/1.1 200 OK\r\n\r\n\x16\x03\x03\x40\x00", b"\x02", 0.01),
+    "silence after the tunnel": answer_bytes_once(b"HTTP/1.1 200 OK\r\n\r\n"),
 }
 
 
@@ -177,13 +177,13 @@ REPLIES: list[tuple[str, bytes, type[errors.OneError], str]] = [
 def test_a_proxy_that_answers_wrongly(
     reply: bytes, kind: type[errors.OneError], words: str
 ) -> None:
-    error = tunnel_failure(once(reply))
+    error = tunnel_failure(answer_once(reply))
     assert type(error) is kind
     assert words in str(error)
 
 
 def test_a_proxy_that_wants_a_user_is_told_apart() -> None:
-    error = tunnel_failure(once(b"HTTP/1.1 407 Who?\r\n\r\n"), user="")
+    error = tunnel_failure(answer_once(b"HTTP/1.1 407 Who?\r\n\r\n"), user="")
     assert "the proxy wants a user (HTTP 407 Who?)" in str(error)
     assert "Set ONE_PROXY to http://user:password@host:port" in str(error)
 
@@ -210,7 +210,7 @@ SERVER_HELLO_OF_TLS_1_0 = (
     ids=["that refuses our versions", "that answers in its own"],
 )
 def test_a_peer_of_tls_1_0_is_named(reply: bytes) -> None:
-    error = handshake_failure(once_bytes(reply))
+    error = handshake_failure(answer_bytes_once(reply))
     assert isinstance(error, errors.ConfigurationError)
     assert "it only speaks a TLS version that is too old to be safe" in str(error)
     assert "TLS 1.2 or later" in str(error)
@@ -239,14 +239,14 @@ def test_a_real_peer_of_tls_1_0_is_named(tmp_path: Path) -> None:
     ids=["no cipher", "its bug", "NULs", "smtp"],
 )
 def test_a_handshake_that_fails(reply: bytes, kind: type[errors.OneError], words: str) -> None:
-    error = handshake_failure(once_bytes(reply))
+    error = handshake_failure(answer_bytes_once(reply))
     assert type(error) is kind
     assert words in str(error)
 
 
 @pytest.mark.parametrize(
     "behave",
-    [silent, repeated(b"\x16\x03\x03\x40\x00", b"\x02", 0.01)],
+    [stay_silent, repeat(b"\x16\x03\x03\x40\x00", b"\x02", 0.01)],
     ids=["silence", "a drip"],
 )
 def test_a_handshake_without_end(behave: Behaviour) -> None:

@@ -16,16 +16,16 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 DEEP = 50_000
 
 
-def sized(length: str, body: bytes = OK) -> bytes:
+def with_length(length: str, body: bytes = OK) -> bytes:
     return HEAD + b"Content-Length: " + length.encode() + b"\r\n\r\n" + body
 
 
-def valued(value: str) -> bytes:
+def with_value(value: str) -> bytes:
     """Return an answer whose result is *value*, in XML-RPC."""
     return page(answer("<boolean>1</boolean>", value, "<i4>0</i4>"))
 
 
-def declared(encoding: str, body: bytes = OK) -> bytes:
+def with_encoding(encoding: str, body: bytes = OK) -> bytes:
     return page(body.replace(b"version='1.0'", f"version='1.0' encoding='{encoding}'".encode()))
 
 
@@ -71,40 +71,42 @@ ANSWERS: dict[str, bytes] = {
     "a chunk that breaks off": CHUNKED + b"ff\r\nhello",
     "a chunk's length of 1 MB": CHUNKED + b"0" * (1 << 20),
     "trailers without end": CHUNKED + b"0\r\n" + b"X: x\r\n" * 10_000,
-    "a length of -1": sized("-1"),
-    "a length of words": sized("many"),
-    "a length of 5,000 digits": sized("9" * 5000),
-    "a length of 1 TB": sized(str(1 << 40)),
+    "a length of -1": with_length("-1"),
+    "a length of words": with_length("many"),
+    "a length of 5,000 digits": with_length("9" * 5000),
+    "a length of 1 TB": with_length(str(1 << 40)),
     "two lengths": HEAD + b"Content-Length: 5\r\nContent-Length: 7\r\n\r\nhello",
-    "a length that is too long": sized(str(len(OK) + 1)),
-    "a length that is too short": sized(str(len(OK) - 20)),
+    "a length that is too long": with_length(str(len(OK) + 1)),
+    "a length that is too short": with_length(str(len(OK) - 20)),
     "compressed, unasked": page(b"\x1f\x8b\x08\x00", headers="Content-Encoding: gzip\r\n"),
     "compressed chunks": HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n" + OK,
     # XML-RPC.
     "an empty body": page(b""),
-    "a bigdecimal that is none": valued("<bigdecimal>zz</bigdecimal>"),
-    "a bigdecimal": valued("<bigdecimal>1e999999999</bigdecimal>"),
-    "a date that is none": valued("<dateTime.iso8601>yesterday</dateTime.iso8601>"),
-    "base64 that is none": valued("<base64>?</base64>"),
-    "nil": valued("<nil/>"),
-    "a boolean for a result": valued("<boolean>1</boolean>"),
+    "a bigdecimal that is none": with_value("<bigdecimal>zz</bigdecimal>"),
+    "a bigdecimal": with_value("<bigdecimal>1e999999999</bigdecimal>"),
+    "a date that is none": with_value("<dateTime.iso8601>yesterday</dateTime.iso8601>"),
+    "base64 that is none": with_value("<base64>?</base64>"),
+    "nil": with_value("<nil/>"),
+    "a boolean for a result": with_value("<boolean>1</boolean>"),
     "a boolean of 7": page(answer("<boolean>7</boolean>", "<i4>1</i4>", "<i4>0</i4>")),
-    "a number of 5,000 digits": valued(f"<i4>{'9' * 5000}</i4>"),
-    "a number that is none": valued("<i4>1e5</i4>"),
-    "not a number": valued("<double>nan</double>"),
-    "arrays in arrays": valued("<array><data><value>" * DEEP + "</value></data></array>" * DEEP),
+    "a number of 5,000 digits": with_value(f"<i4>{'9' * 5000}</i4>"),
+    "a number that is none": with_value("<i4>1e5</i4>"),
+    "not a number": with_value("<double>nan</double>"),
+    "arrays in arrays": with_value(
+        "<array><data><value>" * DEEP + "</value></data></array>" * DEEP
+    ),
     "arrays without end": page(b"<a>" * DEEP),
-    "structs in structs": valued(
+    "structs in structs": with_value(
         "<struct><member><name>a</name><value>" * DEEP + "</value></member></struct>" * DEEP
     ),
-    "a struct without names": valued("<struct><member><value>1</value></member></struct>"),
-    "an unknown type": valued("<colour>red</colour>"),
-    "half a character": valued("<string>&#xD800;</string>"),
+    "a struct without names": with_value("<struct><member><value>1</value></member></struct>"),
+    "an unknown type": with_value("<colour>red</colour>"),
+    "half a character": with_value("<string>&#xD800;</string>"),
     "a NUL in a text": page(OK.replace(b"6.10.0", b"6\x0010")),
     "bytes that are no UTF-8": page(OK.replace(b"6.10.0", b"\xff\xfe\xfd")),
-    "UTF-16 that is none": declared("UTF-16"),
-    "an unknown encoding": declared("klingon"),
-    "an encoding of Python's": declared("base64_codec"),
+    "UTF-16 that is none": with_encoding("UTF-16"),
+    "an unknown encoding": with_encoding("klingon"),
+    "an encoding of Python's": with_encoding("base64_codec"),
     "a DOCTYPE": page(b'<!DOCTYPE a [<!ENTITY b "6.10.0">]>' + OK.partition(b"?>")[2]),
     "a billion laughs": page(
         b"<!DOCTYPE l [" + LAUGHS + b"]><methodResponse><params><param><value>&l11;"
@@ -128,7 +130,7 @@ ANSWERS: dict[str, bytes] = {
 }
 
 
-def played(reply: bytes) -> Callable[[socket.socket, int], None]:
+def play(reply: bytes) -> Callable[[socket.socket, int], None]:
     """Return a peer that plays *reply* and hangs up, once, and is healthy from then on."""
 
     def behave(connection: socket.socket, number: int) -> None:
@@ -144,7 +146,7 @@ def played(reply: bytes) -> Callable[[socket.socket, int], None]:
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_call(name: str) -> None:
-    with serving(played(ANSWERS[name])) as port:
+    with serving(play(ANSWERS[name])) as port:
         server = Endpoint(f"http://127.0.0.1:{port}/RPC2", read_timeout=20, max_connections=1)
         breaker = Breaker(failures=1)
         client = Client(server, SESSION, breaker)
@@ -176,7 +178,7 @@ HEALTHY: dict[str, bytes] = {
 
 @pytest.mark.parametrize("name", HEALTHY)
 def test_an_answer_that_is_unusual_but_right(name: str) -> None:
-    with serving(played(HEALTHY[name])) as port:
+    with serving(play(HEALTHY[name])) as port:
         client = Client(Endpoint(f"http://127.0.0.1:{port}/RPC2"), SESSION)
         assert client.call("one.system.version") == "6.10.0"
         assert client.call("one.system.version") == "6.10.0"

@@ -25,7 +25,7 @@ DATA = Path(__file__).parent.parent / "data"
 VERSIONS = ["5.10", "6.10", "7.2"]
 
 
-def recorded(version: str, method: str, note: str = "") -> list[Any]:
+def read_recording(version: str, method: str, note: str = "") -> list[Any]:
     """Return the results of a method that succeeded."""
     with gzip.open(DATA / f"api-{version}.jsonl.gz", "rt", encoding="utf-8") as lines:
         calls = [json.loads(line) for line in lines]
@@ -41,8 +41,8 @@ def recorded(version: str, method: str, note: str = "") -> list[Any]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_short_and_extended_rows_tell_the_same(version: str) -> None:
-    short = recorded(version, "one.vmpool.info")[0]
-    extended = recorded(version, "one.vmpool.infoextended")[0]
+    short = read_recording(version, "one.vmpool.info")[0]
+    extended = read_recording(version, "one.vmpool.infoextended")[0]
 
     summaries = [VmSummary.read(vm) for vm in parse_pool([short.encode()], "VM")]
 
@@ -58,7 +58,7 @@ def test_short_and_extended_rows_tell_the_same(version: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_pool_read_piece_by_piece_is_the_pool_read_at_once(version: str) -> None:
-    for document in recorded(version, "one.vmpool.info"):
+    for document in read_recording(version, "one.vmpool.info"):
         whole = [VmRow.read(vm) for vm in parse(document).iterfind("VM")]
         assert [VmRow.read(vm) for vm in parse_pool([document.encode()], "VM")] == whole
 
@@ -190,8 +190,8 @@ def test_a_text_longer_than_a_piece_is_read_as_the_standard_library_does(part: l
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_recorded_quotas(version: str) -> None:
-    user = VmQuotas.read(parse(recorded(version, "one.user.info")[0]))
-    group = VmQuotas.read(parse(recorded(version, "one.group.info")[0]))
+    user = VmQuotas.read(parse(read_recording(version, "one.user.info")[0]))
+    group = VmQuotas.read(parse(read_recording(version, "one.group.info")[0]))
 
     assert (user.cpu.limit, user.memory.limit, user.vms.limit) == (50, 65536, 1000)
     assert user.running_cpu.limit is None
@@ -200,7 +200,7 @@ def test_recorded_quotas(version: str) -> None:
 
 
 def test_an_account_without_quotas_has_no_limits() -> None:
-    oneadmin = VmQuotas.read(parse(recorded("6.10", "one.user.info", "oneadmin self")[0]))
+    oneadmin = VmQuotas.read(parse(read_recording("6.10", "one.user.info", "oneadmin self")[0]))
     assert oneadmin.cpu == oneadmin.vms == oneadmin.running_memory == Quota(None, 0)
 
 
