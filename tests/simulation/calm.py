@@ -26,8 +26,9 @@ from tests.simulation.invariants import (
 )
 from tests.simulation.memory import marks_of
 from tests.simulation.process import Process
-from tests.simulation.sites import RemoteSite
-from tests.simulation.watcher import ENDING, Side
+from tests.simulation.remote_site import RemoteSite
+from tests.simulation.side import Side
+from tests.simulation.states import ENDING
 from tests.simulation.world import World
 
 AT_REST = frozenset(
@@ -78,7 +79,7 @@ class Calm:
             for host in side.site.oned.pools.hosts.values():
                 side.site.oned.monitor(host)  # a clock that was ahead may keep monitord from it
         for remote in world.remotes:
-            world.tell_hosts_passwords(remote)
+            world.tell_hosts_password(remote)
 
     def _repair(self) -> None:
         """Give operations time to end, then have those failed that no driver works at."""
@@ -177,7 +178,7 @@ class Calm:
 
     def _unanswered(self) -> Iterator[str]:
         for side in self._world.sides:
-            for vm_id, asked in self._world.watcher.unanswered(side.site.vmm.process):
+            for vm_id, asked in self._world.answers.list_unanswered(side.site.vmm.process):
                 yield f"{side.site.name}: {asked.action} of VM {vm_id} was not answered"
 
     def _unpaired(self) -> Iterator[str]:
@@ -202,7 +203,7 @@ class Calm:
 
     def _left(self) -> Iterator[str]:
         for side in self._world.sides:
-            self._world.watcher.learn_hybrid_ids(side)
+            side.learn_hybrid_ids()
             for remote in self._world.remotes:
                 for vm in remote.cloud.vms:
                     marks = marks_of(vm)
@@ -246,7 +247,7 @@ class Calm:
 
     def _alive(self, side: Side, vm: Vm) -> list[Vm]:
         """Return the remote VMs that carry the marks of a local VM and live."""
-        self._world.watcher.learn_hybrid_ids(side)
+        side.learn_hybrid_ids()
         return [
             remote
             for site in self._world.remotes

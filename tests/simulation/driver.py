@@ -119,7 +119,7 @@ class SimulatedDriver:
         self.process = process = self._new_process()
         stdin = _Input(self._scheduler)
         self._to_driver = Pipe(self._scheduler, stdin.take)
-        self._from_driver = Pipe(self._scheduler, partial(self._arrived, process))
+        self._from_driver = Pipe(self._scheduler, partial(self._take, process))
         self.is_ready = False
         output = _Output(self._from_driver)
 
@@ -148,7 +148,7 @@ class SimulatedDriver:
         self._is_abandoned = True
         self._to_driver.write(None)
 
-    def _arrived(self, process: Process, line: str | None) -> None:
+    def _take(self, process: Process, line: str | None) -> None:
         if self._is_abandoned or process is not self.process:
             return
         if line is None:

@@ -85,3 +85,9 @@ INVARIANTS = (
     *(SINGLE, UNREPEATED, OWN, ALIVE, ONCE, TRUE, SEEN, HOST, SOUND),
     *(ANSWERED, AGREED, ON, PAIRED, NONE_LEFT, UNTOUCHED),
 )
+
+
+def check_sound(line: str) -> None:
+    """Raise Broken where a driver writes of a bug."""
+    if "internal error" in line or "an answer that cannot be read (" in line:
+        raise Broken(SOUND, line)

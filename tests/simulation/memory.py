@@ -46,9 +46,9 @@ class Life:
 class Memory:
     """The lives of one cloud's VMs."""
 
-    def __init__(self, told: Callable[[int, Moment | None, Moment], None]) -> None:
-        """*told* hears of each change: the VM's id, how it was, how it is."""
-        self._told = told
+    def __init__(self, tell: Callable[[int, Moment | None, Moment], None]) -> None:
+        """*tell* is called at each change with: the VM's id, how it was, how it is."""
+        self._tell = tell
         self.by_id: dict[int, Life] = {}
         """The lives of the VMs that have, or had last, each id."""
 
@@ -66,7 +66,7 @@ class Memory:
             if last is None or (last.state, last.deploy_id) != (vm.state, vm.deploy_id):
                 moment = Moment(now, vm.state, vm.deploy_id)
                 life.moments.append(moment)
-                self._told(vm.id, last, moment)
+                self._tell(vm.id, last, moment)
 
 
 def marks_of(vm: Vm) -> Marks | None:

@@ -7,6 +7,8 @@ from opennebula_sandbox.cloud.wire.xmlrpc import read_http
 from tests.simulation.network import Stream
 from tests.simulation.scheduler import Scheduler
 
+PORT = 2633
+"""Where oned listens."""
 _MOST_CALLS = 30
 _IDLE_S = 15.0
 _CHUNK = 1 << 16

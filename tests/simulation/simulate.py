@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.simulation.calm import Calm
+from tests.simulation.events import happen
 from tests.simulation.invariants import Broken
 from tests.simulation.plan import Event, draw, draw_setting
 from tests.simulation.world import World
@@ -51,7 +52,7 @@ def simulate(generation: str, seed: int, events: Sequence[Event] | None = None) 
                 for event in draw(seed, EVENTS) if events is None else events:
                     world.run_for(max(0.0, event.at - world.scheduler.now))
                     happened.append(event)
-                    world.happen(event)
+                    happen(world, event)
                 Calm(world).check()
             except Broken as error:
                 broken = error
@@ -66,7 +67,7 @@ def simulate(generation: str, seed: int, events: Sequence[Event] | None = None) 
         generation,
         happened,
         world.scheduler.steps,
-        world.watcher.calls,
+        world.calls.calls,
         world.scheduler.now,
         world.history,
         broken,

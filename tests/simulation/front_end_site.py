@@ -1,4 +1,4 @@
-"""The two kinds of cloud as simulated sites: a remote, and a front-end with its drivers."""
+"""A front-end as a simulated site: oned, monitord, and their drivers."""
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -8,8 +8,6 @@ from pathlib import Path
 from one2one.driver.events import Event
 from one2one.mad.process import Arguments
 from one2one.opennebula.template import Template, Value, to_xml
-from opennebula_sandbox.cloud.api import calls
-from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.faults import Faults
 from opennebula_sandbox.cloud.objects import Vm
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
@@ -31,66 +29,12 @@ from tests.simulation.driver import (
 from tests.simulation.network import Network, Stream
 from tests.simulation.process import Process
 from tests.simulation.scheduler import Scheduler
-from tests.simulation.service import Service
+from tests.simulation.service import PORT, Service
 
-PORT = 2633
 _MONITORD = 4124
 _PASSWORD, _ONE_KEY = "0123456789abcdef", "fedcba9876543210fedcba9876543210"
 
-Heard = Callable[[Process, float, bool, str, tuple[object, ...]], None]
-"""Hears of a call before it is done: who sent it, when, whether he has given it up, what it is."""
 Emit = Callable[[Process, Event], None]
-
-
-class RemoteSite:
-    """A remote cloud."""
-
-    def __init__(
-        self,
-        scheduler: Scheduler,
-        network: Network,
-        name: str,
-        profile: str,
-        delay: float,
-        heard: Heard,
-    ) -> None:
-        self.name = name
-        self.clock = SimulatedClock(scheduler)
-        self.cloud = SimulatedCloud(profile, clock=self.clock, delay=delay, templates=1)
-        self.is_up = False
-        self._scheduler = scheduler
-        self._network = network
-        self._heard = heard
-        self._service = Service(
-            scheduler, self._call, self.cloud.faults.deliver, self.cloud.faults.accept
-        )
-        self.up()
-
-    @property
-    def endpoint(self) -> str:
-        """The URL of its XML-RPC."""
-        return f"http://{self.name}:{PORT}/RPC2"
-
-    def up(self) -> None:
-        """Listen."""
-        if not self.is_up:
-            self.is_up = True
-            process = Process(self._scheduler, self._network, self.name, "oned", self.clock.now)
-            self._process = process
-            self._network.listen((self.name, PORT), process, self._service.serve)
-
-    def down(self) -> None:
-        """Close all connections and listen no more; the VMs live on."""
-        self.is_up = False
-        self._process.end()
-
-    def _call(
-        self, stream: Stream, method: str, arguments: tuple[object, ...]
-    ) -> Sequence[xmlrpc.Value]:
-        peer = stream.peer
-        assert peer is not None
-        self._heard(peer.process, peer.sent_at, peer.is_closed, method, arguments[1:])
-        return calls.call(self.cloud.oned, method, arguments)
 
 
 class _Home(Home):
@@ -140,7 +84,7 @@ class FrontEndSite:
         self.oned = LocalOned(RELEASES[generation], home, self.clock, _ONE_KEY)
         self.oned.add_user("oneadmin", _PASSWORD, "oneadmin")
         self._service = Service(scheduler, self._call, self.faults.deliver, self.faults.accept)
-        self.oned.driver = _Nobody()
+        self.oned.driver = _NoDriver()
         self._new_process()
         monitoring = self.oned.create_monitoring(settings, partial(_Port, self))
         self.oned.monitoring = monitoring
@@ -165,7 +109,7 @@ class FrontEndSite:
             self._new_process()
         self.vmm = self._start("vmm", partial(make_vmm_driver, self._arguments), self._vmm_line)
         self.im = self._start("im", partial(make_im_driver, self._emit), self._im_line)
-        self.oned.driver, self.oned.im_driver = _Told(self), self.im
+        self.oned.driver, self.oned.im_driver = _VmmDriver(self), self.im
         assert self.oned.monitoring is not None
         self.oned.monitoring.resume()
 
@@ -176,7 +120,7 @@ class FrontEndSite:
             self.process.end()
             self.vmm.stop()
             self.im.stop()
-            self.oned.driver, self.oned.im_driver = _Nobody(), None
+            self.oned.driver, self.oned.im_driver = _NoDriver(), None
 
     def snapshot(self) -> object:
         """Return oned's database as it is."""
@@ -276,7 +220,7 @@ class _Port:
     def start(self) -> None:
         """Listen."""
         site, address = self._site, (self._site.name, _MONITORD)
-        site._network.listen_for_datagrams(address, site.process, self._heard)
+        site._network.listen_for_datagrams(address, site.process, self._receive)
         site._network.listen(address, site.process, self._serve)
 
     def stop(self) -> None:
@@ -293,14 +237,14 @@ class _Port:
         finally:
             stream.close()
         if stream.peer:
-            self._heard(stream.peer.process, bytes(data))
+            self._receive(stream.peer.process, bytes(data))
 
-    def _heard(self, sender: Process, data: bytes) -> None:
+    def _receive(self, sender: Process, data: bytes) -> None:
         self._site.hear_monitord(sender, data)
         self._take(data)
 
 
-class _Told:
+class _VmmDriver:
     """oned's VMM driver."""
 
     def __init__(self, site: FrontEndSite) -> None:
@@ -313,7 +257,7 @@ class _Told:
         self._site.tell(line)
 
 
-class _Nobody:
+class _NoDriver:
     """The driver of an oned that is down."""
 
     def start(self) -> None: ...

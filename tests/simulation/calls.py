@@ -1,0 +1,113 @@
+"""Checks what the drivers ask of the remotes, call by call."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from one2one.hybrid import naming
+from one2one.hybrid.naming import Marks
+from one2one.opennebula.states import State, VmState
+from opennebula_sandbox.cloud.objects import Vm
+from tests.simulation.invariants import ALIVE, OWN, SINGLE, UNREPEATED, Broken
+from tests.simulation.memory import Memory, marks_of
+from tests.simulation.process import Process
+from tests.simulation.remote_site import Call, RemoteSite
+from tests.simulation.side import Side
+from tests.simulation.states import ENDING, ENDS, FIRST_BOOT
+
+
+class CallWatcher:
+    """Sees each call that reaches a remote, and each VM that it makes."""
+
+    def __init__(self, sides: Mapping[str, Side], memories: Mapping[str, Memory]) -> None:
+        """Take the front-ends and what was so at the remotes, both by name."""
+        self._sides = sides
+        self._memories = memories
+        self.calls = 0
+        """How many calls the drivers made to the remotes."""
+        self._made: set[tuple[str, int]] = set()
+        """Remote VMs that count, by cloud and id."""
+        self._requests: set[tuple[Process, float]] = set()
+        """Who sent the calls that make VMs, and when."""
+        self._request: tuple[Process, float] | None = None
+        """The last of them, until it has made its VM."""
+        self._late = False
+        """Whether its sender had given it up, or the network delivers it again."""
+        self._sent: dict[tuple[Process, Marks], list[float]] = defaultdict(list)
+        """When each process sent the calls that made VMs with the same marks."""
+        self._deploys: dict[tuple[Process, int], list[float]] = defaultdict(list)
+        """When each process was asked for a DEPLOY of a VM."""
+
+    def see_deploy(self, process: Process, vm_id: int, now: float) -> None:
+        """See that a VMM driver is asked for a DEPLOY."""
+        self._deploys[process, vm_id].append(now)
+
+    def see_call(self, remote: RemoteSite, call: Call) -> None:
+        """See a call before it is done."""
+        side = self._sides.get(call.sender.site)
+        if side is None:
+            return
+        self.calls += 1
+        if call.method == "one.vm.action":
+            vm = remote.cloud.vms.get(int(str(call.arguments[1])))
+            if vm is not None:
+                self._check_action(side, remote, call, vm)
+        elif call.method == "one.template.instantiate":
+            self._request = call.sender, call.sent_at
+            self._late = call.is_given_up or self._request in self._requests
+            self._requests.add(self._request)
+
+    def see_birth(self, remote: RemoteSite, vm: Vm) -> None:
+        """See a new remote VM."""
+        late, self._late = self._late, False
+        request, self._request = self._request, None
+        marks = marks_of(vm)
+        if marks is None:
+            return
+        if request:
+            self._check_unrepeated(*request, marks)
+        if late:
+            return
+        for other_id, life in self._memories[remote.name].by_id.items():
+            if (remote.name, other_id) not in self._made or other_id == vm.id:
+                continue
+            if str(life.vm.state) not in ENDING and marks_of(life.vm) == marks:
+                story = f"{remote.name} VMs {other_id} and {vm.id} were made for {marks}"
+                raise Broken(SINGLE, story)
+        self._made.add((remote.name, vm.id))
+
+    def _check_unrepeated(self, process: Process, sent_at: float, marks: Marks) -> None:
+        deploys = self._deploys[process, marks.vm_id]
+        for other in self._sent[process, marks]:
+            first, last = sorted((other, sent_at))
+            if first != last and not any(first < at <= last for at in deploys):
+                story = f"{process.name} had it made at {first:.3f} and at {last:.3f} for {marks}"
+                raise Broken(UNREPEATED, story)
+        self._sent[process, marks].append(sent_at)
+
+    def _check_action(self, side: Side, remote: RemoteSite, call: Call, vm: Vm) -> None:
+        action, asks = str(call.arguments[0]), f"{call.sender.name} asks for {call.arguments[0]}"
+        side.learn_hybrid_ids()
+        marks = marks_of(vm)
+        if marks is None or marks.hybrid_id not in side.hybrid_ids:
+            story = f"{asks} of {remote.name} VM {vm.id} of {marks}"
+            raise Broken(OWN, story)
+        if not action.startswith("terminate"):
+            return
+        life = side.memory.by_id.get(marks.vm_id)
+        if life is None or life.vm.stime != marks.stime:
+            return
+        if (marks.vm_id, marks.stime) in side.ended:
+            return
+        local = life.at(call.sent_at)
+        if local.deploy_id == naming.format_deploy_id(vm.id) and _lives(local.state):
+            story = (
+                f"{asks} of {remote.name} VM {vm.id}, and local VM "
+                f"{marks.vm_id} was {local.state} as {local.deploy_id}"
+            )
+            raise Broken(ALIVE, story)
+
+
+def _lives(state: State) -> bool:
+    if state.state in (VmState.DONE, VmState.PENDING, VmState.HOLD):
+        return False
+    return state.state != VmState.ACTIVE or state.lcm_state not in (*ENDS, *FIRST_BOOT)

@@ -1,0 +1,80 @@
+"""A remote cloud as a simulated site."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from opennebula_sandbox.cloud.api import calls
+from opennebula_sandbox.cloud.cloud import SimulatedCloud
+from opennebula_sandbox.cloud.wire import xmlrpc
+from tests.simulation.clock import SimulatedClock
+from tests.simulation.network import Network, Stream
+from tests.simulation.process import Process
+from tests.simulation.scheduler import Scheduler
+from tests.simulation.service import PORT, Service
+
+
+class Call(NamedTuple):
+    """A call that has arrived at a remote."""
+
+    sender: Process
+    sent_at: float
+    is_given_up: bool
+    """Whether its sender waits for the answer no longer."""
+    method: str
+    arguments: tuple[object, ...]
+    """Those after the session."""
+
+
+Hear = Callable[[Call], None]
+"""Hears of a call before it is done."""
+
+
+class RemoteSite:
+    """A remote cloud."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        network: Network,
+        name: str,
+        profile: str,
+        delay: float,
+        hear: Hear,
+    ) -> None:
+        self.name = name
+        self.clock = SimulatedClock(scheduler)
+        self.cloud = SimulatedCloud(profile, clock=self.clock, delay=delay, templates=1)
+        self.is_up = False
+        self._scheduler = scheduler
+        self._network = network
+        self._hear = hear
+        self._service = Service(
+            scheduler, self._call, self.cloud.faults.deliver, self.cloud.faults.accept
+        )
+        self.up()
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of its XML-RPC."""
+        return f"http://{self.name}:{PORT}/RPC2"
+
+    def up(self) -> None:
+        """Listen."""
+        if not self.is_up:
+            self.is_up = True
+            process = Process(self._scheduler, self._network, self.name, "oned", self.clock.now)
+            self._process = process
+            self._network.listen((self.name, PORT), process, self._service.serve)
+
+    def down(self) -> None:
+        """Close all connections and listen no more; the VMs live on."""
+        self.is_up = False
+        self._process.end()
+
+    def _call(
+        self, stream: Stream, method: str, arguments: tuple[object, ...]
+    ) -> Sequence[xmlrpc.Value]:
+        peer = stream.peer
+        assert peer is not None
+        self._hear(Call(peer.process, peer.sent_at, peer.is_closed, method, arguments[1:]))
+        return calls.call(self.cloud.oned, method, arguments)
