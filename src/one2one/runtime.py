@@ -1,4 +1,4 @@
-"""Time, threads, locks, chance and sockets: all that the drivers need of the machine they run on.
+"""Time, threads, locks, chance, sockets, a name: all that the drivers need of their machine.
 
 They reach them through this module alone. The real ones are the operating system's. A simulation
 gives others to the code that it runs (``use``): the same code then lives in virtual time and in
@@ -88,6 +88,7 @@ class Runtime:
     open_socket: Callable[..., socket.socket] = socket.socket
     has_input: Callable[[Any], bool] = _has_input
     lock_file: Callable[[IO[bytes]], object] = _lock_file
+    host_name: Callable[[], str] = socket.gethostname
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
@@ -176,6 +177,11 @@ def has_input(sock: socket.socket) -> bool:
 def lock_file(file: IO[bytes]) -> None:
     """Wait until no other process has *file* locked, and lock it until it is closed."""
     _present.get(_REAL).lock_file(file)
+
+
+def host_name() -> str:
+    """Return the name of this machine."""
+    return _present.get(_REAL).host_name()
 
 
 class _Environment(Mapping[str, str]):

@@ -51,6 +51,7 @@ class Process(Group):
             open_socket=partial(network.open_socket, self),
             has_input=network.has_input,
             lock_file=self._lock_file,
+            host_name=lambda: site,
             environment=environment or {},
         )
         self._context.run(runtime.use, parts)

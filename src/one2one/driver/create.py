@@ -14,6 +14,7 @@ from one2one.hybrid import goals
 from one2one.hybrid.context import merge_context
 from one2one.hybrid.goals import Step
 from one2one.hybrid.naming import format_deploy_id, format_marks, format_remote_name, read_marks
+from one2one.hybrid.origin import format_origin
 from one2one.hybrid.public_cloud import find_template_id
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.records import Vm
@@ -56,7 +57,7 @@ def create(job: Job) -> Generator[Wait, State | None, int]:
 
 
 def _build_extra_template(job: Job, local: Vm, template_id: int) -> str:
-    """Return what instantiate gets besides the template: the marks and the context."""
+    """Return what instantiate gets besides the template: marks, origin and context."""
     remote = job.remote
     remote_context = remote.templates.get(
         template_id, job.not_before, lambda: remote.cloud.get_template(template_id)
@@ -66,7 +67,8 @@ def _build_extra_template(job: Job, local: Vm, template_id: int) -> str:
     if local_context.get("FILES_DS"):
         job.log("CONTEXT/FILES_DS is left out: a remote VM cannot get local files")
     context = merge_context(local_context, remote_context, token)
-    return to_xml(Template([*format_marks(job.marks), *context]))
+    marks, origin = format_marks(job.marks), format_origin(local, runtime.host_name())
+    return to_xml(Template([*marks, *origin, *context]))
 
 
 def _adopt(job: Job, earlier: list[Vm]) -> Generator[Wait, State | None, int | None]:

@@ -3,8 +3,8 @@ r"""Makes text from outside safe for one line: for oned, for a log, for a termin
 The text of errors, names and states comes from a remote cloud, from its users, or from any server
 at a wrong address. A real oned keeps such bytes unchanged: it cuts a driver's line at a NUL, and
 an ``ERROR`` with an escape character or ``]]>`` makes the XML of its VM pool unreadable. A terminal
-acts on escape sequences and bidirectional overrides. This module replaces each such character by
-its number, as in ``\x1b``.
+acts on escape sequences and bidirectional overrides. oned takes ``@^_^@`` for its own separator.
+This module replaces each such character by its number, as in ``\x1b``.
 """
 
 import re
@@ -22,7 +22,7 @@ _INVISIBLE = (
     "\ufdd0-\ufdef\ufffe\uffff"  # noncharacters
 )
 _BLANKS = re.compile("[ \t\n\v\f\r]+")
-_FORBIDDEN = re.compile(rf"[\x00-\x1f{_INVISIBLE}\U00010000-\U0010ffff]|(?<=\]\])>")
+_FORBIDDEN = re.compile(rf"[\x00-\x1f{_INVISIBLE}\U00010000-\U0010ffff]|(?<=\]\])>|(?<=@\^_\^)@")
 """XML-RPC servers of OpenNebula cannot send characters beyond U+FFFF: see ``check_value``."""
 _NOT_IN_JSON = re.compile(f"[{_INVISIBLE}]")
 

@@ -102,6 +102,10 @@ class Vm(VmRow):
     """Oldest first. A driver message contains only the newest record."""
     monitoring: Template = field(default_factory=Template)
     """Its newest monitoring record; empty if the answer has none."""
+    owner: str = ""
+    """The name of the user who owns it."""
+    group: str = ""
+    """The name of the group that owns it."""
 
     @classmethod
     def read(cls, vm: Element) -> "Vm":
@@ -112,6 +116,8 @@ class Vm(VmRow):
             user_template=_read_template(vm, "USER_TEMPLATE"),
             history=tuple(_read_placement(h) for h in vm.iterfind("HISTORY_RECORDS/HISTORY")),
             monitoring=_read_template(vm, "MONITORING"),
+            owner=read_text(vm, "UNAME"),
+            group=read_text(vm, "GNAME"),
         )
 
 
