@@ -38,7 +38,7 @@ def pauses(
     world: World, retries: int, action: str = "SAVE", state: str = "SAVE_SUSPEND"
 ) -> list[float]:
     """Return how long an operation waits before each new attempt, until it fails."""
-    steps, found = carry_out(world.job(action, state), retries), list[float]()
+    steps, found = carry_out(world.make_job(action, state), retries), list[float]()
     try:
         while True:
             pause = next(steps)
@@ -51,7 +51,7 @@ def pauses(
 
 def test_what_succeeds_at_once_is_done_once(world: World) -> None:
     world.add_both(remote_state="RUNNING")
-    assert finish(carry_out(world.job("REBOOT", "RUNNING"), retries=3)) == ""
+    assert finish(carry_out(world.make_job("REBOOT", "RUNNING"), retries=3)) == ""
     assert world.remote.actions == ["reboot 9"]
 
 
@@ -74,7 +74,7 @@ def test_a_remote_that_is_down_is_tried_as_often_as_the_arguments_say(
 def test_a_remote_that_comes_back_costs_nothing_but_time(world: World) -> None:
     world.add_both(remote_state="SUSPENDED")
     world.remote.is_down = True
-    steps = carry_out(world.job(), retries=1)
+    steps = carry_out(world.make_job(), retries=1)
     next(steps)
     world.remote.is_down = False
     world.wait(2)
@@ -98,7 +98,7 @@ def test_a_new_leader_ends_the_waiting(world: World) -> None:
     world.add_both()
     no_leader(world.remote, "vm.action", 2)
     world.remote.after["suspend"] = "SUSPENDED"
-    assert finish(carry_out(world.job()), None, None) == ""
+    assert finish(carry_out(world.make_job()), None, None) == ""
     assert world.remote.actions == 3 * ["suspend 9"]
 
 
@@ -126,7 +126,7 @@ def test_what_asks_for_a_state_is_repeated_after_a_lost_answer(world: World) -> 
     world.remote.after["suspend"] = "SAVE_SUSPEND"
     world.remote.script("vm.action", lose)
     world.remote.script("vmpool.infoset", drop)
-    assert finish(carry_out(world.job(), retries=1), None, "SUSPENDED") == ""
+    assert finish(carry_out(world.make_job(), retries=1), None, "SUSPENDED") == ""
 
 
 @pytest.mark.parametrize(("code", "kind"), [(ACTION, Refused), (0x1000, ProtocolError)])
@@ -134,7 +134,7 @@ def test_a_refusal_is_final(world: World, code: int, kind: type[OneError]) -> No
     world.add_both()
     world.remote.script("vm.action", refuse(code))
     with pytest.raises(kind):
-        finish(carry_out(world.job(), retries=5))
+        finish(carry_out(world.make_job(), retries=5))
     assert world.remote.count("vm.action") == 1
 
 
@@ -142,12 +142,12 @@ def test_a_host_with_a_wrong_setting_is_told_at_once(world: World) -> None:
     world.add_both()
     world.local.hosts[HOST_ID]["ONE_TIMEOUT"] = "soon"
     with pytest.raises(ConfigurationError, match="host burst1 has ONE_TIMEOUT='soon'"):
-        finish(carry_out(world.job(), retries=5))
+        finish(carry_out(world.make_job(), retries=5))
 
 
 def test_a_host_that_is_gone_is_told_at_once(world: World) -> None:
     world.add_both()
-    job = world.job()
+    job = world.make_job()
     del world.local.hosts[HOST_ID]
     with pytest.raises(NotFound):
         finish(carry_out(job, retries=5))
@@ -162,7 +162,7 @@ def test_a_new_password_is_tried_at_once_and_without_retries(world: World) -> No
         return refuse(NOT_AUTHENTICATED)(carry_out)
 
     world.remote.script("vm.info", renew)
-    assert finish(carry_out(world.job())) == ""
+    assert finish(carry_out(world.make_job())) == ""
     assert world.remote.count("vm.info") == 2
 
 
@@ -170,7 +170,7 @@ def test_the_same_password_is_not_tried_twice(world: World) -> None:
     world.add_both()
     world.remote.script("vm.info", refuse(NOT_AUTHENTICATED))
     with pytest.raises(AuthenticationError):
-        finish(carry_out(world.job(), retries=5))
+        finish(carry_out(world.make_job(), retries=5))
     assert world.remote.count("vm.info") == 1
 
 
@@ -179,7 +179,7 @@ def test_each_attempt_goes_where_the_host_points_by_then(world: World) -> None:
     world.local.hosts[HOST_ID]["ONE_ENDPOINT"] = "http://local/RPC2"
     world.local.vms[9] = world.remote.vms[9]
     world.local.script("vm.info", refuse(ACTION, NO_LEADER))
-    steps = carry_out(world.job())
+    steps = carry_out(world.make_job())
     next(steps)
     world.local.hosts[HOST_ID]["ONE_ENDPOINT"] = "http://remote/RPC2"
     world.wait(1)
@@ -193,7 +193,7 @@ def test_a_state_that_cannot_be_read_is_no_failure(world: World, cause: str) -> 
     world.add_both()
     world.remote.is_down = cause == "down"
     world.remote.script("vm.info", refuse(ACTION, NO_LEADER))
-    assert finish(carry_out(world.job("POLL", "RUNNING"), retries=5)) == "STATE=-"
+    assert finish(carry_out(world.make_job("POLL", "RUNNING"), retries=5)) == "STATE=-"
     assert world.log[0].startswith(
         "The state of opennebula-hybrid-9 could not be read: one.vm.info"
     )
@@ -203,4 +203,4 @@ def test_a_wrong_password_fails_a_poll(world: World) -> None:
     world.add_both()
     world.remote.script("vm.info", refuse(NOT_AUTHENTICATED))
     with pytest.raises(AuthenticationError):
-        finish(carry_out(world.job("POLL", "RUNNING")))
+        finish(carry_out(world.make_job("POLL", "RUNNING")))

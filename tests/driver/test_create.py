@@ -22,7 +22,7 @@ OWN_MARKS = {
 def starting(world: World, **values: Any) -> Job:
     """Return the job of a new local VM's first DEPLOY."""
     world.add_local(7, **values)
-    return world.opened("DEPLOY", "BOOT")
+    return world.open_job("DEPLOY", "BOOT")
 
 
 def run(job: Job, *outcomes: OneError | str) -> int:

@@ -40,7 +40,7 @@ STARTED = [
 
 
 def begin(world: World, action: str, state: str) -> Steps:
-    return OPERATIONS[action](world.opened(action, state))
+    return OPERATIONS[action](world.open_job(action, state))
 
 
 @pytest.mark.parametrize(("action", "state", "asked", "end"), ASKED)
@@ -142,7 +142,7 @@ def test_a_poll_tells_the_state_in_the_letters_of_5_10(
     world: World, state: str, letter: str, *, known: bool
 ) -> None:
     world.add_both(remote_state=state)
-    job = world.opened("POLL", "RUNNING")
+    job = world.open_job("POLL", "RUNNING")
     if known:
         job.remote.owner_cache.add(9, MARKS)
     assert finish(OPERATIONS["POLL"](job)) == f"STATE={letter}"

@@ -233,7 +233,7 @@ def test_a_vm_that_the_remote_does_not_know_is_gone(what: str) -> None:
             assert driver.do(what, vm) == ("STATE=d" if what == "poll" else "")
 
 
-def imported(both: Burst, foreign: Vm, **template: str | Vector) -> LocalVm:
+def import_vm(both: Burst, foreign: Vm, **template: str | Vector) -> LocalVm:
     """Import a remote VM, by the template that is offered for it or so."""
     name = "DEPLOY_ID" if both.frontend.release.monitord else "IMPORT_VM_ID"
     vm = both.vm(**{name: f"opennebula-hybrid-{foreign.id}"} | template)
@@ -245,7 +245,7 @@ def imported(both: Burst, foreign: Vm, **template: str | Vector) -> LocalVm:
 def test_an_imported_vm_gets_marks_before_the_first_action(generation: str) -> None:
     with burst(generation) as both, process(both) as driver:
         foreign = both.cloud.instantiate(0, "web")
-        vm = imported(both, foreign)
+        vm = import_vm(both, foreign)
         driver.do("reboot", vm)
         marks = foreign.user_template
         stime = both.frontend.pools.find_vm(vm.id).stime
@@ -261,7 +261,7 @@ def test_what_two_clouds_have_imported_is_the_first_ones() -> None:
     with burst() as one, burst() as two:
         two.host.update(**of_the_host(one.cloud))
         foreign = one.cloud.instantiate(0, "web")
-        first, second = imported(one, foreign), imported(two, foreign)
+        first, second = import_vm(one, foreign), import_vm(two, foreign)
         with process(one) as driver:
             driver.do("reboot", first)
         with process(two) as driver:
@@ -274,7 +274,7 @@ def test_what_two_clouds_have_imported_is_the_first_ones() -> None:
 def test_marks_that_did_not_stay_are_no_proof() -> None:
     with burst() as both, process(both) as driver:
         foreign = both.cloud.instantiate(0, "web")
-        vm = imported(both, foreign)
+        vm = import_vm(both, foreign)
 
         def overtake() -> None:
             foreign.user_template = Template([("REMOTE_OPENNEBULA_VM_ID", "7")])
@@ -288,7 +288,7 @@ def test_marks_that_did_not_stay_are_no_proof() -> None:
 def test_an_unmarked_vm_that_was_not_imported_from_here_is_left_alone() -> None:
     with burst() as both, process(both) as driver:
         foreign = both.cloud.instantiate(0, "web")
-        elsewhere = imported(both, foreign, PUBLIC_CLOUD={"TYPE": "opennebula", "HOST": "burst2"})
+        elsewhere = import_vm(both, foreign, PUBLIC_CLOUD={"TYPE": "opennebula", "HOST": "burst2"})
         thief = both.run_vm()
         steal(both, thief, foreign.id)
         for vm in (elsewhere, thief):

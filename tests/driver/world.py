@@ -138,16 +138,16 @@ class World:
         self.add_local(7, state, deploy_id=format_deploy_id(9))
         return self.add_remote(9, remote_state)
 
-    def job(self, action: str = "SAVE", state: str = "SAVE_SUSPEND", vm_id: int = 7) -> Job:
+    def make_job(self, action: str = "SAVE", state: str = "SAVE_SUSPEND", vm_id: int = 7) -> Job:
         """Return the job for what oned asks, in the state that oned has put the VM into."""
         vm = self.local.vms[vm_id]
         vm.state = state
         request = Request(action, vm.read(), HOST, vm.deploy_id)
         return Job(request, self.cloud, self.remotes, self.log.append, self.now)
 
-    def opened(self, action: str = "SAVE", state: str = "SAVE_SUSPEND") -> Job:
+    def open_job(self, action: str = "SAVE", state: str = "SAVE_SUSPEND") -> Job:
         """Return the same with its remote open, and forget the calls so far."""
-        job = self.job(action, state)
+        job = self.make_job(action, state)
         job.open_remote(self.now)
         self.local.calls.clear()
         return job

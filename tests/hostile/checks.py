@@ -8,7 +8,7 @@ from one2one.opennebula.errors import InternalError, OneError
 from one2one.opennebula.ids import MAX_ID
 from one2one.opennebula.records import Host, VmRow, VmTemplate
 from tests.hostile import grammar
-from tests.hostile.grammar import Said
+from tests.hostile.grammar import Message
 from tests.hostile.world import PASSWORD
 
 SESSION = f"burst:{PASSWORD}"
@@ -17,17 +17,17 @@ _LONGEST = 1500
 """Characters of an error, its remedy, call and endpoint included."""
 
 
-class Broken(AssertionError):
+class Violation(AssertionError):
     """Raised where something does not hold."""
 
 
 def check_error(error: OneError) -> None:
     """See that an error is one that the product foresaw, one clean line, without a secret."""
     if isinstance(error, InternalError):
-        raise Broken(f"an internal error: {error}")
+        raise Violation(f"an internal error: {error}")
     text = str(error)
     if find_harm(text) or len(text) > _LONGEST:
-        raise Broken(f"an error that is no clean line: {text[:2000]!r}")
+        raise Violation(f"an error that is no clean line: {text[:2000]!r}")
     check_secret(text)
 
 
@@ -40,7 +40,7 @@ def find_harm(text: str) -> str:
 def check_secret(text: str) -> None:
     """See that no password is in *text*."""
     if PASSWORD in text:
-        raise Broken(f"a password: {text[:2000]!r}")
+        raise Violation(f"a password: {text[:2000]!r}")
 
 
 def check_found(found: object) -> None:
@@ -51,7 +51,7 @@ def check_found(found: object) -> None:
         found = found.id
     if isinstance(found, int):
         if not 0 <= found <= MAX_ID:
-            raise Broken(f"{found} as an id")
+            raise Violation(f"{found} as an id")
     elif isinstance(found, Mapping):
         check_found(list(found))
     elif isinstance(found, list | tuple):
@@ -63,33 +63,33 @@ def check_echo(client: Client, word: str) -> None:
     """See that a call is answered, and with its own answer."""
     answer = client.call("echo.info", word)
     if answer != word:
-        raise Broken(f"{answer!r} instead of {word!r}")
+        raise Violation(f"{answer!r} instead of {word!r}")
 
 
-def check_to_oned(line: str) -> Said:
+def check_to_oned(line: str) -> Message:
     """Return what a line of the VMM driver tells oned."""
-    return _check_said(line, grammar.to_oned)
+    return _check_said(line, grammar.read_vmm_line)
 
 
-def check_pulled(line: str) -> Said:
+def check_pulled(line: str) -> Message:
     """Return what a line of the IM driver tells oned."""
-    return _check_said(line, grammar.pulled)
+    return _check_said(line, grammar.read_pull_answer)
 
 
-def check_pushed(line: str) -> Said:
+def check_pushed(line: str) -> Message:
     """Return what a message tells monitord."""
-    return _check_said(line, grammar.pushed)
+    return _check_said(line, grammar.read_push_message)
 
 
-def check_either(line: str) -> Said:
+def check_either(line: str) -> Message:
     """Return what a line of the IM driver tells monitord, or oned where that had asked."""
     asked_by_oned = line.startswith(("MONITOR ", "STOPMONITOR "))
     return check_pulled(line) if asked_by_oned else check_pushed(line)
 
 
-def _check_said(line: str, read: Callable[[str], Said]) -> Said:
+def _check_said(line: str, read: Callable[[str], Message]) -> Message:
     if line.find("\n") != len(line) - 1:
-        raise Broken(f"not one line: {line[:2000]!r}")
+        raise Violation(f"not one line: {line[:2000]!r}")
     said = read(line.removesuffix("\n"))
     check_secret(line)
     check_secret(said.text)

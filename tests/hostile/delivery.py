@@ -63,19 +63,19 @@ def endless_delivery(chance: Chance, body: bytes) -> Delivery:
     return Delivery(chain([start], repeat(part * (20_000 // len(part)))), End.CLOSE)
 
 
-def _whole(chance: Chance, data: bytes) -> Delivery:
+def _send_whole(chance: Chance, data: bytes) -> Delivery:
     return Delivery([data], chance.choice((End.KEEP, End.CLOSE)))
 
 
-def _broken_off(chance: Chance, data: bytes) -> Delivery:
+def _break_off(chance: Chance, data: bytes) -> Delivery:
     return Delivery([data[: chance.randrange(len(data))]], chance.choice((End.CLOSE, End.RESET)))
 
 
-def _mutated(chance: Chance, data: bytes) -> Delivery:
+def _send_mutant(chance: Chance, data: bytes) -> Delivery:
     return Delivery([chance.mutate(data)], End.CLOSE)
 
 
-def _several(chance: Chance, data: bytes) -> Delivery:
+def _send_several(chance: Chance, data: bytes) -> Delivery:
     extra = chance.choice(
         (data, data[:99], b"\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", chance.noise())
     )
@@ -84,7 +84,7 @@ def _several(chance: Chance, data: bytes) -> Delivery:
     )
 
 
-def _greeting(chance: Chance, _data: bytes) -> Delivery:
+def _greet(chance: Chance, _data: bytes) -> Delivery:
     return Delivery([chance.choice((*_GREETINGS, chance.noise(3000)))], End.CLOSE)
 
 
@@ -97,5 +97,6 @@ def _drip(_chance: Chance, data: bytes) -> Delivery:
 
 
 _DELIVERIES: tuple[Carrier, ...] = (
-    *(_whole, _whole, _whole, _whole, _broken_off, _mutated, _several, _greeting),
+    *(_send_whole, _send_whole, _send_whole, _send_whole),
+    *(_break_off, _send_mutant, _send_several, _greet),
 )

@@ -42,7 +42,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True)
-class Said:
+class Message:
     """What a line says."""
 
     kind: str
@@ -51,41 +51,41 @@ class Said:
     text: str
 
 
-def to_oned(line: str) -> Said:
+def read_vmm_line(line: str) -> Message:
     """Return what a VMM driver says; the line comes without its end."""
     if _INIT.fullmatch(line):
-        return Said("INIT", True, -1, "")
+        return Message("INIT", True, -1, "")
     _check(line, _TO_ONED.fullmatch(line), "no line of a VMM driver")
     if len(line) > _LONGEST:
         raise Unreadable(f"{len(line)} characters: {line[:200]!r}")
     kind, result, subject, *text = line.split(" ", 3)
     _check_xml("".join(text))
-    return Said(kind, result == "SUCCESS", -1 if subject == "-" else int(subject), "".join(text))
+    return Message(kind, result == "SUCCESS", -1 if subject == "-" else int(subject), "".join(text))
 
 
-def pulled(line: str) -> Said:
+def read_pull_answer(line: str) -> Message:
     """Return what an IM driver says to oned, up to 5.10."""
     if line.startswith(("INIT ", "LOG ")):
-        return to_oned(line)
+        return read_vmm_line(line)
     found = _PULLED.fullmatch(line)
     _check(line, found, "no answer to MONITOR")
     assert found is not None
-    return _monitoring(*found.groups())
+    return _read_monitoring(*found.groups())
 
 
-def pushed(line: str) -> Said:
+def read_push_message(line: str) -> Message:
     """Return what an IM driver says to monitord, at either of its ends."""
     if _INIT.fullmatch(line):
-        return Said("INIT", True, -1, "")
+        return Message("INIT", True, -1, "")
     found = _PUSHED.fullmatch(line)
     _check(line, found, "no message for monitord")
     assert found is not None
     if found[1] not in _KINDS:
         raise Unreadable(f"monitord knows no {found[1]}")
-    return _monitoring(*found.groups())
+    return _read_monitoring(*found.groups())
 
 
-def _monitoring(kind: str, result: str, subject: str, packed: str) -> Said:
+def _read_monitoring(kind: str, result: str, subject: str, packed: str) -> Message:
     data = b64decode(packed if packed != "-" else "", validate=True)
     with suppress(zlib.error):
         data = zlib.decompress(data)
@@ -99,7 +99,7 @@ def _monitoring(kind: str, result: str, subject: str, packed: str) -> Said:
         for name, value in template(text):
             if name == "VM" and isinstance(value, dict):
                 _check_vm(value)
-    return Said(kind, result == "SUCCESS", int(subject), text)
+    return Message(kind, result == "SUCCESS", int(subject), text)
 
 
 def _check_vm(vm: dict[str, str]) -> None:

@@ -52,18 +52,18 @@ class _Message:
 
 def right_message(body: bytes) -> bytes:
     """Return what carries *body* as it should."""
-    return _counted(body).write()
+    return _with_length(body).write()
 
 
 def odd_message(chance: Chance, body: bytes) -> bytes:
     """Return what carries it otherwise, or not."""
-    message = _counted(body)
+    message = _with_length(body)
     for _ in range(chance.choice((0, 1, 1, 2))):
         message = chance.choice(_ODDITIES)(chance, message)
     return message.write()
 
 
-def _counted(body: bytes) -> _Message:
+def _with_length(body: bytes) -> _Message:
     return _Message(framing=b"Content-Length: %d" % len(body), body=body)
 
 

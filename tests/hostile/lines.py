@@ -54,11 +54,11 @@ def odd_vmm(chance: Chance, vm_id: int) -> Line:
     match chance.randrange(6):
         case 0:
             tree = markup.spoil(chance, _message(chance, vm_id))
-            return Line(_joined(action, vm_id, markup.write(chance, tree)), line.expected)
+            return Line(_format_vmm_line(action, vm_id, markup.write(chance, tree)), line.expected)
         case 1:
             document = encode(markup.plain(_message(chance, vm_id)))
             document = chance.choice(markup.FAULTS)(chance, document)
-            return Line(_joined(action, vm_id, document), line.expected)
+            return Line(_format_vmm_line(action, vm_id, document), line.expected)
         case 2:
             return Line(_one_line(chance.mutate(line.data)))
         case 3:
@@ -82,7 +82,7 @@ def odd_pull(chance: Chance, host_id: int) -> Line:
 
 def start_monitor(host_id: int, configuration: Tree) -> Line:
     """Return a line as monitord writes it, with a MONITOR_CONFIGURATION."""
-    return Line(_started(host_id, encode(markup.plain(_start(host_id, configuration)))))
+    return Line(_format_start(host_id, encode(markup.plain(_start(host_id, configuration)))))
 
 
 def odd_im(chance: Chance, host_id: int, configuration: Tree) -> Line:
@@ -91,14 +91,14 @@ def odd_im(chance: Chance, host_id: int, configuration: Tree) -> Line:
     document = encode(markup.plain(tree))
     match chance.randrange(8):
         case 0 | 1 | 2:
-            return Line(_started(host_id, markup.write(chance, markup.spoil(chance, tree))))
+            return Line(_format_start(host_id, markup.write(chance, markup.spoil(chance, tree))))
         case 3:
-            return Line(_started(host_id, chance.choice(markup.FAULTS)(chance, document)))
+            return Line(_format_start(host_id, chance.choice(markup.FAULTS)(chance, document)))
         case 4:
             packed = chance.choice((zlib.compress(document)[:-9], document, b"\0" * 99, b""))
             return Line(b"START_MONITOR - %d 0 %b" % (host_id, b64encode(packed)))
         case 5:
-            return Line(_one_line(chance.mutate(_started(host_id, document))))
+            return Line(_one_line(chance.mutate(_format_start(host_id, document))))
         case 6:
             action = chance.choice(
                 (b"MONITOR", b"STOPMONITOR", b"STOP_MONITOR -", b"START_MONITOR")
@@ -125,7 +125,7 @@ def configuration(chance: Chance, port: int, *, well: bool = False) -> Tree:
 
 def bomb() -> Line:
     """Return a START_MONITOR of a hundred kilobytes that holds a hundred megabytes."""
-    return Line(_started(0, b"<MONITOR_DRIVER_ACTION>" + b" " * (100 << 20)))
+    return Line(_format_start(0, b"<MONITOR_DRIVER_ACTION>" + b" " * (100 << 20)))
 
 
 def _message(chance: Chance, vm_id: int) -> Tree:
@@ -142,11 +142,11 @@ def _start(host_id: int, configuration: Tree) -> Tree:
     return node("MONITOR_DRIVER_ACTION", host, configuration)
 
 
-def _started(host_id: int, document: bytes) -> bytes:
+def _format_start(host_id: int, document: bytes) -> bytes:
     return b"START_MONITOR - %d 0 %b" % (host_id, b64encode(zlib.compress(document)))
 
 
-def _joined(action: bytes, vm_id: int, document: bytes) -> bytes:
+def _format_vmm_line(action: bytes, vm_id: int, document: bytes) -> bytes:
     return b"%b  %d %b" % (action, vm_id, b64encode(document))
 
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.hostile import checks
-from tests.hostile.checks import Broken
-from tests.hostile.grammar import Said
+from tests.hostile.checks import Violation
+from tests.hostile.grammar import Message
 from tests.hostile.lines import Line
 
 PATIENCE_S = 100.0
@@ -50,10 +50,10 @@ def run_command(
     )
 
 
-class Heard:
+class DriverOutput:
     """What was said by now, each line checked when it is heard. Thread-safe."""
 
-    def __init__(self, check: Callable[[str], Said]) -> None:
+    def __init__(self, check: Callable[[str], Message]) -> None:
         self._check = check
         self._changed = threading.Condition()
         self._counts = Counter[tuple[str, bool, int]]()
@@ -87,16 +87,21 @@ class Heard:
         with self._changed:
             if not self._changed.wait_for(condition, PATIENCE_S):
                 found = [*self._counts.most_common(20), *self.failures[:3]]
-                raise Broken(f"{what}: not within {PATIENCE_S:g} s, but {found}")
+                raise Violation(f"{what}: not within {PATIENCE_S:g} s, but {found}")
 
 
 class Driver:
     """A driver's process."""
 
     def __init__(
-        self, name: str, options: str, port: int, directory: Path, check: Callable[[str], Said]
+        self,
+        name: str,
+        options: str,
+        port: int,
+        directory: Path,
+        check: Callable[[str], Message],
     ) -> None:
-        self.heard = Heard(check)
+        self.heard = DriverOutput(check)
         self._process = subprocess.Popen(
             [_find_program(name), options],
             stdin=subprocess.PIPE,
@@ -121,7 +126,7 @@ class Driver:
         assert self._process.stderr is not None
         printed = self._process.stderr.read().decode(errors="replace")
         if code or printed:
-            raise Broken(f"ended with {code}: {printed[-2000:]}")
+            raise Violation(f"ended with {code}: {printed[-2000:]}")
 
     def most_memory(self) -> int:
         """Return how many bytes it had in memory at most."""
@@ -149,7 +154,7 @@ class Monitord:
     """monitord's port, for datagrams and streams, and what is heard there."""
 
     def __init__(self) -> None:
-        self.heard = Heard(checks.check_pushed)
+        self.heard = DriverOutput(checks.check_pushed)
         self._stream = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._datagrams.bind(("127.0.0.1", self.port))
@@ -185,7 +190,7 @@ class Monitord:
 
 @contextmanager
 def driver(
-    name: str, port: int, directory: Path, check: Callable[[str], Said], options: str = ""
+    name: str, port: int, directory: Path, check: Callable[[str], Message], options: str = ""
 ) -> Iterator[Driver]:
     """Give a driver that has answered INIT."""
     process = Driver(name, options, port, directory, check)

@@ -7,7 +7,7 @@ from one2one.mad.monitord import MonitordClient
 from one2one.opennebula.errors import OneError
 from tests.hostile import checks, lines
 from tests.hostile.chance import Chance
-from tests.hostile.checks import Broken
+from tests.hostile.checks import Violation
 from tests.hostile.ground import Ground
 
 _LINES = 20
@@ -18,7 +18,7 @@ def attack_vmm_lines(_ground: Ground, _case: str, chance: Chance) -> int:
     for _ in range(_LINES):
         _read(_read_vmm, lines.odd_vmm(chance, 7).text)
         if _read(_read_vmm, lines.vmm(chance, 7).text) != 7:
-            raise Broken("a right line was not understood")
+            raise Violation("a right line was not understood")
     return 2 * _LINES
 
 

@@ -27,21 +27,21 @@ def attack_round(ground: Ground, case: str, _chance: Chance) -> int:
 
 
 def _tell_states(monitor: HostMonitor) -> str:
-    return _pushed("STATE_VM", im_texts.format_state_vm(monitor.read_states().reports))
+    return _format_push("STATE_VM", im_texts.format_state_vm(monitor.read_states().reports))
 
 
 def _tell_found(monitor: HostMonitor) -> str:
     reports = monitor.find_unlinked(monitor.read_states())
-    return _pushed("STATE_VM", im_texts.format_state_vm(reports))
+    return _format_push("STATE_VM", im_texts.format_state_vm(reports))
 
 
 def _tell_usages(monitor: HostMonitor) -> str:
     usages = monitor.read_usages(monitor.read_states())
-    return _pushed("MONITOR_VM", im_texts.format_monitor_vm(usages))
+    return _format_push("MONITOR_VM", im_texts.format_monitor_vm(usages))
 
 
 def _tell_host(monitor: HostMonitor) -> str:
-    return _pushed(
+    return _format_push(
         "SYSTEM_HOST",
         im_texts.format_system_host(
             monitor.read_capacity(monitor.read_states()), monitor.survey_account()
@@ -59,10 +59,10 @@ def _tell_all(monitor: HostMonitor) -> str:
     )
     text = im_texts.format_monitor(monitor.host_name, capacity, reports, usages, wilds)
     checks.check_pulled(im_messages.format_pull_answer("MONITOR", 0, success=True, info=text))
-    return _pushed("MONITOR_HOST", im_texts.format_monitor_host(capacity))
+    return _format_push("MONITOR_HOST", im_texts.format_monitor_host(capacity))
 
 
-def _pushed(kind: str, text: str) -> str:
+def _format_push(kind: str, text: str) -> str:
     return im_messages.format_push_message(kind, 0, success=True, data=text.encode())
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.hostile import checks, lines
 from tests.hostile.chance import Chance
-from tests.hostile.checks import Broken
+from tests.hostile.checks import Violation
 from tests.hostile.processes import Driver, Monitord, driver, run_command
 from tests.hostile.world import SPARED
 
@@ -48,7 +48,7 @@ def attack_vmm(port: int, directory: Path, seed: int, number: int) -> int:
         _wait_answered(vmm, asked)
         failed = sum(vmm.heard.count("REBOOT", vm, success=False) for _, vm in asked if vm >= 9000)
         if failed:
-            raise Broken(f"{failed} operations of another remote failed")
+            raise Violation(f"{failed} operations of another remote failed")
         _wait_spared(vmm, chance)
         return _finish(vmm) + number
 
@@ -68,7 +68,7 @@ def _wait_spared(vmm: Driver, chance: Chance) -> None:
     while not vmm.heard.count("REBOOT", SPARED, success=True):
         tries += 1
         if tries > 20:
-            raise Broken("a VM of the same remote is not served any more")
+            raise Violation("a VM of the same remote is not served any more")
         vmm.send(lines.vmm(chance, SPARED, "REBOOT"))
         vmm.heard.wait_for("REBOOT", lambda: vmm.heard.count("REBOOT", SPARED) >= tries)  # noqa: B023
         threading.Event().wait(0.5)  # the remote is left alone for a moment after it failed
@@ -108,7 +108,7 @@ def attack_push(port: int, directory: Path, seed: int, number: int) -> int:
         said = _finish(im)
     monitord.close()
     if heard.failures:
-        raise Broken("\n".join(heard.failures[:5]))
+        raise Violation("\n".join(heard.failures[:5]))
     return said + number + heard.lines
 
 
@@ -125,9 +125,9 @@ def attack_commands(port: int, directory: Path, seed: int, number: int) -> int:
             or "internal error" in output
             or "Traceback" in output
         ):
-            raise Broken(f"{command} {seed}/{at} ended with {done.returncode}: {output[-2000:]}")
+            raise Violation(f"{command} {seed}/{at} ended with {done.returncode}: {output[-2000:]}")
         if harm := checks.find_harm(output.replace("\n", "")):
-            raise Broken(f"{command} {seed}/{at} printed {harm}")
+            raise Violation(f"{command} {seed}/{at} printed {harm}")
         said += 1 + output.count("\n")
     return said
 
@@ -137,9 +137,9 @@ def _finish(process: Driver) -> int:
     memory = process.most_memory()
     process.end()
     if process.heard.failures:
-        raise Broken("\n".join(process.heard.failures[:5]))
+        raise Violation("\n".join(process.heard.failures[:5]))
     if memory > _MOST_MEMORY:
-        raise Broken(f"{memory >> 20} MB in memory")
+        raise Violation(f"{memory >> 20} MB in memory")
     return process.heard.lines
 
 

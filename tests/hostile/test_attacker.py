@@ -38,7 +38,7 @@ def test_the_same_seed_makes_the_same_case() -> None:
         assert list(first.pieces) == list(second.pieces)
 
 
-def said(name: str) -> list[str]:
+def read_recorded_lines(name: str) -> list[str]:
     with gzip.open(DATA / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
         events: list[dict[str, Any]] = [json.loads(line) for line in lines]
     return [event["line"] for event in events if event["dir"] == "mad>core"]
@@ -46,11 +46,12 @@ def said(name: str) -> list[str]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_grammar_reads_what_real_ones_took(version: str) -> None:
-    to_oned, to_monitord = said(f"vmm-{version}"), said(f"im-{version}")
+    to_oned = read_recorded_lines(f"vmm-{version}")
+    to_monitord = read_recorded_lines(f"im-{version}")
     for line in to_oned:
-        grammar.to_oned(line)
+        grammar.read_vmm_line(line)
     for line in to_monitord:
-        (grammar.pulled if version == "5.10" else grammar.pushed)(line)
+        (grammar.read_pull_answer if version == "5.10" else grammar.read_push_message)(line)
     assert len(to_oned) > 50
     assert to_monitord
 
@@ -70,4 +71,4 @@ def test_the_grammar_reads_what_real_ones_took(version: str) -> None:
 )
 def test_the_grammar_refuses(line: str) -> None:
     with pytest.raises(Unreadable):
-        grammar.to_oned(line)
+        grammar.read_vmm_line(line)

@@ -58,19 +58,19 @@ def remote_answer(chance: Chance, method: str, ids: Sequence[int]) -> Tree | str
 def local_vm(chance: Chance, vm_id: int, lcm_state: int = 3) -> Tree:
     """Return a VM of the front-end, on the host that its number tells."""
     host_id = vm_id // 10
-    context = leaves(NETWORK="YES", START_SCRIPT=_typed(chance), USER_INPUT=_typed(chance))
+    context = leaves(NETWORK="YES", START_SCRIPT=_user_text(chance), USER_INPUT=_user_text(chance))
     stay = leaves(OID=vm_id, SEQ=0, HOSTNAME=f"burst{host_id}", HID=host_id, CID=0)
     cloud = node("PUBLIC_CLOUD", leaves(TYPE="opennebula", TEMPLATE_ID=0))
     return node(
         "VM",
-        leaves(ID=vm_id, UID=0, GID=0, UNAME="oneadmin", NAME=f"vm {_typed(chance)}", STATE=3),
+        leaves(ID=vm_id, UID=0, GID=0, UNAME="oneadmin", NAME=f"vm {_user_text(chance)}", STATE=3),
         leaves(LCM_STATE=lcm_state, STIME=BIRTH, ETIME=0, DEPLOY_ID=f"opennebula-hybrid-{vm_id}"),
         node("TEMPLATE", leaves(CPU=1, MEMORY=128, CREATED_BY=0), node("CONTEXT", context)),
-        node("USER_TEMPLATE", leaves(DESCRIPTION=_typed(chance)), cloud),
+        node("USER_TEMPLATE", leaves(DESCRIPTION=_user_text(chance)), cloud),
         node("HISTORY_RECORDS", node("HISTORY", stay)),
     )
 
 
-def _typed(chance: Chance) -> str:
+def _user_text(chance: Chance) -> str:
     """Return what a user may have written, and oned keeps."""
     return _STORABLE.sub("", chance.text())

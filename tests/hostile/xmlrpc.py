@@ -57,7 +57,7 @@ def _string(text: str) -> str:
     return f"<string>{text}</string>"
 
 
-def _written(chance: Chance, result: Result) -> str:
+def _write_value(chance: Chance, result: Result) -> str:
     """Return *result* as one of the values that mean the same, or nearly."""
     text = str(result)
     match chance.randrange(8):
@@ -96,8 +96,8 @@ def _member(name: str, value: str) -> str:
     return f"<member><name>{name}</name><value>{value}</value></member>"
 
 
-def _rewritten(chance: Chance, result: Result) -> str:
-    return _response(_array("<boolean>1</boolean>", _written(chance, result), "<int>0</int>"))
+def _write_otherwise(chance: Chance, result: Result) -> str:
+    return _response(_array("<boolean>1</boolean>", _write_value(chance, result), "<int>0</int>"))
 
 
 def _other_value(chance: Chance, _result: Result) -> str:
@@ -120,7 +120,7 @@ def _fault(chance: Chance, _result: Result) -> str:
 
 
 def _other_shape(chance: Chance, result: Result) -> str:
-    value = _written(chance, result)
+    value = _write_value(chance, result)
     match chance.randrange(10):
         case 0:
             return _response(value)
@@ -148,5 +148,5 @@ def _other_shape(chance: Chance, result: Result) -> str:
 
 
 _FORMS: tuple[Callable[[Chance, Result], str], ...] = (
-    *(_rewritten, _rewritten, _other_value, _refusal, _fault, _other_shape),
+    *(_write_otherwise, _write_otherwise, _other_value, _refusal, _fault, _other_shape),
 )

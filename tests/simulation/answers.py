@@ -7,7 +7,7 @@ from typing import NamedTuple
 from one2one.hybrid import goals, naming
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.states import LcmState, State
-from tests.simulation.invariants import ONCE, TRUE, Broken, check_sound
+from tests.simulation.invariants import ONCE, TRUE, Violation, check_sound
 from tests.simulation.memory import DONE, Memory, marks_of
 from tests.simulation.process import Process
 from tests.simulation.side import Side
@@ -16,7 +16,7 @@ from tests.simulation.states import ALL, ENDING, ENDS, FIRST_BOOT
 _RESULTS = ("SUCCESS", "FAILURE")
 
 
-class Asked(NamedTuple):
+class Action(NamedTuple):
     """An action that oned asked for."""
 
     action: str
@@ -28,7 +28,7 @@ class Asked(NamedTuple):
     host_id: int
 
 
-_CANCEL = Asked("DRIVER_CANCEL", 0.0, DONE, "", 0, 0, 0)
+_CANCEL = Action("DRIVER_CANCEL", 0.0, DONE, "", 0, 0, 0)
 
 
 class AnswerWatcher:
@@ -37,7 +37,7 @@ class AnswerWatcher:
     def __init__(self, memories: Mapping[str, Memory]) -> None:
         """Take what was so at the remotes, by name."""
         self._memories = memories
-        self._asked: dict[Process, dict[int, list[Asked]]] = {}
+        self._asked: dict[Process, dict[int, list[Action]]] = {}
 
     def hear_oned(self, side: Side, process: Process, line: str, now: float) -> None:
         """See a line for the VMM driver."""
@@ -49,7 +49,7 @@ class AnswerWatcher:
         vm = side.site.oned.pools.vms[vm_id]
         place, sequence = vm.history[-1], len(vm.history) - 1
         asked[vm_id].append(
-            Asked(action, now, vm.state, vm.deploy_id, vm.stime, sequence, place.host_id)
+            Action(action, now, vm.state, vm.deploy_id, vm.stime, sequence, place.host_id)
         )
         if action == "CLEANUP" or vm.state.lcm_state in ENDS:
             side.ended.add((vm_id, vm.stime))
@@ -67,18 +67,18 @@ class AnswerWatcher:
             return
         found = next((one for one in asked if one.action == action), None)
         if found is None or result not in _RESULTS:
-            raise Broken(ONCE, f"{process.name} says {line[:100]!r}, which oned did not ask for")
+            raise Violation(ONCE, f"{process.name} says {line[:100]!r}, which oned did not ask for")
         asked.remove(found)
         if result == "SUCCESS":
             self._check_true(side, int(number), found, info[0] if info else "")
 
-    def list_unanswered(self, process: Process) -> list[tuple[int, Asked]]:
+    def list_unanswered(self, process: Process) -> list[tuple[int, Action]]:
         """Return what the process was asked for and has not answered."""
         asked = self._asked.get(process, {})
         return [(vm_id, one) for vm_id, all_ in asked.items() for one in all_ if one is not _CANCEL]
 
-    def _check_true(self, side: Side, vm_id: int, asked: Asked, info: str) -> None:
-        wanted = _wanted(asked)
+    def _check_true(self, side: Side, vm_id: int, asked: Action, info: str) -> None:
+        wanted = _list_wanted_states(asked)
         if wanted is None:
             return
         remote = side.remotes[asked.host_id]
@@ -94,16 +94,16 @@ class AnswerWatcher:
                 f"{asked.action} of VM {vm_id} in {asked.state} succeeded, and {remote.name} VM "
                 f"{remote_id} was {', '.join(map(str, been))}"
             )
-            raise Broken(TRUE, story)
+            raise Violation(TRUE, story)
         marks = marks_of(life.vm) if life else None
         if marks and (marks.vm_id, marks.stime) != (vm_id, asked.stime):
             story = (
                 f"{asked.action} of VM {vm_id} succeeded by {remote.name} VM {remote_id} of {marks}"
             )
-            raise Broken(TRUE, story)
+            raise Violation(TRUE, story)
 
 
-def _wanted(asked: Asked) -> Iterable[str] | None:
+def _list_wanted_states(asked: Action) -> Iterable[str] | None:
     """Return where SUCCESS says that the remote VM was, None for an action that tells nothing."""
     lcm = asked.state.lcm_state
     match asked.action:

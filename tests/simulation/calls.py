@@ -7,7 +7,7 @@ from one2one.hybrid import naming
 from one2one.hybrid.naming import Marks
 from one2one.opennebula.states import State, VmState
 from opennebula_sandbox.cloud.objects import Vm
-from tests.simulation.invariants import ALIVE, OWN, SINGLE, UNREPEATED, Broken
+from tests.simulation.invariants import ALIVE, OWN, SINGLE, UNREPEATED, Violation
 from tests.simulation.memory import Memory, marks_of
 from tests.simulation.process import Process
 from tests.simulation.remote_site import Call, RemoteSite
@@ -72,7 +72,7 @@ class CallWatcher:
                 continue
             if str(life.vm.state) not in ENDING and marks_of(life.vm) == marks:
                 story = f"{remote.name} VMs {other_id} and {vm.id} were made for {marks}"
-                raise Broken(SINGLE, story)
+                raise Violation(SINGLE, story)
         self._made.add((remote.name, vm.id))
 
     def _check_unrepeated(self, process: Process, sent_at: float, marks: Marks) -> None:
@@ -81,7 +81,7 @@ class CallWatcher:
             first, last = sorted((other, sent_at))
             if first != last and not any(first < at <= last for at in deploys):
                 story = f"{process.name} had it made at {first:.3f} and at {last:.3f} for {marks}"
-                raise Broken(UNREPEATED, story)
+                raise Violation(UNREPEATED, story)
         self._sent[process, marks].append(sent_at)
 
     def _check_action(self, side: Side, remote: RemoteSite, call: Call, vm: Vm) -> None:
@@ -90,7 +90,7 @@ class CallWatcher:
         marks = marks_of(vm)
         if marks is None or marks.hybrid_id not in side.hybrid_ids:
             story = f"{asks} of {remote.name} VM {vm.id} of {marks}"
-            raise Broken(OWN, story)
+            raise Violation(OWN, story)
         if not action.startswith("terminate"):
             return
         life = side.memory.by_id.get(marks.vm_id)
@@ -104,7 +104,7 @@ class CallWatcher:
                 f"{asks} of {remote.name} VM {vm.id}, and local VM "
                 f"{marks.vm_id} was {local.state} as {local.deploy_id}"
             )
-            raise Broken(ALIVE, story)
+            raise Violation(ALIVE, story)
 
 
 def _lives(state: State) -> bool:

@@ -21,8 +21,8 @@ from tests.simulation.invariants import (
     ON,
     PAIRED,
     UNTOUCHED,
-    Broken,
     Invariant,
+    Violation,
 )
 from tests.simulation.memory import marks_of
 from tests.simulation.process import Process
@@ -54,12 +54,12 @@ class Calm:
         patience = _LONGEST_AGREEMENT_S + self._ahead
         self._must(AGREED, self._all_agree, patience)
         self._must(ON, self._hosts_in_error, patience)
-        self._must(ANSWERED, self._unanswered, _LONGEST_OPERATION_S)
-        self._reap_until(lambda: not any(self._unpaired()))
-        self._must(PAIRED, self._unpaired, 0)
+        self._must(ANSWERED, self._list_unanswered, _LONGEST_OPERATION_S)
+        self._reap_until(lambda: not any(self._list_unpaired()))
+        self._must(PAIRED, self._list_unpaired, 0)
         self._end()
-        self._must(NONE_LEFT, self._left, 0)
-        self._must(UNTOUCHED, self._touched, 0)
+        self._must(NONE_LEFT, self._list_left, 0)
+        self._must(UNTOUCHED, self._list_touched, 0)
 
     def _heal(self) -> None:
         world = self._world
@@ -104,7 +104,7 @@ class Calm:
                 with contextlib.suppress(Refusal):
                     side.site.vm(vm.id).recover("delete")
             world.run_until(self._are_all_done, 60.0)
-        self._reap_until(lambda: not any(self._left()))
+        self._reap_until(lambda: not any(self._list_left()))
 
     def _reap_until(self, satisfied: Callable[[], bool]) -> None:
         """Have the reaper look as ``one2one reap`` does, some times, and no more than needed."""
@@ -139,9 +139,9 @@ class Calm:
         self, invariant: Invariant, complaints: Callable[[], Iterator[str]], limit: float
     ) -> None:
         if not self._world.run_until(lambda: not any(complaints()), limit):
-            raise Broken(invariant, "; ".join(complaints()))
+            raise Violation(invariant, "; ".join(complaints()))
         if complaint := next(complaints(), None):
-            raise Broken(invariant, complaint)
+            raise Violation(invariant, complaint)
 
     # complaints
 
@@ -176,12 +176,12 @@ class Calm:
                 if host.state not in (HostState.MONITORED, HostState.MONITORING_MONITORED):
                     yield f"host {host.name} of {side.site.name} is {HostState(host.state).name}"
 
-    def _unanswered(self) -> Iterator[str]:
+    def _list_unanswered(self) -> Iterator[str]:
         for side in self._world.sides:
             for vm_id, asked in self._world.answers.list_unanswered(side.site.vmm.process):
                 yield f"{side.site.name}: {asked.action} of VM {vm_id} was not answered"
 
-    def _unpaired(self) -> Iterator[str]:
+    def _list_unpaired(self) -> Iterator[str]:
         """Yield each VM that does not live with the one remote VM that its deploy id names."""
         for side in self._world.sides:
             for vm in side.site.vms:
@@ -201,7 +201,7 @@ class Calm:
                         f"{alive}"
                     )
 
-    def _left(self) -> Iterator[str]:
+    def _list_left(self) -> Iterator[str]:
         for side in self._world.sides:
             side.learn_hybrid_ids()
             for remote in self._world.remotes:
@@ -210,7 +210,7 @@ class Calm:
                     if marks and marks.hybrid_id in side.hybrid_ids and str(vm.state) not in ENDING:
                         yield f"{remote.name} VM {vm.id} of {marks} is left, {vm.state}"
 
-    def _touched(self) -> Iterator[str]:
+    def _list_touched(self) -> Iterator[str]:
         for (name, vm_id), state in self._world.strangers.items():
             remote = next(one for one in self._world.remotes if one.name == name)
             if str(remote.cloud.vms[vm_id].state) != state:

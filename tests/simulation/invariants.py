@@ -13,7 +13,7 @@ class Invariant(NamedTuple):
     checked: str
 
 
-class Broken(AssertionError):
+class Violation(AssertionError):
     """Raised where an invariant does not hold."""
 
     def __init__(self, invariant: Invariant, story: str) -> None:
@@ -90,4 +90,4 @@ INVARIANTS = (
 def check_sound(line: str) -> None:
     """Raise Broken where a driver writes of a bug."""
     if "internal error" in line or "an answer that cannot be read (" in line:
-        raise Broken(SOUND, line)
+        raise Violation(SOUND, line)

@@ -9,7 +9,7 @@ from one2one.hybrid import naming
 from one2one.hybrid.mirror import Report, map_state
 from opennebula_sandbox.cloud.wire.grammar import parse
 from opennebula_sandbox.frontend.im import monitor_line
-from tests.simulation.invariants import HOST, SEEN, Broken, check_sound
+from tests.simulation.invariants import HOST, SEEN, Violation, check_sound
 from tests.simulation.memory import DONE, Memory, marks_of
 from tests.simulation.process import Process
 from tests.simulation.side import Side
@@ -54,9 +54,9 @@ class ReportWatcher:
                 story = (
                     f"host {line.host_id} is in ERROR, and was read {age:.0f} s ago: {line.text}"
                 )
-                raise Broken(HOST, story)
+                raise Violation(HOST, story)
             if line.status == "SUCCESS" and age > side.patience:
-                raise Broken(HOST, f"host {line.host_id} is on, and was read {age:.0f} s ago")
+                raise Violation(HOST, f"host {line.host_id} is on, and was read {age:.0f} s ago")
         elif line.type == "STATE_VM" and line.status == "SUCCESS":
             for told in parse(line.text).vectors("VM"):
                 report = Report(told["STATE"])
@@ -85,8 +85,8 @@ class ReportWatcher:
                 f"VM {vm_id} is reported {report.name} as {deploy_id}, which was "
                 f"{', '.join(map(str, been))}"
             )
-            raise Broken(SEEN, story)
+            raise Violation(SEEN, story)
         marks = marks_of(life.vm) if life else None
         local = side.site.oned.pools.vms.get(vm_id)
         if life and local and (marks is None or (marks.vm_id, marks.stime) != (vm_id, local.stime)):
-            raise Broken(SEEN, f"VM {vm_id} is reported as {deploy_id}, which is of {marks}")
+            raise Violation(SEEN, f"VM {vm_id} is reported as {deploy_id}, which is of {marks}")

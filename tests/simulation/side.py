@@ -23,7 +23,7 @@ class Side:
     hybrid_ids: set[str] = field(default_factory=set)
     """All that its hosts have, or had."""
     ended: set[tuple[int, int]] = field(default_factory=set)
-    """VMs, by id and STIME, that somebody wanted to end, or whose database was restored."""
+    """VMs, by id and STIME, that a user or oned wanted to end, or whose database was restored."""
 
     def learn_hybrid_ids(self) -> None:
         """Note the hybrid ids that the hosts have now."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.simulation.calm import Calm
 from tests.simulation.events import happen
-from tests.simulation.invariants import Broken
+from tests.simulation.invariants import Violation
 from tests.simulation.plan import Event, draw, draw_setting
 from tests.simulation.world import World
 
@@ -31,7 +31,7 @@ class Outcome:
     seconds: float
     """Virtual ones."""
     history: Sequence[str]
-    broken: Broken | None
+    broken: Violation | None
 
     @property
     def digest(self) -> str:
@@ -42,7 +42,7 @@ class Outcome:
 def simulate(generation: str, seed: int, events: Sequence[Event] | None = None) -> Outcome:
     """Run a seed, with its own *events* unless others are given."""
     happened: list[Event] = []
-    broken: Broken | None = None
+    broken: Violation | None = None
     hook, threading.excepthook = threading.excepthook, _raise
     gc.disable()  # a task that is left would end when Python likes
     try:
@@ -54,7 +54,7 @@ def simulate(generation: str, seed: int, events: Sequence[Event] | None = None) 
                     happened.append(event)
                     happen(world, event)
                 Calm(world).check()
-            except Broken as error:
+            except Violation as error:
                 broken = error
             finally:
                 world.close()

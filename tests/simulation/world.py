@@ -8,7 +8,7 @@ from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 from tests.simulation.answers import AnswerWatcher
 from tests.simulation.calls import CallWatcher
 from tests.simulation.front_end_site import FrontEndSite
-from tests.simulation.invariants import SOUND, Broken
+from tests.simulation.invariants import SOUND, Violation
 from tests.simulation.memory import Memory, Moment
 from tests.simulation.network import Network
 from tests.simulation.plan import Setting
@@ -82,7 +82,8 @@ class World:
             scheduler.step()
             if scheduler.failures:
                 name, error = scheduler.failures[0]
-                raise error if isinstance(error, Broken) else Broken(SOUND, f"{name}: {error!r}")
+                is_violation = isinstance(error, Violation)
+                raise error if is_violation else Violation(SOUND, f"{name}: {error!r}")
             self._observe()
 
     def _observe(self) -> None:
