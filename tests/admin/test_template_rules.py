@@ -88,7 +88,7 @@ def instantiate(template: Template) -> Template:
         (("VCPU", "-2"), "VCPU is '-2'"),
         (("VROUTER", "yes"), "virtual routers"),
         (("USER_INPUTS", {"A": "M|text|a]]>b"}), "USER_INPUTS/A contains ]]"),
-        (("USER_INPUTS", {"A": "M|text|a@^_^@b"}), "USER_INPUTS/A contains @^_^@"),
+        (("USER_INPUTS", {"A": "M|text|a@^_^@b"}), "USER_INPUTS/A contains @^_^"),
         (("USER_INPUTS", {"A": "M|text|😀"}), "USER_INPUTS/A contains U+1F600"),
         (("USER_INPUTS", {"A": "M|text|\x9b31m"}), "USER_INPUTS/A has characters"),
         (("USER_INPUTS", {"A": "M|text|\u202egnp"}), "USER_INPUTS/A has characters"),
