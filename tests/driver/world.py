@@ -89,22 +89,24 @@ class World:
         }
         (directory / "one_auth").write_text("oneadmin:opennebula")
         (directory / "var").mkdir()
-        runtime.use(self._build_runtime())
+        runtime.use(self.build_runtime())
         self.cloud = LocalCloud()
         self.remotes = Remotes(self.cloud, self.events.append)
 
-    def _build_runtime(self) -> runtime.Runtime:
-        return runtime.Runtime(
-            monotonic=lambda: self.now,
-            time=lambda: BORN + self.now,
-            sleep=self.wait,
-            random=lambda: 0.0,
-            random_bytes=bytes,
-            start_thread=lambda _name, run: self.threads.append(run),
-            getaddrinfo=lambda host, port, *_: [(0, 0, 0, "", (host, port))],
-            open_socket=lambda *_: _Socket(self),  # type: ignore[arg-type]
-            environment=self.environment,
-        )
+    def build_runtime(self, **others: Any) -> runtime.Runtime:
+        """Return what the machine gives to the driver, but for *others*."""
+        usual: dict[str, Any] = {
+            "monotonic": lambda: self.now,
+            "time": lambda: BORN + self.now,
+            "sleep": self.wait,
+            "random": lambda: 0.0,
+            "random_bytes": bytes,
+            "start_thread": lambda _name, run: self.threads.append(run),
+            "getaddrinfo": lambda host, port, *_: [(0, 0, 0, "", (host, port))],
+            "open_socket": lambda *_: _Socket(self),
+            "environment": self.environment,
+        }
+        return runtime.Runtime(**usual | others)
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""

@@ -1,0 +1,122 @@
+"""Monitoring shows of a remote VM only what the marks say is the local VM's."""
+
+import pytest
+
+from one2one.driver.host_vms import HostVms
+from one2one.driver.links import Links
+from one2one.driver.remotes import Remote
+from one2one.hybrid.naming import read_marks
+from one2one.opennebula.errors import Unreachable
+from one2one.opennebula.records import VmSummary
+from one2one.opennebula.template import Value
+from tests.driver.scripted import BORN, drop
+from tests.driver.world import HOST_ID, MARKS, World
+
+
+class Monitored:
+    """The links of a host whose local VMs were just read."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.vms = HostVms(HOST_ID, world.cloud)
+        self.remote: Remote = world.open()
+        self.links = Links(world.cloud, self.vms)
+
+    def confirm(self, *, missing: bool = False) -> dict[int, int]:
+        self.vms.read_host()
+        self.vms.read()
+        rows = (
+            []
+            if missing
+            else [_summarize(vm.id, vm.stime) for vm in self.world.remote.vms.values()]
+        )
+        return self.links.confirm(self.remote, self.vms.map_remote_ids(), rows)
+
+    def news(self) -> list[str]:
+        return [refusal.cause for refusal in self.links.take_news()]
+
+
+def _summarize(remote_id: int, stime: int) -> VmSummary:
+    return VmSummary(remote_id, "", (3, 3), "", stime, 0, 0, -1, "", ())  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def monitored(world: World) -> Monitored:
+    world.add_both()
+    return Monitored(world)
+
+
+def test_a_link_that_the_marks_confirm_is_followed(monitored: Monitored) -> None:
+    assert monitored.confirm() == {7: 9}
+    assert monitored.news() == []
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [{"REMOTE_OPENNEBULA_VM_ID": "12"}, {"ONE_HYBRID_ID": "hybrid-b"}, {"ONE_HYBRID_STAY": "1.0"}],
+)
+def test_a_link_that_the_marks_deny_is_not_followed(
+    monitored: Monitored, mark: dict[str, Value]
+) -> None:
+    monitored.world.remote.vms[9].user_template |= mark
+    assert monitored.confirm() == {}
+    assert monitored.news()[0].startswith("remote VM 9 is not VM 7's: it carries the marks of")
+
+
+def test_a_denied_link_is_told_once_and_again_for_another_reason(monitored: Monitored) -> None:
+    marks = monitored.world.remote.vms[9].user_template
+    marks["REMOTE_OPENNEBULA_VM_ID"] = "12"
+    monitored.confirm()
+    monitored.confirm()
+    assert len(monitored.news()) == 1
+    marks["REMOTE_OPENNEBULA_VM_ID"] = "13"
+    monitored.links.forget_denied(monitored.remote)
+    monitored.confirm()
+    assert "carries the marks of VM 13" in monitored.news()[0]
+
+
+def test_a_link_whose_marks_were_repaired_is_followed_again(monitored: Monitored) -> None:
+    marks = monitored.world.remote.vms[9].user_template
+    marks["REMOTE_OPENNEBULA_VM_ID"] = "12"
+    assert monitored.confirm() == {}
+    marks["REMOTE_OPENNEBULA_VM_ID"] = "7"
+    assert monitored.confirm() == {}, "marks are read once"
+    monitored.links.forget_denied(monitored.remote)
+    assert monitored.confirm() == {7: 9}
+
+
+def test_a_link_to_a_vm_that_was_not_listed_is_kept(monitored: Monitored) -> None:
+    assert monitored.confirm(missing=True) == {7: 9}, "each is asked for alone"
+
+
+def test_a_vm_that_cannot_be_read_is_not_followed(monitored: Monitored) -> None:
+    rows = [_summarize(9, BORN)]
+    monitored.confirm(missing=True)
+    del monitored.world.remote.vms[9]
+    assert monitored.links.confirm(monitored.remote, {7: 9}, rows) == {}
+
+
+def test_an_imported_vm_is_marked_when_it_is_first_seen(world: World) -> None:
+    world.add_local(7, deploy_id="opennebula-hybrid-9", template={"IMPORTED": "YES"})
+    vm = world.add_remote(9, marks=None)
+    monitored = Monitored(world)
+    assert monitored.confirm() == {7: 9}
+    assert read_marks(vm.read()) == MARKS
+    assert monitored.confirm() == {7: 9}
+    assert world.remote.count("vm.update") == 1
+
+
+def test_a_vm_without_marks_that_was_not_imported_is_not_followed(world: World) -> None:
+    world.add_local(7, deploy_id="opennebula-hybrid-9")
+    world.add_remote(9, marks=None)
+    monitored = Monitored(world)
+    assert monitored.confirm() == {}
+    assert "it carries no marks, and no import explains it" in monitored.news()[0]
+    assert world.remote.count("vm.update") == 0
+
+
+def test_an_outage_confirms_and_denies_nothing(monitored: Monitored) -> None:
+    monitored.world.remote.script("vmpool.infoset", drop)
+    with pytest.raises(Unreachable):
+        monitored.confirm()
+    assert monitored.news() == []
