@@ -30,11 +30,11 @@ from tests.driver.scripted import (
 from tests.driver.world import HOST_ID, World, finish
 
 
-def no_leader(oned: ScriptedOned, method: str, times: int) -> None:
+def lose_leader(oned: ScriptedOned, method: str, times: int) -> None:
     oned.script(method, *times * [refuse(ACTION, NO_LEADER)])
 
 
-def pauses(
+def list_pauses(
     world: World, retries: int, action: str = "SAVE", state: str = "SAVE_SUSPEND"
 ) -> list[float]:
     """Return how long an operation waits before each new attempt, until it fails."""
@@ -64,7 +64,7 @@ def test_a_remote_that_is_down_is_tried_as_often_as_the_arguments_say(
 ) -> None:
     world.add_both()
     world.remote.is_down = True
-    assert pauses(world, retries) == waits
+    assert list_pauses(world, retries) == waits
     assert len(world.log) == len(waits)
     assert all(
         "before the next attempt: one.vm.info at http://remote" in line for line in world.log
@@ -85,18 +85,18 @@ def test_a_remote_that_comes_back_costs_nothing_but_time(world: World) -> None:
 def test_no_attempt_begins_ten_minutes_after_the_action_arrived(world: World) -> None:
     world.add_both()
     world.remote.is_down = True
-    assert sum(pauses(world, retries=100)) <= 600
+    assert sum(list_pauses(world, retries=100)) <= 600
 
 
 def test_a_zone_without_a_leader_is_waited_for_without_retries(world: World) -> None:
     world.add_both()
-    no_leader(world.remote, "vm.action", 100)
-    assert pauses(world, retries=0) == [1, 2, 4, 8, 16][:PATIENCE]
+    lose_leader(world.remote, "vm.action", 100)
+    assert list_pauses(world, retries=0) == [1, 2, 4, 8, 16][:PATIENCE]
 
 
 def test_a_new_leader_ends_the_waiting(world: World) -> None:
     world.add_both()
-    no_leader(world.remote, "vm.action", 2)
+    lose_leader(world.remote, "vm.action", 2)
     world.remote.after["suspend"] = "SUSPENDED"
     assert finish(carry_out(world.make_job()), None, None) == ""
     assert world.remote.actions == 3 * ["suspend 9"]
@@ -117,7 +117,7 @@ def test_what_would_be_done_twice_is_not_repeated_after_a_lost_answer(
     world.add_remote(9)
     world.remote.vms[9].state = "RUNNING" if action != "DEPLOY" else "DONE"
     world.remote.script(method, drop)
-    assert pauses(world, 5, action, state) == []
+    assert list_pauses(world, 5, action, state) == []
     assert world.remote.count(method) == 1
 
 

@@ -14,7 +14,7 @@ from tests.driver.world import HOST_ID, World, finish
 
 def deploy(world: World) -> None:
     world.add_local(7)
-    finish(carry_out(world.job("DEPLOY", "BOOT")))
+    finish(carry_out(world.make_job("DEPLOY", "BOOT")))
 
 
 def monitor(world: World) -> None:

@@ -19,24 +19,24 @@ def add(world: World, vm_id: int, *, imported: bool = True, **values: Any) -> No
     world.add_local(vm_id, **usual | values)
 
 
-def taken(world: World, imports: Imports, *deploy_ids: str) -> dict[str, int]:
+def find_taken_ids(world: World, imports: Imports, *deploy_ids: str) -> dict[str, int]:
     found = imports.find_taken(deploy_ids or (DEPLOY_ID,))
     return {deploy_id: row.id for deploy_id, row in found.items()}
 
 
 def test_what_another_host_has_imported_is_taken(world: World) -> None:
     add(world, 7)
-    assert taken(world, Imports(HOST_ID, world.cloud)) == {DEPLOY_ID: 7}
+    assert find_taken_ids(world, Imports(HOST_ID, world.cloud)) == {DEPLOY_ID: 7}
 
 
 def test_what_this_host_has_imported_is_its_own(world: World) -> None:
     add(world, 7, hosts=[(HOST_ID, HOST)])
-    assert taken(world, Imports(HOST_ID, world.cloud)) == {}
+    assert find_taken_ids(world, Imports(HOST_ID, world.cloud)) == {}
 
 
 def test_what_another_host_has_deployed_hinders_no_import(world: World) -> None:
     add(world, 7, imported=False)
-    assert taken(world, Imports(HOST_ID, world.cloud)) == {}
+    assert find_taken_ids(world, Imports(HOST_ID, world.cloud)) == {}
 
 
 def test_only_the_vms_with_such_a_deploy_id_are_looked_at_and_once(world: World) -> None:
@@ -44,7 +44,7 @@ def test_only_the_vms_with_such_a_deploy_id_are_looked_at_and_once(world: World)
     add(world, 8, deploy_id="opennebula-hybrid-10")
     imports = Imports(HOST_ID, world.cloud)
     for _ in range(2):
-        taken(world, imports)
+        find_taken_ids(world, imports)
     assert [c for c in world.local.calls if c.startswith("vm.info")] == ["vm.info 7 True"]
 
 
@@ -56,9 +56,9 @@ def test_where_nothing_is_offered_nothing_is_read(world: World) -> None:
 def test_when_the_import_has_ended_the_vm_is_offered_again(world: World) -> None:
     add(world, 7)
     imports = Imports(HOST_ID, world.cloud)
-    taken(world, imports)
+    find_taken_ids(world, imports)
     world.local.vms[7].state = "DONE"
-    assert taken(world, imports) == {}
+    assert find_taken_ids(world, imports) == {}
 
 
 def test_a_vm_that_goes_between_the_readings_hinders_no_import(world: World) -> None:
@@ -66,10 +66,10 @@ def test_a_vm_that_goes_between_the_readings_hinders_no_import(world: World) -> 
     shown = world.local.vms[7].render(whole=False)
     del world.local.vms[7]
     world.local.script("vmpool.info", answer(f"<VM_POOL>{shown}</VM_POOL>"))
-    assert taken(world, Imports(HOST_ID, world.cloud)) == {}
+    assert find_taken_ids(world, Imports(HOST_ID, world.cloud)) == {}
 
 
 def test_what_could_not_be_read_is_told(world: World) -> None:
     world.local.script("vmpool.info", drop)
     with pytest.raises(Unreachable):
-        taken(world, Imports(HOST_ID, world.cloud))
+        find_taken_ids(world, Imports(HOST_ID, world.cloud))

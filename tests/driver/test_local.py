@@ -17,7 +17,7 @@ from tests.driver.world import HOST, HOST_ID, HYBRID_ID, World
 KEY = "0123456789abcdef0123456789abcdef"
 
 
-def session(cloud: LocalCloud) -> str:
+def read_session(cloud: LocalCloud) -> str:
     return cloud.cloud.client._session
 
 
@@ -27,7 +27,7 @@ def test_credentials_are_found_where_opennebula_keeps_them(tmp_path: Path, name:
     auth.parent.mkdir(exist_ok=True)
     auth.write_text("oneadmin:geheim\n")
     environment = {name: str(auth if name == "ONE_AUTH" else tmp_path)}
-    assert session(LocalCloud(environment)) == "oneadmin:geheim"
+    assert read_session(LocalCloud(environment)) == "oneadmin:geheim"
 
 
 @pytest.mark.parametrize(
@@ -183,32 +183,32 @@ def test_an_oned_conf_that_does_not_tell_is_no_failure(world: World, text: str) 
     assert world.cloud.raft_state() is RaftState.LEADER
 
 
-def token(world: World, **context: str) -> str | None:
+def make_token(world: World, **context: str) -> str | None:
     world.add_local(7, template={"CONTEXT": context, "CREATED_BY": "3"})
     return world.cloud.make_onegate_token(world.cloud.get_vm(7))
 
 
 def test_a_vm_that_asks_for_no_token_gets_none(world: World) -> None:
-    assert token(world, NETWORK="YES") is None
-    assert token(world, TOKEN="NO") is None
+    assert make_token(world, NETWORK="YES") is None
+    assert make_token(world, TOKEN="NO") is None
 
 
 def test_from_7_0_oned_has_written_the_token(world: World) -> None:
     written = world.directory / "var" / "vms" / "7" / "token.txt"
     written.parent.mkdir(parents=True)
     written.write_text("by-oned\n")
-    assert token(world, TOKEN="yes") == "by-oned"
+    assert make_token(world, TOKEN="yes") == "by-oned"
 
 
 def test_before_7_0_the_driver_makes_the_token(world: World) -> None:
     user = f"<USER><ID>3</ID><TEMPLATE><TOKEN_PASSWORD>{KEY}</TOKEN_PASSWORD></TEMPLATE></USER>"
     world.local.script("user.info", answer(user))
-    assert token(world, TOKEN="YES") == make_onegate_token(7, BORN, KEY)
+    assert make_token(world, TOKEN="YES") == make_onegate_token(7, BORN, KEY)
 
 
 def test_a_token_that_cannot_be_made_is_told_with_its_remedy(world: World) -> None:
     with pytest.raises(Refused, match="no OneGate token can be made") as refused:
-        token(world, TOKEN="YES")
+        make_token(world, TOKEN="YES")
     assert "give its creator a TOKEN_PASSWORD" in refused.value.remedy
 
 

@@ -275,7 +275,7 @@ def test_new_settings_count_with_the_next_reading_of_the_host(
         monitored.monitor.refresh()
 
 
-def unlinked(monitored: Monitored) -> list[str]:
+def find_unlinked(monitored: Monitored) -> list[str]:
     """Return the deploy ids that are told for VMs that have none, after they were stuck."""
     monitored.monitor.read_states()
     monitored.world.wait(STUCK_S)
@@ -290,7 +290,7 @@ def test_a_deploy_id_that_was_lost_is_told_by_the_marks(
 ) -> None:
     world.add_local(7, state, deploy_id=deploy_id)
     world.add_remote(9)
-    assert unlinked(monitored) == ["opennebula-hybrid-9"]
+    assert find_unlinked(monitored) == ["opennebula-hybrid-9"]
 
 
 def test_while_a_deploy_may_still_be_answered_nothing_is_told(
@@ -317,26 +317,26 @@ def test_a_vm_that_does_not_run_or_is_not_marked_is_not_linked(
     vm = world.add_remote(9)
     for name, value in change.items():
         setattr(vm, name, value)
-    assert unlinked(monitored) == []
+    assert find_unlinked(monitored) == []
 
 
 def test_a_vm_of_an_earlier_start_is_not_linked(world: World, monitored: Monitored) -> None:
     world.add_local(7, "BOOT", hosts=2 * [(HOST_ID, HOST)])
     world.add_remote(9)
-    assert unlinked(monitored) == []
+    assert find_unlinked(monitored) == []
 
 
 def test_a_vm_that_oned_calls_anothers_is_not_linked(world: World, monitored: Monitored) -> None:
     world.add_local(7, "BOOT")
     world.add_local(8, deploy_id="opennebula-hybrid-9")
     world.add_remote(9)
-    assert unlinked(monitored) == []
+    assert find_unlinked(monitored) == []
 
 
 def test_a_host_without_a_hybrid_id_has_no_vm_to_link(world: World, monitored: Monitored) -> None:
     del world.local.hosts[HOST_ID]["ONE_HYBRID_ID"]
     world.add_local(7, "BOOT")
-    assert unlinked(monitored) == []
+    assert find_unlinked(monitored) == []
     assert world.remote.count("vmpool.info") == 0
 
 
@@ -371,7 +371,7 @@ def test_a_quota_that_is_none_is_told(world: World, monitored: Monitored) -> Non
         monitored.monitor.read_capacity(monitored.round())
 
 
-def wild(world: World, monitored: Monitored) -> list[str]:
+def find_wild(world: World, monitored: Monitored) -> list[str]:
     monitored.round()
     return [one.deploy_id for one in monitored.monitor.survey_account()]
 
@@ -385,7 +385,7 @@ def test_a_vm_that_no_front_end_made_is_offered_up_to_6_10(
     world.local.version = version
     world.add_both()
     world.add_remote(10, marks=None)
-    assert wild(world, monitored) == (["opennebula-hybrid-10"] if offered else [])
+    assert find_wild(world, monitored) == (["opennebula-hybrid-10"] if offered else [])
 
 
 def test_a_vm_that_is_or_was_a_front_ends_is_not_offered(
@@ -395,7 +395,7 @@ def test_a_vm_that_is_or_was_a_front_ends_is_not_offered(
     assert read_marks(world.add_remote(9, marks=None).read()) is None
     world.add_remote(10).user_template.clear()
     world.add_remote(11).name = "web"
-    assert wild(world, monitored) == []
+    assert find_wild(world, monitored) == []
 
 
 def test_a_vm_that_another_host_has_imported_is_not_offered(
@@ -404,7 +404,7 @@ def test_a_vm_that_another_host_has_imported_is_not_offered(
     vm = world.add_local(7, deploy_id="opennebula-hybrid-9", template={"IMPORTED": "YES"})
     vm.hosts = [(HOST_ID + 1, "burst2")]
     world.add_remote(9, marks=None)
-    assert wild(world, monitored) == []
+    assert find_wild(world, monitored) == []
 
 
 def test_the_reaper_sees_all_of_the_account(world: World) -> None:
@@ -413,7 +413,7 @@ def test_the_reaper_sees_all_of_the_account(world: World) -> None:
     world.add_both()
     world.add_remote(10, marks=None)
     world.add_remote(11, "DONE")
-    wild(world, monitored)
+    find_wild(world, monitored)
     ((remote, rows),) = seen
     assert remote == world.open()
     assert {row.id for row in rows} == {9, 10}

@@ -29,20 +29,20 @@ def test_a_request_without_a_history_is_not_oneds() -> None:
 
 def test_the_marks_are_those_of_this_start_of_the_vm(world: World) -> None:
     world.add_both()
-    assert world.opened().marks == MARKS
+    assert world.open_job().marks == MARKS
     world.local.vms[7].hosts = 3 * [(HOST_ID, HOST)]
-    assert world.opened().marks.sequence == 2
+    assert world.open_job().marks.sequence == 2
 
 
 def test_the_remote_is_the_one_that_the_host_names(world: World) -> None:
     world.add_both()
-    job = world.job()
+    job = world.make_job()
     opened = job.open_remote(job.not_before)
     assert job.remote is opened
     assert (opened.cloud.url, opened.settings.hybrid_id) == ("http://remote/RPC2", HYBRID_ID)
 
 
-def waiting() -> Generator[Wait, State | None, str]:
+def wait_once() -> Generator[Wait, State | None, str]:
     try:
         state = yield Pause(1.0)
     except Unreachable as error:
@@ -57,7 +57,7 @@ def waiting() -> Generator[Wait, State | None, str]:
 def test_an_operation_goes_on_with_what_its_wait_came_to(
     outcome: State | Unreachable | None, answer: str
 ) -> None:
-    steps = waiting()
+    steps = wait_once()
     assert resume(steps, None) == Pause(1.0)
     with pytest.raises(StopIteration) as end:
         resume(steps, outcome)
@@ -66,7 +66,7 @@ def test_an_operation_goes_on_with_what_its_wait_came_to(
 
 def test_a_failure_is_told_with_cause_remedy_and_place(world: World) -> None:
     world.add_both()
-    job = world.opened()
+    job = world.open_job()
     told = explain(Refused("it is locked", remedy="Unlock it"), job.request, job.remote)
     place = "[VM 7, opennebula-hybrid-9, host burst1, http://remote/RPC2]"
     assert told == f"it is locked. Unlock it. {place}"
@@ -74,7 +74,7 @@ def test_a_failure_is_told_with_cause_remedy_and_place(world: World) -> None:
 
 def test_a_vm_without_a_remote_one_names_none(world: World) -> None:
     world.add_local(7)
-    assert explain(Refused("no", remedy=""), world.job().request) == "no. [VM 7, host burst1]"
+    assert explain(Refused("no", remedy=""), world.make_job().request) == "no. [VM 7, host burst1]"
 
 
 @settings(max_examples=40)

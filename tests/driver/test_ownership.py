@@ -35,15 +35,15 @@ SPARING = ("suspend", "poweroff", "reboot")
 
 def do(world: World, what: str) -> str:
     """Do an operation that is done at once, as oned would ask for it."""
-    return finish(carry_out(world.job(*ACTIONS[what])))
+    return finish(carry_out(world.make_job(*ACTIONS[what])))
 
 
-def imported(world: World, **template: Value) -> Job:
+def import_vm(world: World, **template: Value) -> Job:
     """Have a remote VM without marks imported, and return the job of an operation of it."""
     world.add_local(7, deploy_id="opennebula-hybrid-9", template={"IMPORTED": "YES"})
     world.local.vms[7].user_template |= template
     world.add_remote(9, marks=None)
-    return world.opened()
+    return world.open_job()
 
 
 @pytest.mark.parametrize("what", ACTIONS)
@@ -126,7 +126,7 @@ def test_an_id_that_a_restored_remote_gave_to_another_is_noticed(world: World) -
 
 def test_what_was_read_for_the_marks_tells_the_state_too(world: World) -> None:
     world.add_both(remote_state="POWEROFF")
-    job = world.opened()
+    job = world.open_job()
     state = require_own(job, 9)
     assert str(state) == "POWEROFF"
     assert require_own(job, 9) is None, "by then it is known"
@@ -134,7 +134,7 @@ def test_what_was_read_for_the_marks_tells_the_state_too(world: World) -> None:
 
 def test_a_vm_that_the_remote_does_not_know_is_gone(world: World) -> None:
     world.add_local(7, deploy_id="opennebula-hybrid-9")
-    job = world.opened()
+    job = world.open_job()
     assert require_own(job, 9) == GONE
     with pytest.raises(NotFound):
         read_own(job, 9)
@@ -142,14 +142,14 @@ def test_a_vm_that_the_remote_does_not_know_is_gone(world: World) -> None:
 
 def test_a_vm_that_cannot_be_read_is_not_taken_for_gone(world: World) -> None:
     world.add_both()
-    job = world.opened()
+    job = world.open_job()
     world.remote.script("vm.info", drop)
     with pytest.raises(Unreachable):
         require_own(job, 9)
 
 
 def test_an_imported_vm_gets_marks_before_the_first_action(world: World) -> None:
-    job = imported(world)
+    job = import_vm(world)
     assert require_own(job, 9) == RUNNING
     assert read_marks(world.remote.vms[9].read()) == MARKS
     assert [call.split()[0] for call in world.remote.calls] == ["vm.info", "vm.update", "vm.info"]
@@ -158,14 +158,14 @@ def test_an_imported_vm_gets_marks_before_the_first_action(world: World) -> None
 
 def test_the_first_imported_vm_of_a_host_gives_it_its_hybrid_id(world: World) -> None:
     del world.local.hosts[HOST_ID]["ONE_HYBRID_ID"]
-    require_own(imported(world), 9)
+    require_own(import_vm(world), 9)
     written = world.local.hosts[HOST_ID]["ONE_HYBRID_ID"]
     assert world.remote.vms[9].user_template["ONE_HYBRID_ID"] == written != ""
 
 
 @pytest.mark.parametrize("what", ["poweroff", "terminate-hard", "delete"])
 def test_what_two_clouds_have_imported_is_the_first_ones(world: World, what: str) -> None:
-    imported(world)
+    import_vm(world)
     world.add_remote(9, marks=replace(MARKS, hybrid_id="hybrid-b")).name = "web"
     with pytest.raises(Refused, match="carries the marks of VM 7 of another host or cloud"):
         do(world, what)
@@ -179,7 +179,7 @@ def overtake(vm: ScriptedVm) -> None:
 
 @pytest.mark.parametrize("what", SPARING)
 def test_marks_that_did_not_stay_are_no_proof(world: World, what: str) -> None:
-    imported(world)
+    import_vm(world)
     vm = world.remote.vms[9]
     world.remote.script("vm.info", after(lambda: None), after(lambda: overtake(vm)))
     with pytest.raises(Refused, match="carries the marks of VM 8 of another host"):
@@ -189,13 +189,13 @@ def test_marks_that_did_not_stay_are_no_proof(world: World, what: str) -> None:
 
 @pytest.mark.parametrize("host", ["burst2", "kvm"])
 def test_a_vm_that_was_imported_from_another_host_is_left_alone(world: World, host: str) -> None:
-    imported(world, PUBLIC_CLOUD={"TYPE": "opennebula", "HOST": host})
+    import_vm(world, PUBLIC_CLOUD={"TYPE": "opennebula", "HOST": host})
     with pytest.raises(Refused, match="it carries no marks, and no import explains it"):
         do(world, "terminate-hard")
 
 
 def test_an_unmarked_vm_that_was_not_imported_is_left_alone(world: World) -> None:
-    imported(world)
+    import_vm(world)
     del world.local.vms[7].template["IMPORTED"]
     with pytest.raises(Refused, match="it carries no marks, and no import explains it"):
         do(world, "terminate-hard")
@@ -203,7 +203,7 @@ def test_an_unmarked_vm_that_was_not_imported_is_left_alone(world: World) -> Non
 
 
 def test_marks_keep_what_the_owner_has_written(world: World) -> None:
-    imported(world)
+    import_vm(world)
     world.remote.vms[9].user_template["OWNER"] = "me"
     remote = world.open()
     assert mark_imported(remote, world.cloud, 9, MARKS) == MARKS

@@ -47,7 +47,7 @@ def add_done(world: World, ended_for: float, vm_id: int = 7) -> None:
     world.local.vms[vm_id].etime = int(BORN + world.now - ended_for)
 
 
-def marks(vm_id: int) -> Marks:
+def make_marks(vm_id: int) -> Marks:
     return Marks(HYBRID_ID, vm_id, BORN, 0)
 
 
@@ -149,7 +149,7 @@ def test_an_imported_or_renamed_vm_is_never_destroyed(world: World, reaper: Look
 
 def test_many_that_are_lost_at_once_are_told_and_left_alone(world: World, reaper: Look) -> None:
     for remote_id in range(4):
-        world.add_remote(remote_id, marks=marks(remote_id))
+        world.add_remote(remote_id, marks=make_marks(remote_id))
     for _ in range(3):
         assert reaper.look() == []
         world.wait(LOST_S)
@@ -162,7 +162,7 @@ def test_an_administrator_who_has_seen_them_may_have_them_destroyed(world: World
     world.remote.after["terminate-hard"] = "DONE"
     reaper = Look(world, allow_many=True, grace=NO_GRACE)
     for remote_id in range(4):
-        world.add_remote(remote_id, marks=marks(remote_id))
+        world.add_remote(remote_id, marks=make_marks(remote_id))
     assert len(reaper.look()) == 4
 
 
@@ -221,7 +221,7 @@ def test_a_second_look_that_fails_spares_and_is_told(world: World, reaper: Look)
 def test_an_outage_ends_the_look(world: World, reaper: Look) -> None:
     for remote_id in (9, 10):
         add_done(world, ABANDONED_S, vm_id=remote_id)
-        world.add_remote(remote_id, marks=marks(remote_id))
+        world.add_remote(remote_id, marks=make_marks(remote_id))
     world.remote.script("vm.action", drop)
     with pytest.raises(Unreachable):
         reaper.look()
@@ -231,7 +231,7 @@ def test_an_outage_ends_the_look(world: World, reaper: Look) -> None:
 def test_a_refusal_hinders_no_other_and_is_met_again(world: World, reaper: Look) -> None:
     for remote_id in (9, 10):
         add_done(world, ABANDONED_S, vm_id=remote_id)
-        world.add_remote(remote_id, marks=marks(remote_id))
+        world.add_remote(remote_id, marks=make_marks(remote_id))
     world.remote.script("vm.action", refuse(ACTION, "locked"))
     assert reaper.look() == ["terminate-hard 9", "terminate-hard 10"]
     assert "could not be destroyed: one.vm.action at http://remote/RPC2: locked" in reaper.log[0]

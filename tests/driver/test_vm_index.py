@@ -13,7 +13,7 @@ NEW = float("inf")
 PAGE = 100
 
 
-def marks(vm_id: int, stime: int = BORN) -> Marks:
+def make_marks(vm_id: int, stime: int = BORN) -> Marks:
     return Marks(MARKS.hybrid_id, vm_id, stime, 0)
 
 
@@ -54,7 +54,7 @@ def test_an_empty_account_costs_one_call(world: World) -> None:
 def test_a_burst_costs_one_listing(world: World) -> None:
     index = VmIndex(world.open().cloud)
     for vm_id in range(50):
-        index.find_marked(marks(vm_id), world.now)
+        index.find_marked(make_marks(vm_id), world.now)
     assert world.remote.count("vmpool.info") == 1
 
 
@@ -87,10 +87,10 @@ def test_the_clocks_of_the_clouds_may_differ_by_an_hour(world: World) -> None:
 
 def test_a_listing_that_does_not_go_back_far_enough_serves_no_older_vm(world: World) -> None:
     index = VmIndex(world.open().cloud)
-    world.add_remote(9, marks=marks(7, BORN - 10_000)).stime = BORN - 10_000
+    world.add_remote(9, marks=make_marks(7, BORN - 10_000)).stime = BORN - 10_000
     fill(world, PAGE, stime=BORN - CLOCK_SKEW_S - 1)
-    index.find_marked(marks(8), world.now)
-    assert [vm.id for vm in index.find_marked(marks(7, BORN - 10_000), world.now)] == [9]
+    index.find_marked(make_marks(8), world.now)
+    assert [vm.id for vm in index.find_marked(make_marks(7, BORN - 10_000), world.now)] == [9]
 
 
 def test_a_cloud_that_lists_oldest_first_is_read_whole(world: World) -> None:
