@@ -18,7 +18,7 @@ _CALLS: tuple[Callable[[Cloud], object], ...] = (
     lambda cloud: cloud.list_vms(),
     lambda cloud: cloud.list_vms(range(7, 9)),
     lambda cloud: cloud.list_summaries(),
-    lambda cloud: cloud.get_summary(7),
+    lambda cloud: cloud.find_summary(7),
     lambda cloud: cloud.list_vms_by_id(_IDS),
     lambda cloud: cloud.list_summaries_by_id(_IDS),
     lambda cloud: cloud.list_whole_vms(),

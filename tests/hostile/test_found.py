@@ -39,7 +39,7 @@ DOCUMENTS = {
         lambda cloud: cloud.get_vm(7), "<VM><ID>8</ID><STATE>6</STATE></VM>", "VM 8, not VM 7"
     ),
     "a pool for a VM": Found(
-        lambda cloud: cloud.get_summary(7), "<VM_POOL><ID>7</ID></VM_POOL>", "VM_POOL 7, not VM 7"
+        lambda cloud: cloud.find_summary(7), "<VM_POOL><ID>7</ID></VM_POOL>", "VM_POOL 7, not VM 7"
     ),
 }
 

@@ -16,6 +16,7 @@ from one2one.driver.links import Links
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote, Remotes
 from one2one.driver.round import Round, VmReport, VmUsage
+from one2one.driver.watch import GONE
 from one2one.hybrid import naming
 from one2one.hybrid.capacity import HostCapacity, compute_capacity
 from one2one.hybrid.mirror import STUCK_S, Report, choose_report, is_unlinked, map_state
@@ -25,14 +26,13 @@ from one2one.hybrid.usage import read_usage
 from one2one.hybrid.wild import WildVm, find_wild
 from one2one.opennebula.errors import NotFound, OneError
 from one2one.opennebula.records import VmSummary
-from one2one.opennebula.states import State, VmState
+from one2one.opennebula.states import State
 from one2one.opennebula.template import Template
 
 _FRESH_S = 45.0
 """How old the local reading before a remote one may be."""
 _MOST_QUERIES = 20
 """How many VMs that a pool left out are read one by one in a round."""
-_GONE = State(VmState.DONE)
 
 
 Survey = Callable[[Remote, Sequence[VmSummary]], object]
@@ -237,7 +237,7 @@ class HostMonitor:
             vm_id
             for vm_id, remote_id in now.links.items()
             if remote_id not in now.remote_rows
-            and self._choose_report(now, vm_id, _GONE) is not Report.SILENCE
+            and self._choose_report(now, vm_id, GONE) is not Report.SILENCE
         ]
         for vm_id in matters[:_MOST_QUERIES]:
             try:
@@ -245,7 +245,7 @@ class HostMonitor:
                 if self._links.confirms(remote, vm_id, vm):
                     states[vm_id] = vm.state
             except NotFound:
-                states[vm_id] = _GONE
+                states[vm_id] = GONE
             except OneError:
                 continue
         return states

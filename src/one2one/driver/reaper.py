@@ -141,14 +141,8 @@ class Reaper:
         vms: dict[int, VmSummary | None] = {row.id: row for row in rows}
         for vm_id in set(vm_ids) - vms.keys():
             with contextlib.suppress(ProtocolError):
-                vms[vm_id] = self._read_local_vm(vm_id)
+                vms[vm_id] = self._local.cloud.find_summary(vm_id)
         return vms
-
-    def _read_local_vm(self, vm_id: int) -> VmSummary | None:
-        try:
-            return self._local.cloud.get_summary(vm_id)
-        except NotFound:
-            return None
 
     def _find_reason_to_spare(self, one: Orphan, remote: Remote) -> str:
         """Look once more at both sides of an orphan; return why to leave it, else nothing."""
@@ -164,7 +158,7 @@ class Reaper:
             return f"it is {vm.state}"
         if has_unsaved_disks(vm):
             return f"it is {vm.state}, and its persistent disks are not saved yet"
-        local = self._read_local_vm(marked.marks.vm_id)
+        local = self._local.cloud.find_summary(marked.marks.vm_id)
         if find_orphan(marked, local, self._host_id, self._marked_vms) is None:
             return f"local VM {marked.marks.vm_id} may need it again"
         return ""

@@ -13,7 +13,6 @@ from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.errors import (
     ConfigurationError,
     InternalError,
-    NotFound,
     OneError,
     ProtocolError,
     Refused,
@@ -115,12 +114,12 @@ def read_states(cloud: Cloud, remote_ids: Iterable[int]) -> dict[int, State]:
     states = {row.id: row.state for row in cloud.list_vms_by_id(ids)}
     for missing in ids - states.keys():
         try:
-            states[missing] = cloud.get_vm(missing).state
-        except NotFound:
-            states[missing] = GONE
+            vm = cloud.find_summary(missing)
         except ProtocolError:
             if len(ids) == 1:
                 raise
+        else:
+            states[missing] = vm.state if vm else GONE
     return states
 
 

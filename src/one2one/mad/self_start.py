@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from one2one import runtime
 from one2one.driver.local import LocalCloud
+from one2one.mad.failure_log import FailureLog
 from one2one.opennebula.errors import ConfigurationError, OneError, to_one_error
 from one2one.opennebula.states import HostState, RaftState
 
@@ -33,17 +34,17 @@ def begin_hosts(
     drivers of no failover. Without HA once is enough, and this returns. If oned does not
     answer yet, which is usual just after it started the driver, it is asked again.
     """
-    wait, logged = _FIRST_S, ""
+    wait = _FIRST_S
+    failures = FailureLog(lambda reason: log(f"monitoring cannot begin by itself: {reason}"))
     while True:
         try:
             state = _begin_once(im_mad, local(), begin)
         except Exception as error:  # noqa: BLE001 - a bug must not end it
             reason, wait = to_one_error(error), min(2 * wait, _LONGEST_S)
-            is_lasting = wait == _LONGEST_S or isinstance(reason, ConfigurationError)
-            if is_lasting and str(reason) != logged:
-                logged = str(reason)
-                log(f"monitoring cannot begin by itself: {logged}")
+            if wait == _LONGEST_S or isinstance(reason, ConfigurationError):
+                failures.record_failure("hosts", reason)
         else:
+            failures.record_success("hosts")
             if state is RaftState.SOLO:
                 return
             wait = period

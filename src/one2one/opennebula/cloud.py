@@ -11,7 +11,7 @@ from typing import TypeVar
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.client import Client
 from one2one.opennebula.connection import Endpoint
-from one2one.opennebula.errors import NotAuthorized, NotSendable, ProtocolError, Refused
+from one2one.opennebula.errors import NotAuthorized, NotFound, NotSendable, ProtocolError, Refused
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.pools import EVERY_ID, NOT_DONE, OWN, VISIBLE, Pools
 from one2one.opennebula.quotas import VmQuotas
@@ -96,9 +96,12 @@ class Cloud:
         """Return all of the calling user's VMs, or of any user's, that are not DONE."""
         return self._pools.read_range(VmSummary.read, "one.vmpool.info", whose, NOT_DONE)
 
-    def get_summary(self, vm_id: int) -> VmSummary:
-        """Return one VM, DONE or not, in short."""
-        return self._fetch_object(VmSummary.read, "VM", "one.vm.info", vm_id)
+    def find_summary(self, vm_id: int) -> VmSummary | None:
+        """Return one VM, DONE or not, in short; None only if the cloud says that it has none."""
+        try:
+            return self._fetch_object(VmSummary.read, "VM", "one.vm.info", vm_id)
+        except NotFound:
+            return None
 
     def list_vms_by_id(self, vm_ids: Iterable[int]) -> list[VmRow]:
         """Return the calling user's VMs with these ids; unknown ids are left out.

@@ -14,9 +14,9 @@ from one2one.admin.doctor.finding import (
 )
 from one2one.hybrid.marked_vms import find_marked
 from one2one.hybrid.mirror import is_started
-from one2one.hybrid.naming import parse_deploy_id
+from one2one.hybrid.naming import find_remote_id
 from one2one.hybrid.orphans import Kind, Orphan, find_orphan
-from one2one.opennebula.errors import NotFound, ProtocolError, Refused
+from one2one.opennebula.errors import ProtocolError
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.states import VmState
 
@@ -34,13 +34,9 @@ def check_deploy_ids(host: HybridHost) -> Finding:
     for vm in host.local_vms:
         if not vm.deploy_id or vm.state.state == VmState.DONE:
             continue
-        try:
-            number = parse_deploy_id(vm.deploy_id)
-        except Refused:
+        number = find_remote_id(vm.deploy_id)
+        if number is None or (number not in known and not host.cloud.is_unread(number)):
             wrong.append(f"{vm.id} ({vm.deploy_id})")
-        else:
-            if number not in known and not host.cloud.is_unread(number):
-                wrong.append(f"{vm.id} ({vm.deploy_id})")
     if wrong:
         return failure(
             f"the account has no such VM: local VM {join_some(wrong)}",
@@ -54,10 +50,9 @@ def check_started(host: HybridHost) -> Finding:
     states = {vm.id: vm.state for vm in host.vms}
     running = []
     for vm in host.local_vms:
-        with contextlib.suppress(Refused):
-            remote = states.get(parse_deploy_id(vm.deploy_id))
-            if remote is not None and is_started(vm.state, remote):
-                running.append(f"{vm.id} ({vm.state})")
+        number = find_remote_id(vm.deploy_id)
+        if number in states and is_started(vm.state, states[number]):
+            running.append(f"{vm.id} ({vm.state})")
     if running:
         return warning(
             "started at the remote, and oned up to 5.10 does not follow: local VM "
@@ -130,7 +125,4 @@ def _get_local_vm(host: HybridHost, vm_id: int) -> VmSummary | None:
     """Return a local VM, DONE or not; None only for one that oned does not know."""
     if vm_id in host.front_end.vms:
         return host.front_end.vms[vm_id]
-    try:
-        return host.front_end.local.cloud.get_summary(vm_id)
-    except NotFound:
-        return None
+    return host.front_end.local.cloud.find_summary(vm_id)

@@ -11,10 +11,10 @@ from one2one.admin.units import format_duration
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote, Remotes
 from one2one.hybrid.mirror import Report, is_started, map_state
-from one2one.hybrid.naming import Marks, parse_deploy_id
+from one2one.hybrid.naming import Marks, find_remote_id
 from one2one.hybrid.ownership import Identity, Ownership, judge, not_ours_error
 from one2one.hybrid.verdicts import explain_failure_at
-from one2one.opennebula.errors import OneError, Refused
+from one2one.opennebula.errors import OneError
 from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.records import Host, VmSummary
 from one2one.opennebula.states import FAILURES, RUNNING, LcmState, State, VmState
@@ -79,24 +79,24 @@ class PairReader:
             return sorted((pair for pairs in lists for pair in pairs), key=lambda pair: pair.id)
 
     def _read_pairs(self, host: Host, vms: list[VmSummary]) -> list[VmPair]:
-        ids = [number for vm in vms if (number := _find_remote_id(vm)) is not None]
+        ids = [number for vm in vms if (number := find_remote_id(vm.deploy_id)) is not None]
         problems, strangers = dict[str, str](), dict[int, str]()
         remote: dict[int, VmSummary] = {}
         outage = ""
         try:
-            remote_cloud = self._remotes.open_for_host(host.id, host.name)
-            remote = {vm.id: vm for vm in remote_cloud.cloud.list_summaries_by_id(ids)}
+            opened = self._remotes.open_for_host(host.id, host.name)
+            remote = {vm.id: vm for vm in opened.cloud.list_summaries_by_id(ids)}
             problems = {
                 name: f"its remote VM cannot be read: {why}"
-                for name, why in remote_cloud.cloud.unread.items()
+                for name, why in opened.cloud.unread.items()
             }
-            strangers = _strangers(remote_cloud, vms, remote_cloud.identities.read(remote.values()))
+            strangers = _strangers(opened, vms, opened.identities.read(remote.values()))
         except OneError as error:
             outage = str(error)
         return [
             replace(pair, problem=strangers.get(pair.id, pair.problem))
             for pair in (
-                _make_pair(vm, remote, problems.get(f"VM {_find_remote_id(vm)}", outage))
+                _make_pair(vm, remote, problems.get(f"VM {find_remote_id(vm.deploy_id)}", outage))
                 for vm in vms
             )
         ]
@@ -108,7 +108,8 @@ def _strangers(
     """Return what is wrong with each VM whose remote VM carries the marks of another."""
     problems = {}
     for vm in vms:
-        one = marked.get(-1 if (number := _find_remote_id(vm)) is None else number)
+        number = find_remote_id(vm.deploy_id)
+        one = marked.get(number) if number is not None else None
         marks = Marks(remote.settings.hybrid_id, vm.id, vm.stime, vm.sequence)
         if one and judge(one, marks) is Ownership.ANOTHERS:
             problems[vm.id] = not_ours_error(one, marks).cause
@@ -117,7 +118,7 @@ def _strangers(
 
 def _make_pair(vm: VmSummary, remotes: dict[int, VmSummary], outage: str) -> VmPair:
     """Return a pair; *outage* says why its remote VM could not be read."""
-    number = _find_remote_id(vm)
+    number = find_remote_id(vm.deploy_id)
     remote = remotes.get(number) if number is not None else None
     return VmPair(
         id=vm.id,
@@ -162,10 +163,3 @@ def _expect_report(local: State) -> Report | None:
 
 def _is_unknown(local: State) -> bool:
     return local == State(VmState.ACTIVE, LcmState.UNKNOWN)
-
-
-def _find_remote_id(vm: VmSummary) -> int | None:
-    try:
-        return parse_deploy_id(vm.deploy_id)
-    except Refused:
-        return None
