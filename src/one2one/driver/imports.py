@@ -1,13 +1,17 @@
-"""Which deploy ids oned takes for imported already, on whichever host.
+"""Which VMs of a remote account can be imported.
 
-oned up to 6.10 knows imported VMs by their deploy ids alone, and these are the same for VMs of two
-remotes that have the same id there. It refuses to import the second, and up to 5.10 shows it as a
-zombie; measured on 6.10.0. Source: ``VirtualMachinePool::insert_index``, ``Host::update_wilds``.
+oned up to 6.10 knows imported VMs by their deploy ids alone, on all hosts. VMs of two remotes that
+have the same id there have the same deploy id. So oned refuses to import the second, and up to 5.10
+shows it as a zombie; measured on 6.10.0. Source: ``VirtualMachinePool::insert_index``,
+``Host::update_wilds``. From 7.0 oned imports no VMs.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from one2one.driver.local import LocalCloud
+from one2one.driver.remotes import Remote
+from one2one.hybrid.naming import parse_remote_name
+from one2one.hybrid.wild import WildVm, find_wild
 from one2one.opennebula.errors import NotFound
 from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.records import VmSummary
@@ -21,6 +25,24 @@ class Imports:
         self._local = local
         self._imported: dict[int, bool] = {}
         """By local VM: what oned writes when it is created, and never changes."""
+
+    def find_importable(
+        self, remote: Remote, rows: Iterable[VmSummary], known: Collection[int], host_name: str
+    ) -> list[WildVm]:
+        """Return those of *rows*, all VMs of the account, that can be imported from the host.
+
+        *known* are the remote VMs of the host's local VMs. Raises the errors of a call.
+        """
+        version = self._local.get_version()
+        strangers = [
+            row.id
+            for row in rows
+            if version < (7,) and row.id not in known and parse_remote_name(row.name) is None
+        ]
+        vms = remote.cloud.list_whole_vms_by_id(strangers)
+        wild = find_wild(vms, known, host_name, version)
+        taken = self.find_taken({vm.deploy_id for vm in wild})
+        return [vm for vm in wild if vm.deploy_id not in taken]
 
     def find_taken(self, deploy_ids: Collection[str]) -> dict[str, VmSummary]:
         """Return the VMs of other hosts that were imported with one of these deploy ids.

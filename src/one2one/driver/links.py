@@ -1,7 +1,7 @@
 """Which remote VM each local VM is: its deploy id names it, the marks confirm it.
 
-Of a remote VM whose marks do not confirm that, neither the state nor the addresses are shown. An
-imported VM gets its marks when it is seen first.
+If the marks do not confirm it, neither the state nor the addresses of the remote VM are shown. An
+imported VM gets its marks when it is seen first. Where oned has no deploy id, the marks give it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,10 +10,11 @@ from one2one.driver.host_vms import HostVms
 from one2one.driver.local import LocalCloud
 from one2one.driver.ownership import mark_imported
 from one2one.driver.remotes import Remote
-from one2one.hybrid.naming import Marks
+from one2one.hybrid.mirror import Report, map_state
+from one2one.hybrid.naming import Marks, format_deploy_id, read_marks
 from one2one.hybrid.ownership import Identity, Ownership, is_imported, judge, not_ours_error
 from one2one.opennebula.errors import Refused
-from one2one.opennebula.records import Vm, VmRow
+from one2one.opennebula.records import Vm, VmRow, VmSummary
 
 
 class Links:
@@ -47,6 +48,22 @@ class Links:
         """Tell whether the marks of the remote VM *vm* are those of a local VM."""
         return self._confirms(remote, vm_id, Identity.read(vm))
 
+    def find_deploy_id(self, remote: Remote, row: VmSummary, not_before: float) -> str:
+        """Return the deploy id of a local VM that has none in oned; empty if there is none.
+
+        It is that of the running remote VM with this start's marks. The remote VMs are listed at
+        *not_before* or later. Raises the errors of a call.
+        """
+        marks, linked = _build_marks(remote, row), self._vms.map_remote_ids()
+        others = {linked[other] for other in linked if other != row.id}
+        if not marks.hybrid_id:
+            return ""
+        for vm in remote.vm_index.find_marked(marks, not_before):
+            is_running = map_state(vm.state) is Report.RUNNING
+            if is_running and read_marks(vm) == marks and vm.id not in others:
+                return format_deploy_id(vm.id)
+        return ""
+
     def forget_denied(self, remote: Remote) -> None:
         """Have the marks that do not confirm a link read once more."""
         linked = self._vms.map_remote_ids()
@@ -58,8 +75,7 @@ class Links:
         return news
 
     def _confirms(self, remote: Remote, vm_id: int, identity: Identity) -> bool:
-        row = self._vms.rows[vm_id]
-        marks = Marks(remote.settings.hybrid_id, vm_id, row.stime, row.sequence)
+        marks = _build_marks(remote, self._vms.rows[vm_id])
         try:
             ownership = judge(identity, marks)
             if ownership is Ownership.UNMARKED:
@@ -81,3 +97,7 @@ class Links:
             raise not_ours_error(identity, marks)
         mark_imported(remote, self._local, identity.remote_id, marks)
         remote.identities.forget([identity.remote_id])
+
+
+def _build_marks(remote: Remote, row: VmSummary) -> Marks:
+    return Marks(remote.settings.hybrid_id, row.id, row.stime, row.sequence)

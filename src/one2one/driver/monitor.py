@@ -17,13 +17,11 @@ from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote, Remotes
 from one2one.driver.round import Round, VmReport, VmUsage
 from one2one.driver.watch import GONE
-from one2one.hybrid import naming
 from one2one.hybrid.capacity import HostCapacity, compute_capacity
 from one2one.hybrid.mirror import STUCK_S, Report, choose_report, is_unlinked, map_state
-from one2one.hybrid.naming import Marks
 from one2one.hybrid.outage import GRACE_S
 from one2one.hybrid.usage import read_usage
-from one2one.hybrid.wild import WildVm, find_wild
+from one2one.hybrid.wild import WildVm
 from one2one.opennebula.errors import NotFound, OneError
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.states import State
@@ -137,24 +135,12 @@ class HostMonitor:
         The answer to its DEPLOY was lost. The marks of the remote VM tell whose it is. *last* is
         the last round. Raises the errors of a call.
         """
-        remote = self._ensure_open()
-        hybrid_id, not_before = remote.settings.hybrid_id, runtime.monotonic()
-        linked = self._vms.map_remote_ids()
+        remote, not_before = self._ensure_open(), runtime.monotonic()
         reports = []
-        for vm_id, row in last.local_rows.items():
-            observation = last.observations[vm_id]
-            if hybrid_id and is_unlinked(observation, stuck=self._is_stuck(observation.since)):
-                others = {linked[other] for other in linked if other != vm_id}
-                marks = Marks(hybrid_id, vm_id, row.stime, row.sequence)
-                running = [
-                    vm.id
-                    for vm in remote.vm_index.find_marked(marks, not_before)
-                    if map_state(vm.state) is Report.RUNNING
-                    and naming.read_marks(vm) == marks
-                    and vm.id not in others
-                ]
-                for remote_id in running[:1]:
-                    deploy_id = naming.format_deploy_id(remote_id)
+        for vm_id, observation in last.observations.items():
+            if is_unlinked(observation, stuck=self._is_stuck(observation.since)):
+                deploy_id = self._links.find_deploy_id(remote, last.local_rows[vm_id], not_before)
+                if deploy_id:
                     reports.append(VmReport(vm_id, deploy_id, Report.RUNNING))
         return reports
 
@@ -201,16 +187,8 @@ class HostMonitor:
         self._vms.read()
         if self._on_survey:
             self._on_survey(remote, rows)
-        version, known = self._clouds[0].get_version(), set(self._vms.map_remote_ids().values())
-        strangers = [
-            row.id
-            for row in rows
-            if version < (7,) and row.id not in known and naming.parse_remote_name(row.name) is None
-        ]
-        vms = remote.cloud.list_whole_vms_by_id(strangers)
-        wild = find_wild(vms, known, self.host_name, version)
-        taken = self._imports.find_taken({vm.deploy_id for vm in wild})
-        return [vm for vm in wild if vm.deploy_id not in taken]
+        known = set(self._vms.map_remote_ids().values())
+        return self._imports.find_importable(remote, rows, known, self.host_name)
 
     def _ensure_open(self) -> Remote:
         if self._remote is None:

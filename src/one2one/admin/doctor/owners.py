@@ -5,10 +5,9 @@ from one2one.admin.doctor.finding import Finding, failure, join_some, ok, warnin
 from one2one.admin.doctor.vms import all_orphans
 from one2one.driver.imports import Imports
 from one2one.hybrid.marked_vms import find_unmarked
-from one2one.hybrid.naming import HYBRID_ID, Marks, format_marks, parse_deploy_id
+from one2one.hybrid.naming import HYBRID_ID, Marks, find_remote_id, format_marks
 from one2one.hybrid.ownership import Identity, Ownership, is_imported, judge, not_ours_error
 from one2one.hybrid.wild import find_wild
-from one2one.opennebula.errors import Refused
 from one2one.opennebula.records import VmSummary
 
 
@@ -17,7 +16,8 @@ def check_owners(host: HybridHost) -> Finding:
     marked = {one.remote_id: one for one in host.identities}
     wrong = []
     for vm in host.local_vms:
-        identity, marks = marked.get(_list_named(vm)), _owner(host, vm)
+        remote_id, marks = find_remote_id(vm.deploy_id), _build_marks(host, vm)
+        identity = marked.get(remote_id) if remote_id is not None else None
         if identity and not _may_act(host, identity, marks):
             wrong.append(not_ours_error(identity, marks).cause)
     if wrong:
@@ -34,7 +34,7 @@ def check_lost_marks(host: HybridHost) -> Finding:
     unmarked = find_unmarked(host.identities)
     if not unmarked:
         return ok("none")
-    here = {vm.id: _owner(host, vm) for vm in host.local_vms}
+    here = {vm.id: _build_marks(host, vm) for vm in host.local_vms}
     lost = join_some([f"{one.remote_id} ({one.reason})" for one in unmarked])
     theirs = [
         " ".join([f"{one.remote_id}:", *(f'{k}="{v}"' for k, v in format_marks(here[one.vm_id]))])
@@ -62,13 +62,15 @@ def check_imported(host: HybridHost) -> Finding:
 
 def check_imports(host: HybridHost) -> Finding:
     """Check that no VM is kept from being imported by another remote's VM with the same id."""
-    version, known = host.front_end.local.get_version(), {_list_named(vm) for vm in host.local_vms}
+    version = host.front_end.local.get_version()
+    ids = (find_remote_id(vm.deploy_id) for vm in host.local_vms)
+    known = {remote_id for remote_id in ids if remote_id is not None}
     wilds = find_wild(host.vms, known, host.host.name, version)
     imports = Imports(host.host.id, host.front_end.local)
     holders = imports.find_taken({wild.deploy_id for wild in wilds})
     if holders:
         taken = [
-            f"{parse_deploy_id(key)} (as VM {vm.id} of {vm.host_name})"
+            f"{find_remote_id(key)} (as VM {vm.id} of {vm.host_name})"
             for key, vm in holders.items()
         ]
         return warning(
@@ -78,7 +80,7 @@ def check_imports(host: HybridHost) -> Finding:
     return ok(f"{len(wilds)} VMs can be imported" if version < (7,) else "7.x imports no VMs")
 
 
-def _owner(host: HybridHost, vm: VmSummary) -> Marks:
+def _build_marks(host: HybridHost, vm: VmSummary) -> Marks:
     return Marks(host.settings.hybrid_id, vm.id, vm.stime, vm.sequence)
 
 
@@ -88,11 +90,3 @@ def _may_act(host: HybridHost, identity: Identity, marks: Marks) -> bool:
         local = host.front_end.local.get_vm(marks.vm_id)
         return is_imported(local, identity.remote_id, host.host.name)
     return verdict is Ownership.OURS
-
-
-def _list_named(vm: VmSummary) -> int:
-    """Return the remote VM's id in a local VM's deploy id, −1 for none."""
-    try:
-        return parse_deploy_id(vm.deploy_id)
-    except Refused:
-        return -1
