@@ -4,20 +4,21 @@ Source of order and meaning: ``src/rm/*.cc`` of each release. Every method raise
 ``opennebula.errors``.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from typing import TypeVar
 
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.client import Client
 from one2one.opennebula.connection import Endpoint
-from one2one.opennebula.errors import NotAuthorized, NotFound, NotSendable, ProtocolError, Refused
+from one2one.opennebula.errors import NotAuthorized, NotFound, NotSendable, Refused
 from one2one.opennebula.ids import read_id
+from one2one.opennebula.objects import call_for_id, fetch, keep_element
 from one2one.opennebula.pools import EVERY_ID, NOT_DONE, OWN, VISIBLE, Pools
 from one2one.opennebula.quotas import VmQuotas
 from one2one.opennebula.records import Host, Vm, VmRow, VmSummary, VmTemplate
 from one2one.opennebula.template import Template, from_xml
-from one2one.opennebula.xml import Element, parse_pieces, read_integer, read_text, text_of
+from one2one.opennebula.xml import Element, parse_pieces, read_integer, text_of
 
 Value = TypeVar("Value")
 
@@ -67,7 +68,7 @@ class Cloud:
 
     def get_vm(self, vm_id: int, *, decrypt: bool = False) -> Vm:
         """Return a VM; *decrypt* works for administrators only, from 5.10."""
-        return self._fetch_object(Vm.read, "VM", "one.vm.info", vm_id, decrypt=decrypt)
+        return fetch(self.client, Vm.read, "VM", "one.vm.info", vm_id, decrypt=decrypt)
 
     def vm_action(self, action: str, vm_id: int) -> None:
         """Ask for *action* (``poweroff``, ``terminate-hard``, …). Returns before it is done."""
@@ -99,7 +100,7 @@ class Cloud:
     def find_summary(self, vm_id: int) -> VmSummary | None:
         """Return one VM, DONE or not, in short; None only if the cloud says that it has none."""
         try:
-            return self._fetch_object(VmSummary.read, "VM", "one.vm.info", vm_id)
+            return fetch(self.client, VmSummary.read, "VM", "one.vm.info", vm_id)
         except NotFound:
             return None
 
@@ -152,7 +153,7 @@ class Cloud:
 
     def get_template(self, template_id: int) -> VmTemplate:
         """Return a VM template."""
-        return self._fetch_object(VmTemplate.read, "VMTEMPLATE", "one.template.info", template_id)
+        return fetch(self.client, VmTemplate.read, "VMTEMPLATE", "one.template.info", template_id)
 
     def list_templates(self) -> list[VmTemplate]:
         """Return every VM template that the calling user may use."""
@@ -162,7 +163,7 @@ class Cloud:
 
     def create_template(self, template: str) -> int:
         """Create a VM template, with its NAME in it, and return its id."""
-        return self._call_for_id("one.template.allocate", template)
+        return call_for_id(self.client, "one.template.allocate", template)
 
     def may_create_templates(self) -> bool:
         """Tell whether the calling user has the right to create VM templates; creates none.
@@ -192,11 +193,11 @@ class Cloud:
         The attributes in *extra* (template text or XML) replace the template's of the same name.
         Each call makes another VM: do not repeat one whose result is unknown.
         """
-        return self._call_for_id("one.template.instantiate", template_id, name, False, extra)
+        return call_for_id(self.client, "one.template.instantiate", template_id, name, False, extra)
 
     def get_host(self, host_id: int, *, decrypt: bool = False) -> Host:
         """Return a host; *decrypt* works for administrators only, from 5.10."""
-        return self._fetch_object(Host.read, "HOST", "one.host.info", host_id, decrypt=decrypt)
+        return fetch(self.client, Host.read, "HOST", "one.host.info", host_id, decrypt=decrypt)
 
     def list_hosts(self) -> list[Host]:
         """Return every host that the calling user may see."""
@@ -218,7 +219,7 @@ class Cloud:
 
     def create_host(self, name: str, im_mad: str, vm_mad: str, cluster_id: int = -1) -> int:
         """Create a host and return its id; -1 is the default cluster."""
-        return self._call_for_id("one.host.allocate", name, im_mad, vm_mad, cluster_id)
+        return call_for_id(self.client, "one.host.allocate", name, im_mad, vm_mad, cluster_id)
 
     def delete_host(self, host_id: int) -> None:
         """Delete a host; refused while it has VMs."""
@@ -238,70 +239,28 @@ class Cloud:
 
     def get_user(self, user_id: int = -1) -> Element:
         """Return a user with its quotas, the caller by default."""
-        return self._fetch_object(_keep, "USER", "one.user.info", user_id)
+        return fetch(self.client, keep_element, "USER", "one.user.info", user_id)
 
     def get_group(self, group_id: int = -1) -> Element:
         """Return a group with its quotas, the caller's primary one by default."""
-        return self._fetch_object(_keep, "GROUP", "one.group.info", group_id)
+        return fetch(self.client, keep_element, "GROUP", "one.group.info", group_id)
 
     def list_access_rules(self) -> Element:
         """Return every access control rule, which only administrators may read by default."""
-        return self._fetch_xml("one.acl.info")
+        return self.client.read(parse_pieces, "one.acl.info")
 
     def get_cluster(self, cluster_id: int) -> Element:
         """Return a cluster with the ids of its hosts and datastores."""
-        return self._fetch_object(_keep, "CLUSTER", "one.cluster.info", cluster_id)
+        return fetch(self.client, keep_element, "CLUSTER", "one.cluster.info", cluster_id)
 
     def list_datastores(self) -> Element:
         """Return every datastore that the calling user may see."""
-        return self._fetch_xml("one.datastorepool.info")
+        return self.client.read(parse_pieces, "one.datastorepool.info")
 
     def get_raft(self) -> Element:
         """Return the HA state of the oned that answers, not that of its leader."""
-        return self._fetch_xml("one.zone.raftstatus")
+        return self.client.read(parse_pieces, "one.zone.raftstatus")
 
     def get_config(self) -> Element:
         """Return oned's configuration, which only oneadmin may read."""
-        return self._fetch_xml("one.system.config")
-
-    def _call_for_id(self, method: str, *arguments: str | int | bool) -> int:
-        answer = self.client.call(method, *arguments)
-        number = read_id(str(answer))
-        if number is None:
-            raise ProtocolError(
-                f"answered {answer!r} instead of an id",
-                call=method,
-                endpoint=self.url,
-                sent=True,
-            )
-        return number
-
-    def _fetch_object(
-        self,
-        read: Callable[[Element], Value],
-        tag: str,
-        method: str,
-        object_id: int,
-        *,
-        decrypt: bool = False,
-    ) -> Value:
-        """Return what *read* makes of one object; an id below 0 is the caller's own.
-
-        Raises ProtocolError if the cloud answers with another object.
-        """
-
-        def parse(answer: Iterator[bytes]) -> Value:
-            element = parse_pieces(answer)
-            number = read_id(read_text(element, "ID"))
-            if element.tag != tag or number is None or (number != object_id and object_id >= 0):
-                raise ProtocolError(f"answered with {element.tag} {number}, not {tag} {object_id}")
-            return read(element)
-
-        return self.client.read(parse, method, object_id, *([True] if decrypt else []))
-
-    def _fetch_xml(self, method: str, *arguments: str | int | bool) -> Element:
-        return self.client.read(parse_pieces, method, *arguments)
-
-
-def _keep(element: Element) -> Element:
-    return element
+        return self.client.read(parse_pieces, "one.system.config")
