@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from one2one import runtime
+from one2one.driver.locations import etc_location, var_location
 from one2one.driver.own_file import open_own_file
 from one2one.driver.single_flight import SingleFlight
 from one2one.hybrid.naming import HYBRID_ID
@@ -34,31 +35,6 @@ LOCK = ".one2one.lock"
 """The file, in oned's directory of variable data, that only one driver at a time may hold."""
 
 _DEFAULT_ENDPOINT = "http://localhost:2633/RPC2"
-
-
-def var_location(environment: Mapping[str, str] = runtime.environment) -> Path:
-    """Return the directory of oned's variable data: /var/lib/one, or $ONE_LOCATION/var."""
-    one_location = environment.get("ONE_LOCATION")
-    return Path(one_location, "var") if one_location else Path("/var/lib/one")
-
-
-def etc_location(environment: Mapping[str, str] = runtime.environment) -> Path:
-    """Return the directory of OpenNebula's configuration: /etc/one, or $ONE_LOCATION/etc."""
-    one_location = environment.get("ONE_LOCATION")
-    return Path(one_location, "etc") if one_location else Path("/etc/one")
-
-
-def log_location(environment: Mapping[str, str] = runtime.environment) -> Path:
-    """Return the directory of OpenNebula's logs: /var/log/one, or $ONE_LOCATION/var."""
-    in_one_location = environment.get("ONE_LOCATION")
-    return var_location(environment) if in_one_location else Path("/var/log/one")
-
-
-def vm_log(vm_id: int, environment: Mapping[str, str] = runtime.environment) -> Path:
-    """Return a VM's own log. Source: ``Nebula::get_vm_log_filename``."""
-    if environment.get("ONE_LOCATION"):
-        return var_location(environment) / "vms" / str(vm_id) / "vm.log"
-    return log_location(environment) / f"{vm_id}.log"
 
 
 class LocalCloud:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from one2one import runtime
-from one2one.driver.local import etc_location
+from one2one.driver.locations import etc_location
 from one2one.mad.im_messages import Configuration, read_configuration
 from one2one.opennebula.errors import ConfigurationError, ProtocolError
 from one2one.opennebula.template import Template, Vector, parse_text, to_xml

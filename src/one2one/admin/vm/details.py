@@ -6,7 +6,8 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from one2one.driver.local import LocalCloud, vm_log
+from one2one.driver.local import LocalCloud
+from one2one.driver.locations import vm_log
 from one2one.driver.remotes import Remotes
 from one2one.hybrid.naming import HYBRID_ID, Marks, parse_deploy_id
 from one2one.hybrid.ownership import Identity, Ownership, judge

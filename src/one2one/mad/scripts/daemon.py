@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from one2one import runtime
-from one2one.driver.local import var_location
+from one2one.driver.locations import var_location
 from one2one.driver.own_file import file_error, open_own_file
 from one2one.driver.threads import limit_error
 from one2one.opennebula.errors import Busy

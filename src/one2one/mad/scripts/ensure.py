@@ -7,7 +7,7 @@ VMs come and go (``mad.self_start``). But then oned runs our scripts, and they s
 import contextlib
 import os
 
-from one2one.driver.local import etc_location, var_location
+from one2one.driver.locations import etc_location, var_location
 from one2one.mad.monitord_conf import read_monitord_conf
 from one2one.mad.scripts.daemon import get_monitoring_daemon
 from one2one.opennebula.errors import OneError

@@ -17,7 +17,8 @@ import sys
 from base64 import b64decode
 from pathlib import Path
 
-from one2one.driver.local import LocalCloud, var_location
+from one2one.driver.local import LocalCloud
+from one2one.driver.locations import var_location
 from one2one.driver.monitor import HostMonitor
 from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes

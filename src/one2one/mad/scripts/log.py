@@ -5,7 +5,7 @@ import os
 import time
 from pathlib import Path
 
-from one2one.driver.local import log_location
+from one2one.driver.locations import log_location
 from one2one.opennebula.clean import clean_line
 
 _TAIL = 64 << 10
