@@ -15,7 +15,7 @@ from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.faults import answer_garbage
 from opennebula_sandbox.cloud.objects import Host
-from opennebula_sandbox.cloud.wire.server import ApiRequest
+from opennebula_sandbox.cloud.wire.delivery import ApiRequest
 from opennebula_sandbox.cloud.wire.xmlrpc import format_http_answer
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from tests.admin.certificates import certificate

@@ -10,7 +10,7 @@ import pytest
 from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.cloud import SimulatedCloud
-from opennebula_sandbox.cloud.wire.server import ApiRequest
+from opennebula_sandbox.cloud.wire.delivery import ApiRequest
 from opennebula_sandbox.cloud.wire.xmlrpc import format_http_answer
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm

@@ -19,7 +19,8 @@ from one2one.hybrid.orphans import NO_GRACE
 from one2one.opennebula.states import VmState
 from opennebula_sandbox.cloud.clock import Clock
 from opennebula_sandbox.cloud.cloud import SimulatedCloud
-from opennebula_sandbox.cloud.wire.server import ApiRequest, XmlRpcServer, deliver
+from opennebula_sandbox.cloud.wire.delivery import ApiRequest, deliver
+from opennebula_sandbox.cloud.wire.server import XmlRpcServer
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
 from opennebula_sandbox.frontend.mad import Mad

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from opennebula_sandbox.cloud.cloud import SimulatedCloud
-from opennebula_sandbox.cloud.wire.server import ApiRequest
+from opennebula_sandbox.cloud.wire.delivery import ApiRequest
 from opennebula_sandbox.cloud.wire.xmlrpc import format_http_answer
 
 MARKS = ("99999999999", "2147483648", "9" * 5000, "-1", "0x7", "٣", "")

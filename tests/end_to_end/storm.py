@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.refusal import Refusal
-from opennebula_sandbox.cloud.wire.server import Delivery
+from opennebula_sandbox.cloud.wire.delivery import Delivery
 from opennebula_sandbox.frontend.handles import LocalVm
 from opennebula_sandbox.frontend.mad import Mad
 from opennebula_sandbox.frontend.oned.operations import OPERATIONS

@@ -7,7 +7,7 @@ import pytest
 from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import Template, Value
 from opennebula_sandbox.cloud import faults
-from opennebula_sandbox.cloud.wire.server import Delivery
+from opennebula_sandbox.cloud.wire.delivery import Delivery
 from tests.end_to_end.binary_service import binary_service
 from tests.end_to_end.burst import TEMPLATE, WAYS, Burst, burst, of_the_host
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from opennebula_sandbox.cloud import faults
-from opennebula_sandbox.cloud.wire.server import ApiRequest, Delivery, Drop
+from opennebula_sandbox.cloud.wire.delivery import ApiRequest, Delivery, Drop
 from tests.end_to_end.burst import TEMPLATE
 from tests.end_to_end.cut_calls import STEADY, Call, Lane, Lanes, Operation, lanes
 

@@ -4,7 +4,7 @@ import pytest
 
 from one2one.opennebula.states import LcmState
 from opennebula_sandbox.cloud import faults
-from opennebula_sandbox.cloud.wire.server import Delivery
+from opennebula_sandbox.cloud.wire.delivery import Delivery
 from tests.end_to_end.burst import GENERATIONS, WAYS, burst
 
 WORDS = (faults.ELECTION, faults.REPLICATING, faults.NO_LEADER, faults.FORWARD_REFUSED)

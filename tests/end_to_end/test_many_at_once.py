@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from one2one.opennebula.template import Template
-from opennebula_sandbox.cloud.wire.server import ApiRequest, deliver
+from opennebula_sandbox.cloud.wire.delivery import ApiRequest, deliver
 from tests.end_to_end.burst import burst
 
 MANY = 40

@@ -8,7 +8,7 @@ from one2one.opennebula.breaker import FAILURES
 from one2one.opennebula.states import LcmState, State, VmState
 from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud import faults
-from opennebula_sandbox.cloud.wire.server import Delivery
+from opennebula_sandbox.cloud.wire.delivery import Delivery
 from tests.end_to_end.burst import Burst, burst
 
 FOUR_ATTEMPTS = "-t 15 -r 3 one"

@@ -13,7 +13,7 @@ from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Unreachable
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.cloud import SimulatedCloud
-from opennebula_sandbox.cloud.wire.server import Delivery
+from opennebula_sandbox.cloud.wire.delivery import Delivery
 
 INSTANTIATE = "one.template.instantiate"
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from opennebula_sandbox.cloud.wire.server import ApiRequest, Drop, XmlRpcServer, deliver
+from opennebula_sandbox.cloud.wire.delivery import ApiRequest, Drop, deliver
+from opennebula_sandbox.cloud.wire.server import XmlRpcServer
 from opennebula_sandbox.cloud.wire.xmlrpc import Fault, Value, format_http_answer
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from opennebula_sandbox.cloud.wire.server import Delivery, Drop, answer_http
+from opennebula_sandbox.cloud.wire.delivery import Delivery, Drop, answer_http
 from opennebula_sandbox.cloud.wire.xmlrpc import read_http
 from tests.simulation.network import Stream
 from tests.simulation.scheduler import Scheduler

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from opennebula_sandbox.cloud import faults
-from opennebula_sandbox.cloud.wire.server import ApiRequest, Drop, deliver
+from opennebula_sandbox.cloud.wire.delivery import ApiRequest, Drop, deliver
 from tests.simulation.machines import kill_im, kill_vmm, restart_front_end
 from tests.simulation.plan import EFFECTS, ELECTIONS, INSTANTIATE, LOCAL_METHODS, METHODS, Event
 from tests.simulation.users import create

@@ -18,7 +18,8 @@ from opennebula_sandbox.cloud.oned import RemoteOned
 from opennebula_sandbox.cloud.profile import PROFILES
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
 from opennebula_sandbox.cloud.vm.devices import IMAGE, NETWORK, Resources
-from opennebula_sandbox.cloud.wire.server import ApiRequest, XmlRpcServer
+from opennebula_sandbox.cloud.wire.delivery import ApiRequest
+from opennebula_sandbox.cloud.wire.server import XmlRpcServer
 from opennebula_sandbox.cloud.wire.xmlrpc import Value
 
 _DEVICES: tuple[tuple[str, TemplateValue], ...] = (

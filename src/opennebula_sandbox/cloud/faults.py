@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from opennebula_sandbox.cloud.refusal import ErrorCode
-from opennebula_sandbox.cloud.wire.server import ApiRequest, Delivery, Drop, deliver
+from opennebula_sandbox.cloud.wire.delivery import ApiRequest, Delivery, Drop, deliver
 from opennebula_sandbox.cloud.wire.xmlrpc import format_http_answer, write_answer
 
 Arguments = tuple[object, ...]
