@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from one2one import runtime
-from one2one.driver import local
+from one2one.driver import locations
 from one2one.driver.local import LOCK, LocalCloud
 from one2one.hybrid.onegate import make_onegate_token
 from one2one.opennebula.errors import ConfigurationError, NotFound, ProtocolError, Refused
@@ -68,10 +68,10 @@ def test_the_endpoint_is_found_where_opennebula_keeps_it(
 )
 def test_opennebulas_places(environment: dict[str, str], places: tuple[str, ...]) -> None:
     found = (
-        local.var_location(environment),
-        local.etc_location(environment),
-        local.log_location(environment),
-        local.vm_log(7, environment),
+        locations.var_location(environment),
+        locations.etc_location(environment),
+        locations.log_location(environment),
+        locations.vm_log(7, environment),
     )
     assert tuple(map(str, found)) == places
 
