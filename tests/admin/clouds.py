@@ -43,7 +43,7 @@ class Clouds:
         return done.stdout
 
     def failure(self, *arguments: str | Path, **options: Any) -> str:
-        """Run it in vain and return the one line that it says."""
+        """See it fail with one line, and return the line."""
         done = self.run(*arguments, **options)
         assert done.returncode == 255, done.stdout
         assert len(done.stderr.splitlines()) == 1, done.stderr

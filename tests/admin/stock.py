@@ -113,7 +113,7 @@ class FrontEnd:
         found: dict[str, tuple[int, bytes | str]] = {}
         for path in sorted(self.root.rglob("*")):
             mode = path.lstat().st_mode
-            if path.is_symlink():  # one that is kept may lead nowhere from there
+            if path.is_symlink():  # a kept link may be broken there
                 found[str(path)] = mode, str(path.readlink())
             else:
                 found[str(path)] = mode, b"" if path.is_dir() else path.read_bytes()

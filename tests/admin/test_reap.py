@@ -54,7 +54,7 @@ def test_a_dry_run_tells_and_does_nothing(clouds: Clouds) -> None:
     assert "would be destroyed" in clouds.output("reap", "--dry-run")
 
 
-def test_what_nobody_owns_is_destroyed_at_once(clouds: Clouds) -> None:
+def test_orphans_are_destroyed_at_once(clouds: Clouds) -> None:
     host = clouds.add_host()
     kept, vm, lost = clouds.run_vm(host), abandon_vm(clouds, host), clouds.run_vm(host)
     going = remote_id(vm), remote_id(lost)
@@ -98,7 +98,7 @@ def test_what_was_left_on_a_host_that_its_vm_left(newest: Clouds) -> None:
     assert list_alive(newest) == {remote_id(vm)}
 
 
-def test_a_restored_database_is_recognised_until_somebody_says_otherwise(newest: Clouds) -> None:
+def test_after_a_restored_database_only_allow_many_destroys(newest: Clouds) -> None:
     host = newest.add_host()
     vms = [newest.run_vm(host) for _ in range(5)]
     forget(newest, *vms[1:])
@@ -111,7 +111,7 @@ def test_a_restored_database_is_recognised_until_somebody_says_otherwise(newest:
     assert list_alive(newest) == {0}
 
 
-def test_without_a_terminal_nothing_is_done_unasked(newest: Clouds) -> None:
+def test_without_a_terminal_and_yes_nothing_is_done(newest: Clouds) -> None:
     vm = abandon_vm(newest, newest.add_host())
     assert "--yes" in newest.failure("reap")
     assert list_alive(newest) == {remote_id(vm)}

@@ -183,7 +183,7 @@ def open_clouds(generation: str) -> Iterator[RecordedClouds]:
     with ExitStack() as stack:
         remotes = Path(stack.enter_context(TemporaryDirectory(prefix="one2one-")))
         write_scripts(remotes)
-        (remotes / "im").rename(remotes / "unused")  # nobody is to monitor here
+        (remotes / "im").rename(remotes / "unused")  # no monitoring here
         cloud = stack.enter_context(SimulatedCloud(generation))
         frontend = stack.enter_context(FrontEnd(generation, remotes=remotes))
         frontend.add_host(

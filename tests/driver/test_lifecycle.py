@@ -60,7 +60,7 @@ def test_no_answer_comes_before_the_remote_vm_is_there(
     vm = world.add_both()
     steps = begin(world, action, state)
     next(steps)
-    vm.state = end  # for the second half of a clean-up, which looks for more
+    vm.state = end  # a clean-up then looks for more VMs
     with pytest.raises(StopIteration):
         steps.send(STATES[end])
 

@@ -13,7 +13,7 @@ from tests.driver.scripted import BORN, drop
 from tests.driver.world import HOST_ID, MARKS, World
 
 
-class Monitored:
+class MonitoredHost:
     """The links of a host whose local VMs were just read."""
 
     def __init__(self, world: World) -> None:
@@ -41,14 +41,14 @@ def _summarize(remote_id: int, stime: int) -> VmSummary:
 
 
 @pytest.fixture
-def monitored(world: World) -> Monitored:
+def host(world: World) -> MonitoredHost:
     world.add_both()
-    return Monitored(world)
+    return MonitoredHost(world)
 
 
-def test_a_link_that_the_marks_confirm_is_followed(monitored: Monitored) -> None:
-    assert monitored.confirm() == {7: 9}
-    assert monitored.news() == []
+def test_a_link_that_the_marks_confirm_is_followed(host: MonitoredHost) -> None:
+    assert host.confirm() == {7: 9}
+    assert host.news() == []
 
 
 @pytest.mark.parametrize(
@@ -56,67 +56,67 @@ def test_a_link_that_the_marks_confirm_is_followed(monitored: Monitored) -> None
     [{"REMOTE_OPENNEBULA_VM_ID": "12"}, {"ONE_HYBRID_ID": "hybrid-b"}, {"ONE_HYBRID_STAY": "1.0"}],
 )
 def test_a_link_that_the_marks_deny_is_not_followed(
-    monitored: Monitored, mark: dict[str, Value]
+    host: MonitoredHost, mark: dict[str, Value]
 ) -> None:
-    monitored.world.remote.vms[9].user_template |= mark
-    assert monitored.confirm() == {}
-    assert monitored.news()[0].startswith("remote VM 9 is not VM 7's: it carries the marks of")
+    host.world.remote.vms[9].user_template |= mark
+    assert host.confirm() == {}
+    assert host.news()[0].startswith("remote VM 9 is not VM 7's: it carries the marks of")
 
 
-def test_a_denied_link_is_told_once_and_again_for_another_reason(monitored: Monitored) -> None:
-    marks = monitored.world.remote.vms[9].user_template
+def test_a_denied_link_is_told_once_and_again_for_another_reason(host: MonitoredHost) -> None:
+    marks = host.world.remote.vms[9].user_template
     marks["REMOTE_OPENNEBULA_VM_ID"] = "12"
-    monitored.confirm()
-    monitored.confirm()
-    assert len(monitored.news()) == 1
+    host.confirm()
+    host.confirm()
+    assert len(host.news()) == 1
     marks["REMOTE_OPENNEBULA_VM_ID"] = "13"
-    monitored.links.forget_denied(monitored.remote)
-    monitored.confirm()
-    assert "carries the marks of VM 13" in monitored.news()[0]
+    host.links.forget_denied(host.remote)
+    host.confirm()
+    assert "carries the marks of VM 13" in host.news()[0]
 
 
-def test_a_link_whose_marks_were_repaired_is_followed_again(monitored: Monitored) -> None:
-    marks = monitored.world.remote.vms[9].user_template
+def test_a_link_whose_marks_were_repaired_is_followed_again(host: MonitoredHost) -> None:
+    marks = host.world.remote.vms[9].user_template
     marks["REMOTE_OPENNEBULA_VM_ID"] = "12"
-    assert monitored.confirm() == {}
+    assert host.confirm() == {}
     marks["REMOTE_OPENNEBULA_VM_ID"] = "7"
-    assert monitored.confirm() == {}, "marks are read once"
-    monitored.links.forget_denied(monitored.remote)
-    assert monitored.confirm() == {7: 9}
+    assert host.confirm() == {}, "marks are read once"
+    host.links.forget_denied(host.remote)
+    assert host.confirm() == {7: 9}
 
 
-def test_a_link_to_a_vm_that_was_not_listed_is_kept(monitored: Monitored) -> None:
-    assert monitored.confirm(missing=True) == {7: 9}, "each is asked for alone"
+def test_a_link_to_a_vm_that_was_not_listed_is_kept(host: MonitoredHost) -> None:
+    assert host.confirm(missing=True) == {7: 9}, "each is asked for alone"
 
 
-def test_a_vm_that_cannot_be_read_is_not_followed(monitored: Monitored) -> None:
+def test_a_vm_that_cannot_be_read_is_not_followed(host: MonitoredHost) -> None:
     rows = [_summarize(9, BORN)]
-    monitored.confirm(missing=True)
-    del monitored.world.remote.vms[9]
-    assert monitored.links.confirm(monitored.remote, {7: 9}, rows) == {}
+    host.confirm(missing=True)
+    del host.world.remote.vms[9]
+    assert host.links.confirm(host.remote, {7: 9}, rows) == {}
 
 
 def test_an_imported_vm_is_marked_when_it_is_first_seen(world: World) -> None:
     world.add_local(7, deploy_id="opennebula-hybrid-9", template={"IMPORTED": "YES"})
     vm = world.add_remote(9, marks=None)
-    monitored = Monitored(world)
-    assert monitored.confirm() == {7: 9}
+    host = MonitoredHost(world)
+    assert host.confirm() == {7: 9}
     assert read_marks(vm.read()) == MARKS
-    assert monitored.confirm() == {7: 9}
+    assert host.confirm() == {7: 9}
     assert world.remote.count("vm.update") == 1
 
 
 def test_a_vm_without_marks_that_was_not_imported_is_not_followed(world: World) -> None:
     world.add_local(7, deploy_id="opennebula-hybrid-9")
     world.add_remote(9, marks=None)
-    monitored = Monitored(world)
-    assert monitored.confirm() == {}
-    assert "it carries no marks, and no import explains it" in monitored.news()[0]
+    host = MonitoredHost(world)
+    assert host.confirm() == {}
+    assert "it carries no marks, and no import explains it" in host.news()[0]
     assert world.remote.count("vm.update") == 0
 
 
-def test_an_outage_confirms_and_denies_nothing(monitored: Monitored) -> None:
-    monitored.world.remote.script("vmpool.infoset", drop)
+def test_an_outage_confirms_and_denies_nothing(host: MonitoredHost) -> None:
+    host.world.remote.script("vmpool.infoset", drop)
     with pytest.raises(Unreachable):
-        monitored.confirm()
-    assert monitored.news() == []
+        host.confirm()
+    assert host.news() == []

@@ -17,7 +17,7 @@ def ask(world: World, *reports: VmReport) -> list[tuple[int, str]]:
 
 
 @pytest.fixture
-def suspended(world: World) -> ScriptedVm:
+def vm(world: World) -> ScriptedVm:
     """Give a VM that has been SUSPENDED for long, and runs at the remote."""
     world.add_both(state="SUSPENDED")
     vm = world.local.vms[7]
@@ -25,7 +25,7 @@ def suspended(world: World) -> ScriptedVm:
     return vm
 
 
-def test_oned_is_asked_to_resume_it(world: World, suspended: ScriptedVm) -> None:
+def test_oned_is_asked_to_resume_it(world: World, vm: ScriptedVm) -> None:
     told = "VM 7 is SUSPENDED and runs at the remote: oned is asked to resume it"
     assert ask(world) == [(7, told)]
     assert world.local.actions == ["resume 7"]
@@ -36,7 +36,7 @@ def test_oned_is_asked_to_resume_it(world: World, suspended: ScriptedVm) -> None
     "report", [Report.POWEROFF, Report.SUSPENDED, Report.FAILURE, Report.SILENCE]
 )
 def test_a_vm_that_the_round_did_not_see_running_is_not_even_read(
-    world: World, suspended: ScriptedVm, report: Report
+    world: World, vm: ScriptedVm, report: Report
 ) -> None:
     assert ask(world, VmReport(7, REPORT.deploy_id, report)) == []
     assert world.local.count("vm.info") == 0
@@ -55,16 +55,16 @@ def test_a_vm_that_the_round_did_not_see_running_is_not_even_read(
     ],
 )
 def test_a_vm_that_is_not_suspended_for_long_is_left_alone(
-    world: World, suspended: ScriptedVm, name: str, value: Value
+    world: World, vm: ScriptedVm, name: str, value: Value
 ) -> None:
-    setattr(suspended, name, value)
+    setattr(vm, name, value)
     assert ask(world) == []
     assert world.local.actions == []
 
 
 @pytest.mark.parametrize("state", ["SUSPENDED", "SAVE_SUSPEND", "BOOT_SUSPENDED", "UNKNOWN"])
 def test_a_remote_vm_that_does_not_run_by_now_is_left_alone(
-    world: World, suspended: ScriptedVm, state: str
+    world: World, vm: ScriptedVm, state: str
 ) -> None:
     world.remote.vms[9].state = state
     assert ask(world) == []
@@ -72,9 +72,9 @@ def test_a_remote_vm_that_does_not_run_by_now_is_left_alone(
 
 @pytest.mark.parametrize(("name", "value"), [("state", "RUNNING"), ("retime", BORN)])
 def test_a_vm_that_its_user_acts_on_meanwhile_is_left_alone(
-    world: World, suspended: ScriptedVm, name: str, value: Value
+    world: World, vm: ScriptedVm, name: str, value: Value
 ) -> None:
-    act = after(lambda: setattr(suspended, name, value))
+    act = after(lambda: setattr(vm, name, value))
     world.local.script("vm.info", after(lambda: None), act)
     assert ask(world) == []
     assert world.local.actions == []
@@ -82,9 +82,9 @@ def test_a_vm_that_its_user_acts_on_meanwhile_is_left_alone(
 
 @pytest.mark.parametrize("cloud", ["local", "remote"])
 def test_a_vm_that_cannot_be_read_is_told_and_hinders_no_other(
-    world: World, suspended: ScriptedVm, cloud: str
+    world: World, vm: ScriptedVm, cloud: str
 ) -> None:
-    world.add_local(8, "SUSPENDED", deploy_id="opennebula-hybrid-9", retime=suspended.retime)
+    world.add_local(8, "SUSPENDED", deploy_id="opennebula-hybrid-9", retime=vm.retime)
     oned = world.local if cloud == "local" else world.remote
     oned.script("vm.info", drop)
     (_, told), (other, _) = ask(world, REPORT, VmReport(8, REPORT.deploy_id, Report.RUNNING))
@@ -95,12 +95,12 @@ def test_a_vm_that_cannot_be_read_is_told_and_hinders_no_other(
     assert world.local.actions == ["resume 8"]
 
 
-def test_a_resume_that_oned_refuses_is_told(world: World, suspended: ScriptedVm) -> None:
+def test_a_resume_that_oned_refuses_is_told(world: World, vm: ScriptedVm) -> None:
     world.local.script("vm.action", refuse(WRONG_STATE, "wrong state"))
     ((_, told),) = ask(world)
     assert "is not resumed: one.vm.action at http://local/RPC2: wrong state" in told
 
 
-def test_few_are_looked_at_in_a_round(world: World, suspended: ScriptedVm) -> None:
+def test_few_are_looked_at_in_a_round(world: World, vm: ScriptedVm) -> None:
     ask(world, *100 * [REPORT])
     assert world.remote.count("vm.info") == 20

@@ -42,13 +42,13 @@ def test_each_thing_is_read_by_itself() -> None:
     assert shared.get("another host", LONG_AGO, cloud.read) == 2
 
 
-def test_what_has_become_too_old_serves_nobody() -> None:
+def test_a_reading_that_is_too_old_is_not_used() -> None:
     cloud, shared = Cloud(), SingleFlight[str, int](max_age=0.0)
     assert shared.get("host", LONG_AGO, cloud.read) == 1
     assert shared.get("host", LONG_AGO, cloud.read) == 2
 
 
-def test_what_does_not_serve_is_read_anew() -> None:
+def test_what_does_not_serve_is_read_again() -> None:
     cloud, shared = Cloud(), SingleFlight[str, int]()
     assert shared.get("host", LONG_AGO, cloud.read) == 1
     assert shared.get("host", LONG_AGO, cloud.read, lambda found: found > 1) == 2

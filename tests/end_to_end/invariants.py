@@ -85,11 +85,11 @@ class StormClouds:
         self.cloud.restart()
 
     def repair(self) -> None:
-        """Give operations time to end, then have those failed that nobody works at."""
+        """Give operations time to end, then let those fail that no driver works at."""
         if not self.until(self.are_at_rest, 6.0):
             for vm in self.vms:
                 if not at_rest(vm):
-                    self.tally["operations that nobody worked at"] += 1
+                    self.tally["operations without a driver"] += 1
                     with contextlib.suppress(Refusal):
                         vm.recover("failure")
         self.must(self.are_at_rest, "operations end")

@@ -96,7 +96,7 @@ def test_a_wrong_host_attribute(way: str) -> None:
             both.host.update(**good | attributes)
             check_refusal(both, words, remedy)
         both.host.update(**good)
-        both.run_vm()  # the driver goes on, and what was corrected counts at once
+        both.run_vm()  # the driver uses the correct value at once
 
 
 @pytest.mark.parametrize("generation", ["5.10", "6.10"])
@@ -227,14 +227,14 @@ def test_a_guest_that_ignores_the_power_button(generation: str, way: str) -> Non
             vm.wait_for_log(f"its guest or hypervisor did not follow {action}")
             vm.wait("RUNNING")
             assert f"still RUNNING: its guest or hypervisor did not follow {action}" in vm.error
-            if generation == "5.10":  # it doubts that the VM still runs, and asks
+            if generation == "5.10":  # oned asks whether the VM runs
                 both.frontend.wait_for_log(f"POLL SUCCESS {vm.id} STATE=a")
                 assert vm.state == "RUNNING"
         vm.act("poweroff-hard")
         vm.wait("POWEROFF")
 
 
-def test_a_deploy_id_of_somebody_else_is_left_alone() -> None:
+def test_the_remote_vm_of_another_deploy_id_is_left_alone() -> None:
     with burst() as both:
         vm = both.run_vm()
         foreign = both.cloud.instantiate(

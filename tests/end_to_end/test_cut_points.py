@@ -1,7 +1,7 @@
-"""Whatever is cut, and wherever: each living local VM has one remote VM, each ended one none.
+"""After any cut call, a living local VM has one remote VM, and an ended one has none.
 
 The cut points are not listed here: every operation is run once, the calls that the driver makes
-are noted, and then each of them is cut in every way. Afterwards the administrator does one of the
+are recorded, and then each call is cut in every way. Afterwards the administrator does one of the
 things that he can do, and the remote VMs are counted.
 """
 
@@ -120,7 +120,7 @@ def break_connection(effect: Delivery) -> Kind:
 
 
 def refuse_connections(cut: Cut, running: list[Lane], begin: Begin) -> None:
-    """Nobody listens when the call is to be made."""
+    """Refuse connections when the driver makes the call."""
     servers = {cut.both.server(lane, cut.call) for lane in running}
 
     def close_ports() -> None:

@@ -1,4 +1,4 @@
-"""A remote that accepts connections and says nothing: others do not wait, and it is let be."""
+"""A remote that accepts connections and never answers does not delay others."""
 
 import socket
 import threading
@@ -14,7 +14,7 @@ QUEUED = 60
 
 
 class SilentServer:
-    """A port where everybody is accepted and nobody answered, until it is closed."""
+    """A port that accepts every connection and never answers."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=QUEUED)

@@ -62,7 +62,7 @@ def test_what_a_follower_sent_on_in_vain_is_looked_for(generation: str, way: str
 def test_what_may_have_been_made_is_not_made_again(lost: Delivery) -> None:
     with burst(arguments="-t 15 -r 3 one") as both:
         both.cloud.faults.on(lost, INSTANTIATE)
-        both.cloud.faults.on(faults.answer_http_error(), "one.vmpool.info", nth=2)  # nor looked for
+        both.cloud.faults.on(faults.answer_http_error(), "one.vmpool.info", nth=2)  # search fails
         vm = both.vm()
         vm.deploy(both.host)
         vm.wait("BOOT_FAILURE")

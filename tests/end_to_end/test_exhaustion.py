@@ -77,7 +77,7 @@ def test_operations_without_threads(tmp_path: Path) -> None:
         vm.deploy(both.host)
         vm.wait("RUNNING")
         cloud.clock.settle()
-        with at_the_limit(flag):  # there is a worker now, but nothing that could wait
+        with at_the_limit(flag):  # a worker runs, but no thread that waits
             vm.act("poweroff")
             vm.wait_for_log("no thread can be started")
             vm.wait("RUNNING")

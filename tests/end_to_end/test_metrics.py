@@ -238,7 +238,7 @@ def test_dashboard_and_alerts_use_what_the_drivers_export(clouds: MonitoredBurst
     used = set()
     for where, expression in expressions().items():
         for name, labels in selectors(promql_parser.parse(expression)):
-            assert name in exported, f"{where}: nobody exports {name}"
+            assert name in exported, f"{where}: no driver exports {name}"
             assert labels <= exported[name] | {"one_host_id", "job"}, f"{where}: {labels} of {name}"
             used.add(name)
     ours = {family.name for family in families if family.name.startswith("opennebula_hybrid_")}

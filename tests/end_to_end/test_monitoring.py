@@ -35,7 +35,7 @@ def by_hand(both: Burst, vm: LocalVm, action: str) -> None:
     if action != "lost":
         both.cloud.act(remote_id, action)
         return
-    with both.cloud.clock.lock:  # its hypervisor knows it no more
+    with both.cloud.clock.lock:  # its hypervisor lost it
         unknown = State(VmState.ACTIVE, LcmState.UNKNOWN)
         both.cloud.machine.enter(both.cloud.vms[remote_id], unknown)
 
@@ -51,7 +51,7 @@ def test_what_the_remote_user_does_is_seen_here(generation: str, way: str) -> No
                 suspended = vm.state == "SUSPENDED"
                 by_hand(both, vm, life[step][0])
                 if suspended and generation == "5.10":
-                    vm.act("resume")  # nothing wakes such a VM there but its own user
+                    vm.act("resume")  # only its own user can start it
             for vm, life in lives:
                 vm.wait(life[step][1])
         assert both.host.state in ("MONITORED", "MONITORING_MONITORED")
@@ -66,7 +66,7 @@ def test_every_remote_state_is_shown_as_the_page_of_states_says(generation: str)
         for vm in vms:
             vm.wait("RUNNING")
             both.wait_remote(vm, "RUNNING")
-        both.rounds(2)  # the driver knows of all of them
+        both.rounds(2)  # the driver has read all of them
         both.cloud.machine.scheduling = False
         both.frontend.clock.jump(GUARD_S)
         with both.cloud.clock.lock:

@@ -22,7 +22,7 @@ def wait(both: Burst, told: object) -> None:
 @pytest.mark.parametrize(("generation", "way"), COMBINATIONS)
 def test_the_host_and_its_vms_are_told_of_in_full(generation: str, way: str) -> None:
     with burst(generation, way, monitoring=monitoring_settings(generation)) as both:
-        first = both.cloud.instantiate(0, "somebody's").id + 1
+        first = both.cloud.instantiate(0, "another user's").id + 1
         both.cloud.usage.override(first, CPU="12.50", MEMORY="131072", NETRX="5", NETTX='6"]')
         vm = both.run_vm()
         remote = both.cloud.vms[first]

@@ -72,7 +72,7 @@ def test_the_local_cloud_cannot_be_read_for_a_while(generation: str) -> None:
         both.frontend.server.start()
         both.frontend.clock.jump(31)
         vm.wait("POWEROFF")
-        if generation != "5.10":  # whose oned is only told that nothing could be read
+        if generation != "5.10":  # this oned only hears that the read failed
             assert both.host.state == "MONITORED"
 
 
@@ -86,7 +86,7 @@ def test_a_driver_that_was_killed_is_started_again(generation: str) -> None:
         os.kill(driver.pid, signal.SIGKILL)
         both.frontend.wait_for_log("Driver restarted")
         both.cloud.act(both.remote_id(vm), "suspend")
-        both.frontend.clock.jump(301)  # when oned gives up waiting for an answer
+        both.frontend.clock.jump(301)  # oned stops to wait for an answer
         vm.wait("SUSPENDED")
         assert both.host.state in UP
 

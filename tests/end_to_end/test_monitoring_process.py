@@ -130,7 +130,7 @@ def test_hosts_end_one_by_one() -> None:
         assert {line.host_id for line in listener.lines} == {0, 3}
 
 
-def test_a_host_that_is_started_anew_is_told_of_once() -> None:
+def test_a_second_start_replaces_the_first() -> None:
     with MonitordPort() as old, MonitordPort() as new, start_driver(old) as (both, driver):
         old.wait_first("SYSTEM_HOST")
         driver.tell(new.start_monitor(both.frontend.pools.find_host(0)))
@@ -189,7 +189,7 @@ def test_a_public_key_that_is_none_is_refused() -> None:
         assert "PUBKEY cannot be used (no PEM). Correct NETWORK/PUBKEY" in answer.text
 
 
-def test_what_differs_is_told_until_it_does_not() -> None:
+def test_a_state_is_sent_until_both_sides_agree() -> None:
     with MonitordPort() as listener, start_driver(listener) as (both, _):
         vm = both.run_vm()
         listener.wait_first("MONITOR_VM")
@@ -268,7 +268,7 @@ def test_a_monitord_conf_that_does_not_tell_is_a_line_in_the_log(conf: str, word
         listener.wait_first("SYSTEM_HOST")
 
 
-def test_a_key_that_is_none_is_told() -> None:
+def test_a_wrong_key_is_a_line_in_the_log() -> None:
     with MonitordPort() as listener:
         conf = monitord_conf(listener, OURS).replace("PORT", 'PUBKEY = "/nowhere", PORT')
         with start_unasked(conf) as (_, driver):

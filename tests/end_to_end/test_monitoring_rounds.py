@@ -344,7 +344,7 @@ def test_clocks_do_not_matter() -> None:
 @pytest.mark.parametrize("generation", GENERATIONS)
 def test_what_fits_into_the_reported_capacity_is_not_refused(generation: str) -> None:
     with scene(generation) as on:
-        on.both.cloud.instantiate(0, "somebody's")
+        on.both.cloud.instantiate(0, "another user's")
         on.both.run_vm()
         on.both.cloud.owner.quotas.limit(CPU=1, MEMORY=128 * 6)
         on.monitor.refresh()

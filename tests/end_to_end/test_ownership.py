@@ -73,7 +73,7 @@ def test_a_vm_that_is_off_does_not_start_that_of_another(generation: str) -> Non
 @pytest.mark.parametrize(
     ("generation", "way"), [("5.10", "scripts"), ("6.10", "resident"), ("7.2", "resident")]
 )
-def test_nobody_is_shown_the_vm_of_another(generation: str, way: str) -> None:
+def test_no_user_sees_the_vm_of_another(generation: str, way: str) -> None:
     with burst(generation, way, monitoring=monitoring_settings(generation)) as both:
         victim, thief = both.run_vm(), both.run_vm()
         steal(both, thief, victim)

@@ -1,4 +1,4 @@
-"""What is odd in one VM of the account keeps nobody from the others."""
+"""One odd VM of the account does not disturb the others."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_monitoring_and_the_reaper_go_on(generation: str, way: str) -> None:
         ended.act("poweroff-hard")
         ended.wait("POWEROFF")
         odd = poison(both.cloud, hybrid_id(both))
-        both.frontend.pools.find_vm(odd_one.id).name = "\N{GRINNING FACE}"  # on this side as well
+        both.frontend.pools.find_vm(odd_one.id).name = "\N{GRINNING FACE}"  # on this side too
         both.end_long_ago(ended)
         both.wait_remote(ended, "DONE")
         assert set(both.alive()) == {both.remote_id(stays), both.remote_id(odd_one), *odd}
@@ -28,7 +28,7 @@ def test_monitoring_and_the_reaper_go_on(generation: str, way: str) -> None:
         stays.wait("POWEROFF")  # monitoring tells
         stays.act("resume")
         stays.wait("RUNNING")
-        assert both.remote_id(both.run_vm()) not in odd  # the listing tells of both
+        assert both.remote_id(both.run_vm()) not in odd  # the listing has both
         assert both.host.state.endswith("MONITORED")
         assert odd_one.state == "RUNNING"
         told = has_log(

@@ -1,4 +1,4 @@
-"""No remote VM outlives its local VM, and nobody else's is ever touched."""
+"""No remote VM outlives its local VM, and no other remote VM is touched."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -213,7 +213,7 @@ def test_a_remote_that_answers_half_is_asked_again() -> None:
             both.wait_remote(vm, "DONE")
 
 
-def test_a_vm_that_was_marked_anew_after_the_look_is_spared() -> None:
+def test_a_vm_whose_marks_changed_after_the_look_is_spared() -> None:
     with burst() as both:
         vm = switch_off(both, "poweroff-hard")
         both.end_long_ago(vm)

@@ -31,7 +31,7 @@ def test_it_runs_again_here_too(way: str) -> None:
         vm = add_resumed_vm(both)
         vm.wait("RUNNING")
         assert both.alive() == [both.remote_id(vm)]
-        # Each probe of the scripts helps out whatever is in the middle of an operation.
+        # Each probe of the scripts may report the VM while it resumes.
         assert way == "scripts" or not any("reported RUNNING" in line for line in vm.log)
 
         vm.act("suspend")

@@ -36,7 +36,7 @@ def test_a_deploy_during_a_restart_of_the_remote_is_tried_again() -> None:
 def test_an_instantiate_without_an_answer_is_never_repeated(fault: Delivery) -> None:
     with burst(arguments=FOUR_ATTEMPTS) as both:
         both.cloud.faults.on(fault, "one.template.instantiate")
-        both.cloud.faults.on(faults.answer_http_error(), "one.vmpool.info", nth=2)  # nor looked for
+        both.cloud.faults.on(faults.answer_http_error(), "one.vmpool.info", nth=2)  # search fails
         vm = both.vm()
         vm.deploy(both.host)
         vm.wait("BOOT_FAILURE")
@@ -60,7 +60,7 @@ def test_a_reboot_without_an_answer_is_not_repeated() -> None:
 
 
 @pytest.mark.parametrize("side", ["local", "remote"])
-def test_a_vm_is_not_unknown_because_nobody_could_say_how_it_is(side: str) -> None:
+def test_a_vm_whose_state_cannot_be_read_is_not_unknown(side: str) -> None:
     """5.10 asks after each action that failed, and makes the VM UNKNOWN if that fails too."""
     with burst("5.10") as both:
         vm = both.run_vm()
@@ -129,7 +129,7 @@ def test_new_credentials_count_in_the_middle_of_an_operation() -> None:
         both.host.update(ONE_PASSWORD="another-secret")
         vm.wait("POWEROFF")
         assert vm.error == ""
-        assert both.cloud.calls.counts()["one.vm.action"] == 2, "begun anew with the new ones"
+        assert both.cloud.calls.counts()["one.vm.action"] == 2, "asked again with the new password"
 
 
 def test_credentials_that_stay_wrong_are_asked_for_once() -> None:

@@ -1,4 +1,4 @@
-"""Calls to a remote that answers as nobody should: only typed errors come of them."""
+"""Calls to a remote that answers wrongly: they raise typed errors only."""
 
 from collections.abc import Callable
 from dataclasses import replace

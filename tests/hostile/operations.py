@@ -1,4 +1,4 @@
-"""What oned asks for, carried out with a remote that answers as nobody should."""
+"""What oned asks for, done with a remote that answers wrongly."""
 
 import time
 

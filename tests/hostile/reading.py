@@ -31,7 +31,7 @@ def attack_im_lines(_ground: Ground, _case: str, chance: Chance) -> int:
 
 
 def _read(read: Callable[[str], int], line: str) -> int:
-    """Read a line as a driver does; return whom it is about, -1 where nobody can tell."""
+    """Read a line as a driver does; return the VM or host that it names, or -1."""
     try:
         return read(line)
     except OneError as error:

@@ -2,7 +2,7 @@
 
 The path of a call's URL names the case, which decides everything, so each can be had again:
 
-    /odd/<seed>/<number>      answers as nobody should, each call in its turn
+    /odd/<seed>/<number>      answers wrongly, each call in its turn
     /slow/<seed>/<number>     the same, and keeps its caller waiting
     /endless/<seed>/<number>  the same, without an end
     /local/<case>             a front-end whose hosts stand for the remote /<case>

@@ -1,4 +1,4 @@
-"""The monitoring of a host whose remote answers as nobody should."""
+"""The monitoring of a host whose remote answers wrongly."""
 
 from one2one.driver.monitor import HostMonitor
 from one2one.driver.reaper import Reaper

@@ -71,7 +71,7 @@ def _wait_spared(vmm: Driver, chance: Chance) -> None:
             raise Violation("a VM of the same remote is not served any more")
         vmm.send(lines.vmm(chance, SPARED, "REBOOT"))
         vmm.heard.wait_for("REBOOT", lambda: vmm.heard.count("REBOOT", SPARED) >= tries)  # noqa: B023
-        threading.Event().wait(0.5)  # the remote is left alone for a moment after it failed
+        threading.Event().wait(0.5)  # the breaker is open for a moment
 
 
 def attack_pull(port: int, directory: Path, seed: int, number: int) -> int:

@@ -154,14 +154,14 @@ def test_an_orphan_is_destroyed_when_it_was_one_for_its_grace() -> None:
     assert decide([one], 10, first, at(100 + grace)).destroy == (one,)
 
 
-def test_one_that_was_somebodys_in_between_begins_anew() -> None:
+def test_the_grace_begins_again_when_a_vm_was_no_orphan_in_between() -> None:
     [one] = orphans(1)
     first = decide([one], 10, Decision(), at(0))
     then = decide([], 10, first, at(1000))
     assert decide([one], 10, then, at(GRACE_S[one.kind])).wait == (one,)
 
 
-def test_how_long_a_vm_has_been_done_needs_no_sighting() -> None:
+def test_the_end_of_a_local_vm_starts_the_grace() -> None:
     one = Orphan(5, 7, Kind.ABANDONED, "", ended=BORN)
     grace = GRACE_S[Kind.ABANDONED]
     assert decide([one], 1, Decision(), at(0, BORN + grace - 1)).wait == (one,)

@@ -7,7 +7,7 @@ from one2one.opennebula.states import FAILURES, RUNNING, LcmState, State, VmStat
 
 
 @pytest.mark.parametrize("lcm", list(LcmState), ids=lambda lcm: lcm.name)
-def test_every_failure_state_is_somebodys_failure_and_no_other_is(lcm: LcmState) -> None:
+def test_each_failure_state_and_no_other_has_a_cause(lcm: LcmState) -> None:
     assert bool(verdicts.explain_failure_at(State(VmState.ACTIVE, lcm))) is (lcm in FAILURES)
 
 

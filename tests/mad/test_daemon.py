@@ -49,7 +49,7 @@ def test_a_process_that_could_never_be_ended_again_is_not_left(tmp_path: Path) -
     )
     assert done.stdout.startswith(f"ConfigurationError: cannot write {pid_file} (File too large)")
     with pid_file.open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # nobody has it
+        fcntl.flock(file, fcntl.LOCK_EX)  # no process holds it
 
 
 def test_without_a_place_for_its_file_none_is_started(tmp_path: Path) -> None:

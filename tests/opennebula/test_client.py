@@ -234,7 +234,7 @@ def test_a_dripping_answer_ends_at_the_total_deadline(start: bytes) -> None:
     assert "deadline" in str(error)
 
 
-def test_nobody_there_means_not_sent() -> None:
+def test_a_refused_connection_means_not_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with client(port) as one, pytest.raises(errors.Unreachable) as caught:

@@ -138,7 +138,7 @@ def standard(body: rpc.Body) -> str | None:
 def in_pieces(body: rpc.Body) -> str | None:
     try:
         document = b"".join(rpc.decode_in_pieces(body))
-        # what is no XML is left for the parser of the document to refuse
+        # The parser of the document refuses what is no XML.
         etree.fromstring(b"<t><![CDATA[%b]]></t>" % document.replace(b"]]>", b"]]"))
         return one_line_end(document.decode())
     except (OneError, etree.XMLSyntaxError, ValueError):

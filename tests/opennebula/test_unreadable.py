@@ -32,7 +32,7 @@ def test_every_reading_of_vms_tells_of_the_others(sandbox: Sandbox, cloud: Cloud
     odd = poison(sandbox, "h")
     good += [sandbox.instantiate(0, f"good-{n}").id for n in range(5)]
     readable = {*good, *odd[: len(MARKS)]}
-    in_short_rows = {*readable, odd[len(MARKS)]}  # its emoji is no part of a short row
+    in_short_rows = {*readable, odd[len(MARKS)]}  # a short row has no emoji
 
     assert {vm.id for vm in cloud.list_vms()} >= in_short_rows
     assert {vm.id for vm in cloud.list_newest_vms(100)} >= in_short_rows
@@ -50,7 +50,7 @@ def test_a_vm_that_cannot_be_sent_costs_some_calls(sandbox: Sandbox, cloud: Clou
 
     assert [vm.id for vm in cloud.list_vms()] == others[::-1]
     assert len(sandbox.calls) < 70
-    cloud.list_vms_by_id([0])  # it learns whether there is infoset
+    cloud.list_vms_by_id([0])  # the client learns whether the cloud has infoset
     sandbox.calls.clear()
     assert [vm.id for vm in cloud.list_summaries_by_id(ids)] == others[::-1]
     assert len(sandbox.calls) < 16
@@ -60,7 +60,7 @@ def test_a_vm_that_cannot_be_sent_costs_some_calls(sandbox: Sandbox, cloud: Clou
 
 
 def test_no_vms_at_all_cost_no_call(sandbox: Sandbox, cloud: Cloud) -> None:
-    cloud.list_vms_by_id([0])  # it learns whether there is infoset
+    cloud.list_vms_by_id([0])  # the client learns whether the cloud has infoset
     sandbox.calls.clear()
     assert cloud.list_summaries_by_id([]) == []
     assert cloud.list_whole_vms_by_id([]) == []

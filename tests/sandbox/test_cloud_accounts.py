@@ -98,7 +98,7 @@ def test_ordinary_users_may_not(
 
 
 @pytest.mark.parametrize("method", ["one.user.info", "one.group.info", "one.user.quota"])
-def test_nobody_there(cloud: SimulatedCloud, method: str) -> None:
+def test_unknown_users_and_groups_are_refused(cloud: SimulatedCloud, method: str) -> None:
     arguments: tuple[Value, ...] = (99, "VM=[]") if method.endswith("quota") else (99,)
     assert admin(cloud, method, *arguments)[2:4] == [1024, 99]
 

@@ -83,7 +83,7 @@ def test_filters_show_what_may_be_used() -> None:
         simulated.act(1, "suspend")
 
 
-def test_sets_leave_out_what_nobody_has_or_may_use() -> None:
+def test_sets_leave_out_missing_and_forbidden_vms() -> None:
     simulated = cloud(vms=2)
     simulated.accounts.add("other", "secret")
     arguments = ("other:secret", 0, "x", False, "")

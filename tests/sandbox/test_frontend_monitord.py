@@ -417,7 +417,7 @@ def test_messages_may_be_encrypted(im: FakeDriver, tmp_path: Path) -> None:
         assert on.vm.state == "SUSPENDED"
 
 
-def test_silent_host_is_started_anew(im: FakeDriver, tmp_path: Path) -> None:
+def test_silent_host_is_started_again(im: FakeDriver, tmp_path: Path) -> None:
     with scene("6.10", im, tmp_path, interval=180, timer=15) as on:
         on.send("MONITOR_HOST", USAGE)
         on.clock.advance(170)

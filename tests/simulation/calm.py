@@ -77,7 +77,7 @@ class Calm:
             side.site.up()
             self._ahead = max(self._ahead, side.site.clock.set_right())
             for host in side.site.oned.pools.hosts.values():
-                side.site.oned.monitor(host)  # a clock that was ahead may keep monitord from it
+                side.site.oned.monitor(host)  # monitord does not ask if its clock was ahead
         for remote in world.remotes:
             world.tell_hosts_password(remote)
 
@@ -189,7 +189,7 @@ class Calm:
                 if vm.state.state == VmState.DONE:
                     right = alive == []
                 elif str(vm.state).endswith("FAILURE"):
-                    right = True  # the administrator is to decide, and what he does clears up
+                    right = True  # the administrator decides
                 elif str(vm.state) == "PENDING":
                     right = len(alive) <= 1
                 else:

@@ -76,7 +76,7 @@ class Network:
         return start + random() * (_SLOW_S if slow else _USUAL_S)
 
     def connect(self, stream: "Stream", address: Address) -> "Stream | None":
-        """Return the other end of a new connection, None where nobody listens."""
+        """Return the other end of a new connection, None where no process listens."""
         process, serve = self._services.get(address, (None, None))
         if process is None or serve is None or process.is_down:
             return None
