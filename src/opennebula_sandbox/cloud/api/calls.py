@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from opennebula_sandbox.cloud.api import account, devices, pool, template, vm
+from opennebula_sandbox.cloud.api import account, devices, pool, snapshots, template, vm
 from opennebula_sandbox.cloud.api.method import Method
 from opennebula_sandbox.cloud.oned import RemoteOned
 from opennebula_sandbox.cloud.refusal import Refusal
@@ -12,6 +12,7 @@ METHODS: dict[str, Method] = {
     **account.METHODS,
     **devices.METHODS,
     **pool.METHODS,
+    **snapshots.METHODS,
     **template.METHODS,
     **vm.METHODS,
 }

@@ -1,18 +1,18 @@
-"""The calls one.vm.… that change a VM's devices, snapshots, size and configuration."""
+"""The calls one.vm.… that change a VM's devices, size and configuration."""
 
 import re
 
 from one2one.opennebula.states import RUNNING, LcmState
 from one2one.opennebula.template import Template, Vector
-from opennebula_sandbox.cloud.accounts import Right, User, find_quotas
+from opennebula_sandbox.cloud.accounts import Right, User
+from opennebula_sandbox.cloud.api.changes import check, plug, remove_device, store
 from opennebula_sandbox.cloud.api.method import Method
 from opennebula_sandbox.cloud.merging import find_restricted, merge, remove
 from opennebula_sandbox.cloud.objects import Vm
 from opennebula_sandbox.cloud.oned import RemoteOned
-from opennebula_sandbox.cloud.quotas import sum_amounts, sum_running_amounts
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal, not_authorized_error
 from opennebula_sandbox.cloud.vm import lifecycle
-from opennebula_sandbox.cloud.vm.creation import NOT_STORABLE, find_capacity_problem, is_storable
+from opennebula_sandbox.cloud.vm.creation import find_capacity_problem
 from opennebula_sandbox.cloud.vm.devices import NotOwned, next_id
 from opennebula_sandbox.cloud.wire.grammar import parse
 
@@ -38,14 +38,14 @@ def attach_disk(oned: RemoteOned, user: User, vm_id: int, text: str) -> int:
     except NotOwned as error:
         raise _not_owned_error(user, error) from None
     template = Template([*vm.template, ("DISK", disk)])
-    return _plug(oned, user, vm, "disk-attach", f"attach a new disk to VM {vm_id}", template)
+    return plug(oned, user, vm, "disk-attach", f"attach a new disk to VM {vm_id}", template)
 
 
 def detach_disk(oned: RemoteOned, user: User, vm_id: int, disk_id: int) -> int:
     """Answer one.vm.detach."""
     vm = oned.find_vm(user, vm_id, Right.MANAGE)
-    template = _remove_device(vm, "DISK", disk_id)
-    return _plug(oned, user, vm, "disk-detach", f"detach disk from VM {vm_id}", template)
+    template = remove_device(vm, "DISK", disk_id)
+    return plug(oned, user, vm, "disk-detach", f"detach disk from VM {vm_id}", template)
 
 
 def attach_nic(oned: RemoteOned, user: User, vm_id: int, text: str) -> int:
@@ -57,49 +57,14 @@ def attach_nic(oned: RemoteOned, user: User, vm_id: int, text: str) -> int:
     except NotOwned as error:
         raise _not_owned_error(user, error) from None
     template = Template([*vm.template, ("NIC", nic)])
-    return _plug(oned, user, vm, "nic-attach", f"add a new NIC to VM {vm_id}", template)
+    return plug(oned, user, vm, "nic-attach", f"add a new NIC to VM {vm_id}", template)
 
 
 def detach_nic(oned: RemoteOned, user: User, vm_id: int, nic_id: int) -> int:
     """Answer one.vm.detachnic."""
     vm = oned.find_vm(user, vm_id, Right.MANAGE)
-    template = _remove_device(vm, "NIC", nic_id)
-    return _plug(oned, user, vm, "nic-detach", f"detach NIC from VM {vm_id}", template)
-
-
-def create_snapshot(oned: RemoteOned, user: User, vm_id: int, name: str) -> int:
-    """Answer one.vm.snapshotcreate with the snapshot's id."""
-    vm = oned.find_vm(user, vm_id, Right.MANAGE)
-    number = next_id(vm.template.vectors("SNAPSHOT"), "SNAPSHOT_ID")
-    snapshot = {
-        "HYPERVISOR_ID": "dummy-snap",
-        "NAME": name or f"snapshot-{number}",
-        "SNAPSHOT_ID": str(number),
-        "TIME": str(int(oned.clock.now())),
-    }
-    if oned.profile.newer_body:
-        snapshot["SYSTEM_DISK_SIZE"] = vm.template.text("MEMORY")
-    template = Template([*vm.template, ("SNAPSHOT", snapshot)])
-    _plug(oned, user, vm, "snapshot", f"create a new snapshot for VM {vm_id}", template)
-    return number
-
-
-def revert_snapshot(oned: RemoteOned, user: User, vm_id: int, snapshot_id: int) -> int:
-    """Answer one.vm.snapshotrevert."""
-    vm = oned.find_vm(user, vm_id, Right.MANAGE)
-    _remove_device(vm, "SNAPSHOT", snapshot_id)
-    _plug(oned, user, vm, "snapshot", f"revert VM {vm_id} to snapshot", vm.template)
-    result = oned.profile.snapshot_result
-    return vm_id if result is None else result
-
-
-def delete_snapshot(oned: RemoteOned, user: User, vm_id: int, snapshot_id: int) -> int:
-    """Answer one.vm.snapshotdelete."""
-    vm = oned.find_vm(user, vm_id, Right.MANAGE)
-    template = _remove_device(vm, "SNAPSHOT", snapshot_id)
-    _plug(oned, user, vm, "snapshot", f"delete snapshot for VM {vm_id}", template)
-    result = oned.profile.snapshot_result
-    return vm_id if result is None else result
+    template = remove_device(vm, "NIC", nic_id)
+    return plug(oned, user, vm, "nic-detach", f"detach NIC from VM {vm_id}", template)
 
 
 def resize(oned: RemoteOned, user: User, vm_id: int, text: str, _enforce: bool) -> int:
@@ -118,8 +83,8 @@ def resize(oned: RemoteOned, user: User, vm_id: int, text: str, _enforce: bool) 
     resized = merge(vm.template, sizes)
     if problem := find_capacity_problem(resized):
         raise Refusal(ErrorCode.INTERNAL, problem)
-    _check(vm, resized)
-    _store(oned, vm, resized)
+    check(vm, resized)
+    store(oned, vm, resized)
     return vm_id
 
 
@@ -145,9 +110,9 @@ def update_configuration(
             template, Template([("CONTEXT", _build_context(oned, vm, context, append))])
         )
     if vm.state == RUNNING:
-        return _plug(oned, user, vm, "updateconf", "", template)
-    _check(vm, template)
-    _store(oned, vm, template)
+        return plug(oned, user, vm, "updateconf", "", template)
+    check(vm, template)
+    store(oned, vm, template)
     return vm_id
 
 
@@ -169,44 +134,6 @@ def _build_context(oned: RemoteOned, vm: Vm, wanted: Vector, append: int) -> Vec
     return {**wanted, **kept} if not append else {**kept, **wanted}
 
 
-def _plug(oned: RemoteOned, user: User, vm: Vm, kind: str, purpose: str, template: Template) -> int:
-    """Give *vm* the new *template* after a hot-plug state for this *kind* of change."""
-    _check(vm, template)
-    before = vm.state
-    if not oned.machine.hotplug(vm, kind, user, lambda: _store(oned, vm, template)):
-        raise Refusal(ErrorCode.ACTION, f"Could not {purpose}, wrong state {before}.")
-    return vm.id
-
-
-def _check(vm: Vm, template: Template) -> None:
-    if not is_storable(vm.name, template):
-        raise Refusal(ErrorCode.INTERNAL, NOT_STORABLE)
-
-
-def _store(oned: RemoteOned, vm: Vm, template: Template) -> None:
-    owner = oned.accounts.find_user(vm.uid)
-    for quotas in find_quotas(owner) if owner else ():
-        for counted, sign in ((vm.template, -1), (template, 1)):
-            quotas.count(sum_amounts(counted), sign)
-            quotas.count_devices(counted, sign)
-            if lifecycle.counts_as_running(vm.state):
-                quotas.count(sum_running_amounts(counted), sign)
-    vm.template = template
-    oned.vms.note_change(vm)
-
-
-def _remove_device(vm: Vm, kind: str, number: int) -> Template:
-    key = f"{kind}_ID"
-    kept = [
-        (name, value)
-        for name, value in vm.template
-        if name != kind or not isinstance(value, dict) or value.get(key) != str(number)
-    ]
-    if len(kept) == len(vm.template):
-        raise Refusal(ErrorCode.ACTION, f"VM {vm.id} does not have a {kind} with {key} {number}.")
-    return Template(kept)
-
-
 def _not_owned_error(user: User, error: NotOwned) -> Refusal:
     kind, name, _ = error.args
     return Refusal(ErrorCode.ACTION, f"User {user.id} does not own a {kind} with name: {name} .")
@@ -217,9 +144,6 @@ METHODS = {
     "one.vm.detach": Method(detach_disk, (int, int)),
     "one.vm.attachnic": Method(attach_nic, (int, str)),
     "one.vm.detachnic": Method(detach_nic, (int, int)),
-    "one.vm.snapshotcreate": Method(create_snapshot, (int, str)),
-    "one.vm.snapshotrevert": Method(revert_snapshot, (int, int)),
-    "one.vm.snapshotdelete": Method(delete_snapshot, (int, int)),
     "one.vm.resize": Method(resize, (int, str, bool)),
     "one.vm.updateconf": Method(update_configuration, (int, str), (int,)),
 }

@@ -81,6 +81,8 @@ DEPLOYMENTS: Mapping[State, Path] = {
 }
 """The path of a VM when the scheduler deploys it, by its state before PENDING."""
 
+_SNAPSHOT = active(LcmState.HOTPLUG_SNAPSHOT, LcmState.RUNNING)
+
 HOTPLUGS: Mapping[str, Mapping[State, Path]] = {
     "disk-attach": {
         RUNNING: active(LcmState.HOTPLUG, LcmState.RUNNING),
@@ -98,7 +100,12 @@ HOTPLUGS: Mapping[str, Mapping[State, Path]] = {
         RUNNING: active(LcmState.HOTPLUG_NIC, LcmState.RUNNING),
         POWEROFF: (POWEROFF,),
     },
-    "snapshot": {RUNNING: active(LcmState.HOTPLUG_SNAPSHOT, LcmState.RUNNING)},
+    "snapshot-create": {RUNNING: _SNAPSHOT},
+    "snapshot-revert": {RUNNING: _SNAPSHOT},
+    "snapshot-delete": {
+        RUNNING: _SNAPSHOT,
+        POWEROFF: (State(VmState.POWEROFF, LcmState.HOTPLUG_SNAPSHOT), POWEROFF),
+    },
     "updateconf": {RUNNING: active(LcmState.HOTPLUG, LcmState.RUNNING)},
 }
 """Changes to a VM that runs, or is in POWEROFF."""
@@ -134,6 +141,14 @@ GRACEFUL = frozenset(
 )
 """States in which a guest must shut down, and may ignore that."""
 
+
+HOTPLUG_ERRORS: Mapping[str, str] = {
+    "snapshot-create": "SNAPSHOTCREATE",
+    "snapshot-revert": "SNAPSHOTREVERT",
+    "snapshot-delete": "SNAPSHOTDELETE",
+    "updateconf": "UPDATECONF",
+}
+"""The action in the text of ERROR when a hot-plug fails, since 6.0."""
 
 _SWITCHED_OFF = frozenset(
     active(LcmState.HOTPLUG_PROLOG_POWEROFF, LcmState.HOTPLUG_EPILOG_POWEROFF)

@@ -25,6 +25,9 @@ from opennebula_sandbox.cloud.vm.creation import add_requirements
 from opennebula_sandbox.cloud.vm.lifecycle import DONE, PENDING, Path
 from opennebula_sandbox.cloud.vm.vms import Vms
 
+_WITHOUT_SNAPSHOTS = frozenset({"POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED"})
+"""States in which a VM has no system snapshots, unless its driver keeps them."""
+
 FAILS, IGNORES_ACPI = "SANDBOX_FAILS", "SANDBOX_IGNORES_ACPI"
 
 
@@ -50,6 +53,8 @@ class Machine:
         """Seconds from the acceptance of an action to its first effect."""
         self.scheduling_delay = 0.0
         """Seconds that a VM stays PENDING."""
+        self.keep_snapshots = True
+        """KEEP_SNAPSHOTS of the VMM driver: whether VMs that are off have system snapshots."""
         self.shutdown_timeout = 1.0
         """Seconds that oned waits for a guest that ignores ACPI."""
 
@@ -90,16 +95,32 @@ class Machine:
             raise Refusal(ErrorCode.ACTION, f'Error performing action "{action}": {reason}')
         self._clock.after(self.acceptance, partial(self._carry_out, vm, base, hard, user))
 
-    def hotplug(self, vm: Vm, kind: str, user: User, change: Callable[[], None]) -> bool:
-        """Begin a change to *vm*, which *change* completes; return False in wrong states."""
+    def hotplug(
+        self,
+        vm: Vm,
+        kind: str,
+        user: User,
+        begin: Callable[[], None],
+        end: Callable[[bool], None],
+    ) -> bool:
+        """Begin a change to *vm*; return False in wrong states.
+
+        *begin* is called at once, *end* after the driver's work, with whether it succeeded.
+        """
         path = lifecycle.HOTPLUGS[kind].get(vm.state)
-        if path is None:
+        if path is None or (_is_deletion_while_off(vm, kind) and not self.keep_snapshots):
             return False
         if kind in history.ACTIONS:
             history.sign_record(vm, kind, user.id, user.group.id, self._next_request_id())
             history.split_record(vm, int(self._clock.now()))
-        change()
-        self._run(vm, path)
+        begin()
+        self.enter(vm, path[0])
+        then = partial(self._end_hotplug, vm, kind, path, end)
+        if len(path) == 1:
+            then()
+        else:
+            lasts = self.delays.get(LcmState(path[0].lcm_state), self.delay)
+            self._timers[vm.id] = self._clock.after(lasts, then)
         return True
 
     def enter(self, vm: Vm, state: State) -> None:
@@ -109,6 +130,15 @@ class Machine:
                 timer.cancelled = True
             if vm.state != DONE:
                 self._enter(vm, state)
+
+    def _end_hotplug(self, vm: Vm, kind: str, path: Path, end: Callable[[bool], None]) -> None:
+        failed = LcmState(path[0].lcm_state).name in vm.user_template.text(FAILS).split()
+        end(not failed)
+        if failed:
+            action = lifecycle.HOTPLUG_ERRORS.get(kind, kind)
+            self._write_error(vm, f" {action}: the hypervisor does not do it")
+        if vm.state != path[-1]:
+            self.enter(vm, path[-1])
 
     def _carry_out(self, vm: Vm, base: str, hard: bool, user: User) -> None:
         path = self._find_path(vm, base, hard)
@@ -141,9 +171,12 @@ class Machine:
 
     def _fail(self, vm: Vm, at: State) -> None:
         if words := lifecycle.ERRORS.get(str(at).partition("_")[0]):
-            error = f"{time.ctime(self._clock.now())}: {words}"
-            vm.user_template = Template([*remove(vm.user_template, "ERROR"), ("ERROR", error)])
+            self._write_error(vm, words)
         self.enter(vm, lifecycle.FAILURES[at])
+
+    def _write_error(self, vm: Vm, words: str) -> None:
+        error = f"{time.ctime(self._clock.now())}: {words}"
+        vm.user_template = Template([*remove(vm.user_template, "ERROR"), ("ERROR", error)])
 
     def _enter(self, vm: Vm, state: State) -> None:
         before, now = vm.state, int(self._clock.now())
@@ -151,6 +184,8 @@ class Machine:
             vm.template = add_requirements(vm.template, self._profile)
         vm.state = state
         history.record_state(vm, state, now, self._hosts[vm.id % len(self._hosts)], self._profile)
+        if not self.keep_snapshots and str(state) in _WITHOUT_SNAPSHOTS:
+            vm.template = remove(vm.template, "SNAPSHOT")
         self._count(vm, before)
         self._vms.note_change(vm)
         self._schedule(vm)
@@ -190,6 +225,10 @@ def _split(action: str) -> tuple[str, bool]:
 
 def _fails(vm: Vm, state: State) -> bool:
     return str(state) in vm.user_template.text(FAILS).split() and state in lifecycle.FAILURES
+
+
+def _is_deletion_while_off(vm: Vm, kind: str) -> bool:
+    return kind == "snapshot-delete" and vm.state == lifecycle.POWEROFF
 
 
 def _ignores_acpi(vm: Vm) -> bool:

@@ -30,7 +30,7 @@ _DEVICE_FLAGS: dict[str, DeviceFlag] = {
     "SNAPSHOTDELETE": DeviceFlag("SNAPSHOT", "ACTIVE", frozenset((False,))),
     "RESIZEDISK": DeviceFlag("DISK", "RESIZE", _ALWAYS),
 }
-_FLAGS = {pending.flag for pending in _DEVICE_FLAGS.values()}
+_FLAGS = {pending.flag for pending in _DEVICE_FLAGS.values()} | {"ACTION"}
 _FLAGGED = {pending.name for pending in _DEVICE_FLAGS.values()}
 
 

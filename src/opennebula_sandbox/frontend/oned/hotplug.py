@@ -12,7 +12,7 @@ from opennebula_sandbox.cloud.vm.devices import next_id
 from opennebula_sandbox.frontend.oned.device_flags import flag_device
 from opennebula_sandbox.frontend.oned.dispatch import wrong_state_error
 from opennebula_sandbox.frontend.oned.lifecycle import LifeCycle, make_next_record
-from opennebula_sandbox.frontend.oned.operations import HOTPLUG
+from opennebula_sandbox.frontend.oned.operations import DELETION_WHILE_OFF, HOTPLUG, POWEROFF
 from opennebula_sandbox.frontend.oned.pools import Pools
 from opennebula_sandbox.frontend.oned.vm_builder import VmBuilder
 from opennebula_sandbox.frontend.release import Release
@@ -44,9 +44,11 @@ class Hotplug:
 
     def change_device(self, vm: Vm, action: str, name: str, number: int, flags: Vector) -> None:
         """Do *action* on the disk, NIC or snapshot *number*; it has *flags* until the answer."""
-        self._require_running(vm, action.lower())
+        off = vm.state == POWEROFF and action == "SNAPSHOTDELETE" and self._pools.keep_snapshots
+        if not off:
+            self._require_running(vm, action.lower())
         vm.template = flag_device(vm, name, number, flags)
-        self._lifecycle.do(vm, HOTPLUG[action])
+        self._lifecycle.do(vm, DELETION_WHILE_OFF if off else HOTPLUG[action])
 
     def create_snapshot(self, vm: Vm, name: str) -> int:
         """Create a system snapshot and return its id."""

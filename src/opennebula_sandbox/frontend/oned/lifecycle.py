@@ -9,6 +9,7 @@ from collections.abc import Callable
 from one2one.opennebula.states import RUNNING, LcmState, State, VmState
 from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.accounts import ONEADMIN
+from opennebula_sandbox.cloud.merging import remove
 from opennebula_sandbox.cloud.objects import HistoryRecord, Vm
 from opennebula_sandbox.frontend.oned.device_flags import clear_flags, settle_device
 from opennebula_sandbox.frontend.oned.operations import (
@@ -61,6 +62,8 @@ class LifeCycle:
     def move(self, vm: Vm, state: State) -> None:
         """Put *vm* into *state*, and into the states after it that need no answer."""
         old, vm.state = vm.state, state
+        if state in RESTING and not self._pools.keep_snapshots:
+            vm.template = remove(vm.template, "SNAPSHOT")
         if vm.history and occupies(old) != occupies(state):
             self._pools.note_update(vm.history[-1].host_id)
         if state.state != old.state:
@@ -83,7 +86,8 @@ class LifeCycle:
         if lcm == LcmState.MIGRATE and not success:
             vm.history.append(make_next_record(vm.history[-2], self._pools.now()))
         if lcm in moves:
-            self.move(vm, moves[lcm])
+            off = vm.state.state == VmState.POWEROFF
+            self.move(vm, State(VmState.POWEROFF) if off else moves[lcm])
             if not success and lcm in POLLED_AFTER_FAILURE and not self._release.monitord:
                 self._send("POLL", vm)
         elif moves and vm.state != RUNNING:

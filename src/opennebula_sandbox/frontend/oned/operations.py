@@ -15,6 +15,7 @@ def active(state: LcmState) -> State:
 
 
 UNKNOWN = active(LcmState.UNKNOWN)
+POWEROFF = State(VmState.POWEROFF)
 
 
 class Transition(NamedTuple):
@@ -141,3 +142,8 @@ HOTPLUG: dict[str, Transition] = {
     "BACKUP": Transition(active(LcmState.BACKUP), "BACKUP", 50),
 }
 """The changes of a VM that is RUNNING, by the message to the driver."""
+
+DELETION_WHILE_OFF = Transition(
+    State(VmState.POWEROFF, LcmState.HOTPLUG_SNAPSHOT), "SNAPSHOTDELETE"
+)
+"""A system snapshot of a VM in POWEROFF is deleted: oned changes its LCM state alone."""

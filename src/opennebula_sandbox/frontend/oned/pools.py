@@ -35,6 +35,8 @@ class Pools:
     """The lines of ``/var/log/one/<id>.log``, by VM."""
     update_times: dict[int, float] = field(default_factory=lambda: defaultdict(float))
     """The time of oned's last change of a host, by its id: ``HostPool::update``."""
+    keep_snapshots: bool = True
+    """KEEP_SNAPSHOTS of the driver: whether VMs that are off have system snapshots."""
     raft: RaftState = RaftState.SOLO
     """The state of this server in its zone."""
 
