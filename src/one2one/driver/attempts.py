@@ -1,10 +1,15 @@
 """Carrying an operation out, and starting it again with new credentials or after a failure."""
 
 from one2one import runtime
-from one2one.driver.lifecycle import ANSWER_IF_UNREADABLE, OPERATIONS
-from one2one.driver.operation import Job, Pause, Steps
+from one2one.driver import lifecycle, snapshots
+from one2one.driver.lifecycle import ANSWER_IF_UNREADABLE
+from one2one.driver.operation import Job, Operation, Pause, Steps
+from one2one.hybrid.pass_through import require_passed
 from one2one.hybrid.retry import Attempts
 from one2one.opennebula.errors import AuthenticationError, Busy, OneError, Unreachable
+
+OPERATIONS: dict[str, Operation] = {**lifecycle.OPERATIONS, **snapshots.OPERATIONS}
+"""By oned's action."""
 
 
 def carry_out(job: Job, retries: int = 0) -> Steps:
@@ -20,6 +25,7 @@ def carry_out(job: Job, retries: int = 0) -> Steps:
         remote = None
         try:
             remote = job.open_remote(job.not_before)
+            require_passed(action, remote.settings.pass_through)
             return (yield from OPERATIONS[action](job))
         except AuthenticationError:
             if (

@@ -4,17 +4,16 @@ Every function can be called again at any time: it acts on what the remote VM is
 done before, and has succeeded when the remote VM is where the operation wants it.
 """
 
-from collections.abc import Callable
-
 from one2one.driver.create import create
-from one2one.driver.operation import Job, Steps
-from one2one.driver.ownership import require_own
+from one2one.driver.operation import Job, Operation, Steps
+from one2one.driver.ownership import find_remote_vm, require_own
 from one2one.driver.reach import destroy, reach
 from one2one.driver.watch import read_states
 from one2one.hybrid import goals
 from one2one.hybrid.goals import Goal
 from one2one.hybrid.mirror import Report, map_state
-from one2one.hybrid.naming import format_deploy_id, is_deploy_id, parse_deploy_id
+from one2one.hybrid.naming import format_deploy_id, is_deploy_id
+from one2one.hybrid.pass_through import unsupported_error
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.states import LcmState, VmState
 
@@ -35,7 +34,7 @@ def deploy(job: Job) -> Steps:
     if request.vm.state.lcm_state in _FIRST_BOOT:
         return format_deploy_id((yield from create(job)))
     yield from _resume(job)
-    return format_deploy_id(_find_remote_id(job))
+    return format_deploy_id(find_remote_vm(job))
 
 
 def restore(job: Job) -> Steps:
@@ -63,11 +62,11 @@ def save(job: Job) -> Steps:
     """SAVE: suspend or stop."""
     match job.request.vm.state.lcm_state:
         case LcmState.SAVE_STOP:
-            return (yield from reach(job, _find_remote_id(job), goals.STOPPED, "stop"))
+            return (yield from reach(job, find_remote_vm(job), goals.STOPPED, "stop"))
         case LcmState.SAVE_MIGRATE:
             raise unsupported_error("MIGRATE")
         case _:
-            return (yield from reach(job, _find_remote_id(job), goals.SUSPENDED, "suspend"))
+            return (yield from reach(job, find_remote_vm(job), goals.SUSPENDED, "suspend"))
 
 
 def reboot(job: Job) -> Steps:
@@ -85,7 +84,7 @@ def cleanup(job: Job) -> Steps:
     refusal = None
     if is_deploy_id(job.request.deploy_id):
         try:
-            yield from destroy(job, _find_remote_id(job))
+            yield from destroy(job, find_remote_vm(job))
         except Refused as error:
             refusal = error
     if job.remote.settings.hybrid_id:
@@ -100,7 +99,7 @@ def cleanup(job: Job) -> Steps:
 
 def poll(job: Job) -> Steps:
     """POLL: tell the remote VM's state. 5.6 to 5.10 ask after each action that failed."""
-    remote_id = _find_remote_id(job)
+    remote_id = find_remote_vm(job)
     yield from ()
     try:
         state = require_own(job, remote_id)
@@ -111,8 +110,6 @@ def poll(job: Job) -> Steps:
         state = read_states(job.remote.cloud, [remote_id])[remote_id]
     return f"STATE={map_state(state).letter}"
 
-
-Operation = Callable[[Job], Steps]
 
 OPERATIONS: dict[str, Operation] = {
     "DEPLOY": deploy,
@@ -131,11 +128,6 @@ ANSWER_IF_UNREADABLE = {"POLL": f"STATE={Report.SILENCE.letter}"}
 is more patient."""
 
 
-def unsupported_error(operation: str) -> Refused:
-    """Return the error for what a VM in a remote OpenNebula cannot do."""
-    return Refused(f"{operation} is not supported for VMs in a remote OpenNebula")
-
-
 def _resume(job: Job) -> Steps:
     """Resume the VM where it was left, which must be this host."""
     request = job.request
@@ -146,38 +138,23 @@ def _resume(job: Job) -> Steps:
                 f"the VM was left on host {history[-2].host_name}, where its disks still are",
                 remedy=f"Deploy it on host {history[-2].host_name}",
             )
-    return (yield from reach(job, _find_remote_id(job), goals.RUNNING, "resume"))
+    return (yield from reach(job, find_remote_vm(job), goals.RUNNING, "resume"))
 
 
 def _shut_down(job: Job, *, hard: bool) -> Steps:
     suffix = "-hard" if hard else ""
     known = _SHUTDOWNS.get(job.request.vm.state.lcm_state)
     if known is None:
-        return (yield from destroy(job, _find_remote_id(job), f"terminate{suffix}"))
+        return (yield from destroy(job, find_remote_vm(job), f"terminate{suffix}"))
     action, goal = known
-    return (yield from reach(job, _find_remote_id(job), goal, f"{action}{suffix}"))
+    return (yield from reach(job, find_remote_vm(job), goal, f"{action}{suffix}"))
 
 
 def _ask_once(job: Job, action: str) -> Steps:
-    remote_id = _find_remote_id(job)
+    remote_id = find_remote_vm(job)
     require_own(job, remote_id)
     job.remote.cloud.vm_action(action, remote_id)
     # From 6.0 oned itself says nothing of a reboot's result.
     job.log(f"Remote VM {remote_id} accepted {action}")
     yield from ()
     return ""
-
-
-def _find_remote_id(job: Job) -> int:
-    """Return the remote VM's id, by its marks where oned has no deploy id of ours.
-
-    It has ``one-<VM id>`` after ``onevm recover --success`` of a DEPLOY whose answer was lost.
-    """
-    vm, remote = job.request.vm, job.remote
-    named = job.request.deploy_id or vm.deploy_id
-    if not is_deploy_id(named) and remote.settings.hybrid_id:
-        for remote_vm in remote.vm_index.find_marked(job.marks, job.not_before):
-            if remote_vm.state.state != VmState.DONE:
-                remote.owner_cache.add(remote_vm.id, job.marks)
-                return remote_vm.id
-    return parse_deploy_id(named)

@@ -12,6 +12,7 @@ from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote, Remotes
 from one2one.driver.watch import StateWait
 from one2one.hybrid.naming import Marks
+from one2one.hybrid.pass_through import Unsupported
 from one2one.hybrid.remedies import find_remedy
 from one2one.hybrid.request import Request
 from one2one.opennebula.clean import LIMIT, clean_line
@@ -70,6 +71,9 @@ class Job:
         return self.opened
 
 
+Operation = Callable[[Job], Steps]
+
+
 def resume(steps: Steps, outcome: Outcome) -> Wait:
     """Let *steps* go on after a wait; raises StopIteration at its end, and its errors."""
     if isinstance(outcome, OneError):
@@ -82,8 +86,10 @@ def explain(error: OneError, request: Request, remote: Remote | None = None) -> 
 
     The cause comes first because oned shows its users little more than the first hundred
     characters. A long one is cut, so that the others stay. oned takes a text that begins with a
-    hyphen for none.
+    hyphen for none. What is not supported is told with no place.
     """
+    if isinstance(error, Unsupported):
+        return str(error)
     endpoint = error.endpoint or (remote.cloud.url if remote else "")
     where = [f"VM {request.vm.id}", request.deploy_id or request.vm.deploy_id]
     where += [f"host {request.host_name}", error.call, endpoint]

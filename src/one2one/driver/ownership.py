@@ -10,13 +10,28 @@ from one2one.driver.local import LocalCloud
 from one2one.driver.operation import Job
 from one2one.driver.remotes import Remote
 from one2one.driver.watch import GONE
-from one2one.hybrid.naming import Marks, format_marks
+from one2one.hybrid.naming import Marks, format_marks, is_deploy_id, parse_deploy_id
 from one2one.hybrid.ownership import Identity, Ownership, is_imported, judge, not_ours_error
 from one2one.opennebula.cloud import Update
 from one2one.opennebula.errors import NotFound
 from one2one.opennebula.records import Vm
-from one2one.opennebula.states import State
+from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import to_xml
+
+
+def find_remote_vm(job: Job) -> int:
+    """Return the remote VM's id, by its marks where oned has no deploy id of ours.
+
+    It has ``one-<VM id>`` after ``onevm recover --success`` of a DEPLOY whose answer was lost.
+    """
+    vm, remote = job.request.vm, job.remote
+    named = job.request.deploy_id or vm.deploy_id
+    if not is_deploy_id(named) and remote.settings.hybrid_id:
+        for remote_vm in remote.vm_index.find_marked(job.marks, job.not_before):
+            if remote_vm.state.state != VmState.DONE:
+                remote.owner_cache.add(remote_vm.id, job.marks)
+                return remote_vm.id
+    return parse_deploy_id(named)
 
 
 def require_own(job: Job, remote_id: int) -> State | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from one2one.hybrid.naming import HYBRID_ID
 from one2one.hybrid.outage import GRACE_S
+from one2one.hybrid.pass_through import KINDS
 
 _LONGEST_S = 1_000_000
 """Eleven days: the system knows no waits of any length."""
@@ -110,6 +111,13 @@ HYBRID = Attribute(
     "never change or copy it",
 )
 
+PASS_THROUGH = Attribute(
+    "ONE_PASS_THROUGH",
+    "list of words",
+    f"Operations that are passed through to the remote VM: {', '.join(KINDS)}. All others are "
+    "refused, as the Ruby driver does not have them",
+)
+
 ATTRIBUTES = (
     ENDPOINT,
     USER,
@@ -124,4 +132,5 @@ ATTRIBUTES = (
     SHUTDOWN_TIMEOUT,
     OUTAGE_GRACE,
     HYBRID,
+    PASS_THROUGH,
 )

@@ -11,7 +11,7 @@
 Which action is legal in which state is OpenNebula's decision: ``src/dm/DispatchManagerActions.cc``.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from one2one.opennebula.states import FAILURES, LcmState, State
@@ -109,6 +109,20 @@ STOPPED = Goal(
     underway=_split("SAVE_STOP EPILOG_STOP"),
     act=_split("RUNNING SUSPENDED"),
     never=_ENDED | _OFF | _HELD,
+)
+CHANGEABLE = Goal(
+    "RUNNING",
+    reached=_split("RUNNING"),
+    underway=frozenset(),
+    act=frozenset(),
+    never=_ENDED | _OFF | _SAVED | _HELD | _split("UNKNOWN"),
+)
+"""Where a VM can be changed as it runs. Nothing brings it there: the local VM runs too."""
+CHANGEABLE_OR_OFF = replace(
+    CHANGEABLE,
+    name="RUNNING or POWEROFF",
+    reached=_split("RUNNING POWEROFF"),
+    never=CHANGEABLE.never - _split("POWEROFF"),
 )
 DONE = Goal(
     "DONE",

@@ -1,10 +1,11 @@
 """The settings of a remote cloud, read from the attributes of its host."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from one2one.hybrid import attributes
 from one2one.hybrid.attributes import Attribute
+from one2one.hybrid.pass_through import KINDS
 from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.records import Host
 from one2one.opennebula.template import Template
@@ -43,6 +44,8 @@ class Settings:
     outage_grace: float
     """Seconds."""
     hybrid_id: str
+    pass_through: frozenset[str] = frozenset()
+    """Kinds of operations, as ``pass_through.KINDS`` names them."""
 
     @property
     def session(self) -> str:
@@ -75,6 +78,7 @@ def read_settings(host: Host) -> Settings:
         shutdown_timeout=reader.read_number(attributes.SHUTDOWN_TIMEOUT),
         outage_grace=reader.read_number(attributes.OUTAGE_GRACE),
         hybrid_id=reader.read_text(attributes.HYBRID),
+        pass_through=reader.read_words(attributes.PASS_THROUGH, KINDS),
     )
 
 
@@ -135,6 +139,18 @@ class _Reader:
         if answer is None:
             raise self._value_error(attribute, "YES or NO")
         return answer
+
+    def read_words(self, attribute: Attribute, known: Collection[str]) -> frozenset[str]:
+        """Return a list of words, with commas or blanks between them, in upper case."""
+        words = self.read_text(attribute).upper().replace(",", " ").split()
+        for word in words:
+            if word not in known:
+                raise ConfigurationError(
+                    f"host {self._host_name} has {word!r} in {attribute.name}, "
+                    f"which is none of {', '.join(known)}",
+                    remedy=f"Correct it with: onehost update {self._host_name}",
+                )
+        return frozenset(words)
 
     def _value_error(self, attribute: Attribute, expected: str) -> ConfigurationError:
         return ConfigurationError(

@@ -76,6 +76,24 @@ def never(remote_id: int, state: State, goal: Goal) -> Refused:
     )
 
 
+def change_failed(remote: Vm, what: str) -> Refused:
+    """Return the error for a remote VM that accepted *what* and did not do it."""
+    error = remote.user_template.text("ERROR")
+    said = f" ({error})" if error else ""
+    return Refused(
+        f"remote VM {remote.id} is {remote.state}: {what} failed there{said}",
+        remedy="See its log in the remote cloud",
+    )
+
+
+def not_changeable(remote: Vm, action: str) -> Refused:
+    """Return the error for a remote VM whose state does not allow *action*."""
+    return Refused(
+        f"remote VM {remote.id} is {remote.state}, which does not allow {action}",
+        remedy="See what happened to it in the remote cloud",
+    )
+
+
 def too_late(remote_id: int, state: State, action: str, seconds: float) -> Refused:
     """Return the error for a remote VM that is not there *seconds* after *action*."""
     return Refused(

@@ -5,11 +5,11 @@ import sys
 from functools import partial
 
 from one2one import runtime
-from one2one.driver.attempts import carry_out
+from one2one.driver.attempts import OPERATIONS, carry_out
 from one2one.driver.clouds import Clouds
 from one2one.driver.events import Emit, OperationEnded, ignore
-from one2one.driver.lifecycle import OPERATIONS, unsupported_error
 from one2one.driver.operation import Job, Wait, explain, resume
+from one2one.hybrid.pass_through import unsupported_error
 from one2one.mad import messages
 from one2one.mad.messages import Dialect, VmmLine
 from one2one.mad.process import (

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TextIO
 
 from one2one import runtime
-from one2one.driver.attempts import carry_out
-from one2one.driver.lifecycle import OPERATIONS, unsupported_error
+from one2one.driver.attempts import OPERATIONS, carry_out
 from one2one.driver.local import LocalCloud
 from one2one.driver.operation import Job, Outcome, Pause, Wait, explain, resume
 from one2one.driver.remotes import Remotes
 from one2one.driver.watch import FIRST_S, INTERVAL_S, end_wait, read_states
+from one2one.hybrid.pass_through import unsupported_error
 from one2one.hybrid.request import Request
 from one2one.mad import messages
 from one2one.mad.scripts.ensure import ensure_monitored

@@ -1,0 +1,49 @@
+"""What a host passes through, and how it is told."""
+
+import pytest
+
+from one2one.hybrid.pass_through import KINDS, Unsupported, require_passed
+from one2one.hybrid.settings import read_settings
+from one2one.opennebula.errors import ConfigurationError
+from one2one.opennebula.records import Host
+from one2one.opennebula.template import Template
+
+_NEEDED = {"ONE_ENDPOINT": "http://cloud:2633/RPC2", "ONE_USER": "burst", "ONE_PASSWORD": "x"}
+
+
+def passed(value: str) -> frozenset[str]:
+    template = Template((_NEEDED | {"ONE_PASS_THROUGH": value}).items())
+    return read_settings(Host(0, "burst1", "one", "one", (), template)).pass_through
+
+
+@pytest.mark.parametrize(
+    ("value", "kinds"),
+    [
+        ("", set()),
+        (" ", set()),
+        ("SNAPSHOT", {"SNAPSHOT"}),
+        ("snapshot,SNAPSHOT  Snapshot , ", {"SNAPSHOT"}),
+        (" ".join(KINDS), set(KINDS)),
+    ],
+)
+def test_the_kinds_are_a_list_of_words(value: str, kinds: set[str]) -> None:
+    assert passed(value) == kinds
+
+
+def test_an_unknown_kind_is_named() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        passed("SNAPSHOT, MIGRATE")
+    assert "host burst1 has 'MIGRATE' in ONE_PASS_THROUGH, which is none of" in str(raised.value)
+    assert "onehost update burst1" in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_action_is_refused_unless_its_kind_is_passed_through(kind: str) -> None:
+    for action in KINDS[kind]:
+        require_passed(action, {kind})
+        with pytest.raises(Unsupported, match=f"^{action} is not supported for VMs in a remote"):
+            require_passed(action, set(KINDS) - {kind})
+
+
+def test_what_has_no_kind_is_never_refused() -> None:
+    require_passed("DEPLOY", ())
