@@ -11,7 +11,7 @@ from one2one.opennebula.template import Template
 _NEEDED = {"ONE_ENDPOINT": "http://cloud:2633/RPC2", "ONE_USER": "burst", "ONE_PASSWORD": "x"}
 
 
-def passed(value: str) -> frozenset[str]:
+def read(value: str) -> frozenset[str]:
     template = Template((_NEEDED | {"ONE_PASS_THROUGH": value}).items())
     return read_settings(Host(0, "burst1", "one", "one", (), template)).pass_through
 
@@ -27,12 +27,12 @@ def passed(value: str) -> frozenset[str]:
     ],
 )
 def test_the_kinds_are_a_list_of_words(value: str, kinds: set[str]) -> None:
-    assert passed(value) == kinds
+    assert read(value) == kinds
 
 
 def test_an_unknown_kind_is_named() -> None:
     with pytest.raises(ConfigurationError) as raised:
-        passed("SNAPSHOT, MIGRATE")
+        read("SNAPSHOT, MIGRATE")
     assert "host burst1 has 'MIGRATE' in ONE_PASS_THROUGH, which is none of" in str(raised.value)
     assert "onehost update burst1" in str(raised.value)
 
