@@ -1,4 +1,4 @@
-"""What others chose as a name or an error does nothing to the administrator's terminal."""
+"""A name or an error from another user does nothing to the administrator's terminal."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Every command goes on where the account has VMs that are odd."""
+"""Every command goes on when the account has odd VMs."""
 
 import json
 

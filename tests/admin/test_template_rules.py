@@ -1,4 +1,4 @@
-"""What sync writes into local templates, whatever the remote ones and their administrators say."""
+"""What sync writes into local templates, from any remote or administrator."""
 
 from collections.abc import Iterable, Sequence
 

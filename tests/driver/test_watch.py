@@ -1,4 +1,4 @@
-"""Operations that wait are called back when their VM changes, for one call a second in all."""
+"""Waiting callbacks are called, even when a reading or another callback fails."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""A burst asks for what it has in common a few times, not once a VM."""
+"""A burst of VMs reads shared data a few times, not once a VM."""
 
 import threading
 from collections import Counter

@@ -1,4 +1,4 @@
-"""How the driver's process ends: at once and without a word, whatever it was about."""
+"""How the driver's process ends: at once and without output, in any situation."""
 
 import signal
 import socket

@@ -1,4 +1,4 @@
-"""A remote that is away for a while: what is tried again, what is not, and what is waited for."""
+"""A remote that is away for a while: which calls are repeated, and which are not."""
 
 from functools import partial
 

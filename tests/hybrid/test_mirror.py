@@ -1,4 +1,4 @@
-"""What is reported of remote VMs, and what must never be."""
+"""What is reported of remote VMs, and what is never reported."""
 
 import re
 
@@ -33,7 +33,7 @@ def active(name: str) -> State:
     return State(VmState.ACTIVE, LcmState[name])
 
 
-def report_of(local: State, remote: State, *, stuck: bool = False) -> Report:
+def choose(local: State, remote: State, *, stuck: bool = False) -> Report:
     """Return what is reported when the local VM has been as it is since long before."""
     return choose_report(Observation(local, "opennebula-hybrid-1", 10.0), remote, 20.0, stuck=stuck)
 
@@ -94,7 +94,7 @@ def test_a_vm_on_its_way_out_is_not_reported(name: str) -> None:
     ],
 )
 def test_what_the_remote_user_does_is_followed(local: State, remote: State, report: Report) -> None:
-    assert report_of(local, remote) is report
+    assert choose(local, remote) is report
 
 
 @given(states, st.booleans())
@@ -106,7 +106,7 @@ def test_a_vm_that_agrees_is_not_spoken_of(remote: State, stuck: bool) -> None:
         Report.FAILURE: UNKNOWN,
         Report.SILENCE: RUNNING,
     }
-    assert report_of(agreeing[map_state(remote)], remote, stuck=stuck) is Report.SILENCE
+    assert choose(agreeing[map_state(remote)], remote, stuck=stuck) is Report.SILENCE
 
 
 @given(states, states, st.booleans())
@@ -120,7 +120,7 @@ def test_an_older_reading_never_moves_a_vm(local: State, remote: State, stuck: b
 def test_an_operation_is_left_to_the_driver(local: State, remote: State) -> None:
     at_rest = {RUNNING, UNKNOWN} | {State(s) for s in (VmState.POWEROFF, VmState.SUSPENDED)}
     if local not in at_rest and local.state not in (VmState.POWEROFF, VmState.SUSPENDED):
-        assert report_of(local, remote) is Report.SILENCE
+        assert choose(local, remote) is Report.SILENCE
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_an_operation_is_left_to_the_driver(local: State, remote: State) -> None
     ],
 )
 def test_a_stuck_operation_is_helped_out(local: str, remote: State, report: Report) -> None:
-    assert report_of(active(local), remote, stuck=True) is report
+    assert choose(active(local), remote, stuck=True) is report
 
 
 @pytest.mark.parametrize(

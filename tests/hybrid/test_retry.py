@@ -1,4 +1,4 @@
-"""What may be made again, and how soon."""
+"""Which calls may be repeated, and when."""
 
 import pytest
 from hypothesis import given

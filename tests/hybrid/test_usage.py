@@ -1,4 +1,4 @@
-"""What the local cloud shows of a remote VM's usage, whatever the remote says."""
+"""What the local cloud shows of a remote VM's usage, for any answer of the remote."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What is said of a remote VM that is not where it was to be."""
+"""What the user reads about a remote VM that did not reach its goal."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The process that the scripts leave, where the machine lets it not be started, or not noted."""
+"""The process that the scripts leave, on a machine where it cannot start or be recorded."""
 
 import errno
 import fcntl

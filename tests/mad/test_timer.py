@@ -1,4 +1,4 @@
-"""Calls that are due later, whatever becomes of another's."""
+"""Timer calls happen, even when another call fails."""
 
 import queue
 

@@ -1,4 +1,4 @@
-"""monitord is told of each remote record once, and of no VM too late."""
+"""monitord gets each remote usage record once, and each VM again in time."""
 
 from one2one.driver.round import VmUsage
 from one2one.mad.usage_news import REFRESH_S, UsageNews

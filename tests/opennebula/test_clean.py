@@ -1,4 +1,4 @@
-"""Whatever a cloud says arrives as text that oned can keep and a terminal can show."""
+"""All text from a cloud becomes text that oned can keep and a terminal can show."""
 
 import json
 import unicodedata

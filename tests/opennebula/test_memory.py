@@ -1,4 +1,4 @@
-"""Whatever is sent as an answer, it takes no more memory than two answers may."""
+"""No answer takes more memory than two answers may."""
 
 import re
 import socket

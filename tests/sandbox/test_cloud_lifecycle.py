@@ -144,7 +144,7 @@ class Observer:
             self.cloud.call("one.vm.update", self.vm.id, step, 1)
 
 
-def state_called(name: str) -> State:
+def find_state(name: str) -> State:
     if name in LcmState.__members__:
         return State(VmState.ACTIVE, LcmState[name])
     return State(VmState[name])
@@ -156,7 +156,7 @@ def test_every_action_is_accepted_or_refused_in_every_state(release: str, name: 
     for action in ACTIONS:
         observer = Observer(release)
         observer.cloud.clock.settle()
-        observer.cloud.machine.enter(observer.vm, state_called(name))
+        observer.cloud.machine.enter(observer.vm, find_state(name))
         observer.seen = [name]
         observer.act(action)
         observer.wait(9)

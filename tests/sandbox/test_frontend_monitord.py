@@ -42,7 +42,7 @@ def pack(text: str) -> str:
     return b64encode(zlib.compress(text.encode())).decode()
 
 
-def vm_told(state: str, vm_id: int | str = 0, deploy_id: str = DEPLOY_ID) -> str:
+def format_vm(state: str, vm_id: int | str = 0, deploy_id: str = DEPLOY_ID) -> str:
     return f'VM=[ ID="{vm_id}", DEPLOY_ID="{deploy_id}", STATE="{state}" ]\n'
 
 
@@ -193,7 +193,7 @@ def test_host_leaves_error_by_a_good_system_host_only(kind: str, on: Scene) -> N
     assert on.host.state == "ERROR"
     on.send("SYSTEM_HOST", SYSTEM)
     assert (on.host.state, on.host.error, on.vm.state) == ("MONITORED", "", "UNKNOWN")
-    on.states(vm_told("RUNNING"))
+    on.states(format_vm("RUNNING"))
     assert on.vm.state == "RUNNING"
 
 
@@ -215,10 +215,10 @@ def test_failure_to_see_vms_changes_nothing(kind: str, on: Scene) -> None:
 def test_older_message_is_dropped(on: Scene) -> None:
     now = int(on.clock.now())
     on.send("STATE_VM", "", timestamp=now + 10)
-    on.send("STATE_VM", vm_told("POWEROFF"), timestamp=now + 9)
+    on.send("STATE_VM", format_vm("POWEROFF"), timestamp=now + 9)
     assert on.vm.state == "RUNNING"
     assert "out of order" in on.frontend.log[-1]
-    on.send("STATE_VM", vm_told("POWEROFF"), timestamp=now + 10)
+    on.send("STATE_VM", format_vm("POWEROFF"), timestamp=now + 10)
     assert on.vm.state == "POWEROFF"
 
 
@@ -234,7 +234,7 @@ def test_older_message_is_dropped(on: Scene) -> None:
     ],
 )
 def test_report_moves_a_vm_that_runs(told: str, state: str, on: Scene) -> None:
-    on.states(vm_told(told))
+    on.states(format_vm(told))
     assert on.vm.state == state
 
 
@@ -242,10 +242,10 @@ def test_report_moves_a_vm_that_runs(told: str, state: str, on: Scene) -> None:
 def test_vm_at_rest_runs_again_when_it_is_seen(rest: str, on: Scene) -> None:
     on.vm.act(rest)
     on.vm.wait({"poweroff": "POWEROFF", "suspend": "SUSPENDED"}[rest])
-    on.states(vm_told("RUNNING"))
+    on.states(format_vm("RUNNING"))
     assert on.vm.state != "RUNNING"
     on.clock.jump(AGO)
-    on.states(vm_told("RUNNING"))
+    on.states(format_vm("RUNNING"))
     assert on.vm.state == "RUNNING"
 
 
@@ -255,10 +255,10 @@ def test_7_trusts_no_report_about_a_vm_that_started_just_now(on_7: Scene) -> Non
     on_7.clock.jump(AGO)
     on_7.vm.act("resume")
     on_7.vm.wait("RUNNING")
-    on_7.states(vm_told("POWEROFF"))
+    on_7.states(format_vm("POWEROFF"))
     assert on_7.vm.state == "RUNNING"
     on_7.clock.jump(AGO)
-    on_7.states(vm_told("POWEROFF"))
+    on_7.states(format_vm("POWEROFF"))
     assert on_7.vm.state == "POWEROFF"
 
 
@@ -266,18 +266,18 @@ def test_report_finishes_what_the_driver_did_not(on: Scene) -> None:
     vm = on.vm
     on.vmm.tell(SHUTDOWN=[], DEPLOY=[])
     vm.act("poweroff")
-    on.states(vm_told("POWEROFF"))
+    on.states(format_vm("POWEROFF"))
     assert vm.state == "POWEROFF"
     on.clock.jump(AGO)
     vm.act("resume")
     assert vm.state == "BOOT_POWEROFF"
     on.clock.jump(AGO)
-    on.states(vm_told("RUNNING", deploy_id="opennebula-hybrid-8"))
+    on.states(format_vm("RUNNING", deploy_id="opennebula-hybrid-8"))
     assert (vm.state, vm.deploy_id) == ("RUNNING", "opennebula-hybrid-8")
 
 
 def test_deploy_id_is_taken_from_running_vms_only_in_7(on: Scene) -> None:
-    on.states(vm_told("WHATEVER", deploy_id="other"))
+    on.states(format_vm("WHATEVER", deploy_id="other"))
     is_7 = on.frontend.release.version >= (7, 0)
     assert on.vm.deploy_id == (DEPLOY_ID if is_7 else "other")
 
@@ -285,7 +285,7 @@ def test_deploy_id_is_taken_from_running_vms_only_in_7(on: Scene) -> None:
 def test_vm_of_another_host_is_left_alone(on: Scene) -> None:
     on.frontend.add_host("burst2")
     on.send("SYSTEM_HOST", SYSTEM, host_id=1)
-    on.send("STATE_VM", vm_told("POWEROFF"), host_id=1)
+    on.send("STATE_VM", format_vm("POWEROFF"), host_id=1)
     assert on.vm.state == "RUNNING"
 
 
@@ -300,7 +300,7 @@ def test_vm_of_another_host_is_left_alone(on: Scene) -> None:
     ],
 )
 def test_full_report_tells_of_missing_vms(head: str, state: str, on: Scene) -> None:
-    on.states(head, vm_told("RUNNING", 42))
+    on.states(head, format_vm("RUNNING", 42))
     assert on.vm.state == state
     full = "SYNC" in head and "MISSING" in head
     assert on.host.template.text("ZOMBIES") == ("42" if full else "")
@@ -324,12 +324,14 @@ def test_id_below_zero_is_looked_up_by_deploy_id_until_6(on_6: Scene) -> None:
     on_6.send("SYSTEM_HOST", SYSTEM + wild)
     assert on_6.host.template.text("WILDS") == ""
     on_6.clock.jump(AGO)
-    on_6.states(vm_told("POWEROFF", -1, "opennebula-hybrid-9"), vm_told("POWEROFF", -1, "nobody"))
+    on_6.states(
+        format_vm("POWEROFF", -1, "opennebula-hybrid-9"), format_vm("POWEROFF", -1, "nobody")
+    )
     assert imported.state == "POWEROFF"
 
 
 def test_id_below_zero_is_a_complaint_and_a_zombie_in_7(on_7: Scene) -> None:
-    on_7.states("SYNC_STATE=yes\nMISSING_STATE=UNKNOWN\n", vm_told("POWEROFF", -1))
+    on_7.states("SYNC_STATE=yes\nMISSING_STATE=UNKNOWN\n", format_vm("POWEROFF", -1))
     assert any("Unable to find VM, id: -1" in line for line in on_7.frontend.log)
     assert on_7.host.template.text("ZOMBIES") == "-1"
     assert on_7.vm.state == "UNKNOWN"
@@ -388,14 +390,14 @@ def by_tcp(port: int, data: bytes) -> None:
 def test_messages_come_by_either_transport(
     transport: Callable[[int, bytes], None], on: Scene
 ) -> None:
-    message = f"STATE_VM SUCCESS 0 {int(time.time())} {pack(vm_told('SUSPENDED'))}"
+    message = f"STATE_VM SUCCESS 0 {int(time.time())} {pack(format_vm('SUSPENDED'))}"
     transport(on.monitord.port, message.encode())
     on.vm.wait("SUSPENDED")
 
 
 def test_big_message_comes_by_tcp(on: Scene) -> None:
     noise = b64encode(Random(0).randbytes(200_000)).decode()
-    text = pack(f'X="{noise}"\n' + vm_told("SUSPENDED"))
+    text = pack(f'X="{noise}"\n' + format_vm("SUSPENDED"))
     message = f"STATE_VM SUCCESS 0 {int(time.time())} {text}"
     assert len(message) > 1 << 16
     by_tcp(on.monitord.port, message.encode())
@@ -408,7 +410,7 @@ def test_messages_may_be_encrypted(im: FakeDriver, tmp_path: Path) -> None:
         document = parse(zlib.decompress(b64decode(start.split()[4])))
         key = load_pem_public_key((document.findtext(".//PUBKEY") or "").encode())
         assert isinstance(key, RSAPublicKey)
-        text = (vm_told("SUSPENDED") + "X=" + "a" * 1000).encode()
+        text = (format_vm("SUSPENDED") + "X=" + "a" * 1000).encode()
         size = key.key_size // 8 - 11
         blocks = (text[at : at + size] for at in range(0, len(text), size))
         data = b"".join(key.encrypt(block, PKCS1v15()) for block in blocks)
@@ -470,11 +472,11 @@ def test_host_is_not_asked_about_after_a_restart_of_oned(im: FakeDriver, tmp_pat
 def test_follower_asks_for_nothing_and_writes_nothing(on: Scene) -> None:
     on.frontend.set_raft_state(RaftState.FOLLOWER)
     on.send("MONITOR_HOST", USAGE)
-    on.states(vm_told("POWEROFF"))
+    on.states(format_vm("POWEROFF"))
     on.clock.advance(1000)
     assert on.vm.state == "RUNNING"
     assert "FREE_CPU" not in on.host.usage
     assert "Tried to modify DB being a follower" in on.frontend.log[-1]
     on.frontend.set_raft_state(RaftState.LEADER)
-    on.states(vm_told("POWEROFF"))
+    on.states(format_vm("POWEROFF"))
     assert on.vm.state == "POWEROFF"

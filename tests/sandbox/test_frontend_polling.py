@@ -26,7 +26,7 @@ VM_POLL=YES
 """
 
 
-def vm_told(poll: str, vm_id: str = "0", deploy_id: str = "opennebula-hybrid-7") -> str:
+def format_vm(poll: str, vm_id: str = "0", deploy_id: str = "opennebula-hybrid-7") -> str:
     return f'VM=[ID="{vm_id}", DEPLOY_ID="{deploy_id}", VM_NAME=vm-{vm_id}, POLL="{poll}" ]\n'
 
 
@@ -54,7 +54,7 @@ class Scene:
 
     def vms(self, *polls: str) -> None:
         """Answer with the POLL strings of the VM."""
-        self.answer(HOST + "".join(map(vm_told, polls)))
+        self.answer(HOST + "".join(map(format_vm, polls)))
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_several_records_of_a_vm_are_joined(tmp_path: Path, im: FakeDriver) -> N
 
 
 def test_foreign_vms_are_wild_until_they_are_imported(tmp_path: Path, im: FakeDriver) -> None:
-    told = HOST + vm_told("STATE=a") + vm_told("STATE=a", "-1", "opennebula-hybrid-9")
+    told = HOST + format_vm("STATE=a") + format_vm("STATE=a", "-1", "opennebula-hybrid-9")
     with scene(tmp_path, im) as on:
         on.answer(told)
         assert on.host.template.text("WILDS") == "vm--1"
@@ -177,9 +177,9 @@ def test_foreign_vms_are_wild_until_they_are_imported(tmp_path: Path, im: FakeDr
 
 def test_zombie_is_told_of_when_seen_twice(tmp_path: Path, im: FakeDriver) -> None:
     with scene(tmp_path, im) as on:
-        on.answer(HOST + vm_told("STATE=a", "42"))
+        on.answer(HOST + format_vm("STATE=a", "42"))
         assert not on.host.template.text("ZOMBIES")
-        on.answer(HOST + vm_told("STATE=a", "42"))
+        on.answer(HOST + format_vm("STATE=a", "42"))
         assert on.host.template.text("ZOMBIES") == "vm-42"
 
 

@@ -188,7 +188,7 @@ print("opennebula-hybrid-7")
 """Each of two scripts waits until the other one runs."""
 
 
-def two_deployed(frontend: FrontEnd) -> list[LocalVm]:
+def deploy_two(frontend: FrontEnd) -> list[LocalVm]:
     host = frontend.add_host("burst1")
     vms = [frontend.add_vm(TEMPLATE) for _ in range(2)]
     for vm in vms:
@@ -201,7 +201,7 @@ def test_actions_on_a_host_overlap_with_p(scripts: Scripts, tmp_path: Path) -> N
     os.mkfifo(gate)
     scripts.body(MEETING.format(gate=str(gate)))
     with FrontEnd("6.10", remotes=scripts.remotes, arguments="-p -t 15 one") as frontend:
-        for vm in two_deployed(frontend):
+        for vm in deploy_two(frontend):
             vm.wait("RUNNING")
 
 
@@ -210,7 +210,7 @@ def test_actions_on_a_host_follow_each_other_without_p(scripts: Scripts, tmp_pat
     os.mkfifo(gate)
     scripts.body(MEETING.format(gate=str(gate)))
     with FrontEnd("6.10", remotes=scripts.remotes) as frontend:
-        first, second = two_deployed(frontend)
+        first, second = deploy_two(frontend)
         gate.open("w").close()
         first.wait("RUNNING")
         assert second.state == "BOOT"
