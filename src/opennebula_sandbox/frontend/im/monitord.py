@@ -6,7 +6,6 @@ Source: ``src/monitor/src/monitor/{HostMonitorManager,MonitorDriverProtocol}.cc`
 from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -18,6 +17,7 @@ from one2one.opennebula.xml import Element, parse, read_integer
 from opennebula_sandbox.cloud.objects import Host
 from opennebula_sandbox.frontend.im import monitor_config, monitor_line
 from opennebula_sandbox.frontend.im.client_messages import ClientMessages
+from opennebula_sandbox.frontend.im.host_record import HostRecord
 from opennebula_sandbox.frontend.im.host_reports import HostReports
 from opennebula_sandbox.frontend.im.listener import Listener, Port
 from opennebula_sandbox.frontend.im.monitor_line import MonitorLine
@@ -25,25 +25,10 @@ from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 from opennebula_sandbox.frontend.oned.pools import Pools
 from opennebula_sandbox.frontend.release import Release
 
-_EXPIRES_SECONDS = 300
 _IN_START = ("MONITOR_VM", "BEACON_HOST", "MONITOR_HOST", "SYSTEM_HOST", "STATE_VM")
 """The messages in START_MONITOR's answer, in the order in which monitord takes them."""
-_ORDERED = frozenset(_IN_START) - {"BEACON_HOST"}
-_SIGNS_OF_LIFE = ("BEACON_HOST", "MONITOR_HOST")
 _BLAMES_HOST = ("BEACON_HOST", "MONITOR_HOST", "SYSTEM_HOST")
 """Messages that put the host into ERROR if they say FAILURE."""
-
-
-@dataclass
-class _HostRecord:
-    """What monitord knows of a host."""
-
-    heard: float = 0.0
-    """The time of the last message of the host."""
-    in_progress: bool = False
-    state: int = HostState.INIT
-    newest: dict[str, int] = field(default_factory=dict)
-    """The time of the newest message of each type."""
 
 
 class Monitord:
@@ -77,7 +62,7 @@ class Monitord:
             port=self.port,
             public_key=self.public_key,
         )
-        self._watched: dict[int, _HostRecord] = defaultdict(_HostRecord)
+        self._watched: dict[int, HostRecord] = defaultdict(HostRecord)
         self._stopped = False
 
     @property
@@ -125,7 +110,7 @@ class Monitord:
     def take_over(self) -> None:
         """Read the list of hosts after a start or as a new leader; no host is late yet."""
         for host in self._pools.hosts.values():
-            self._watched[host.id] = _HostRecord(self._pools.clock.now(), state=host.state)
+            self._watched[host.id] = HostRecord(self._pools.clock.now(), state=host.state)
 
     def watch(self, host: Host) -> None:
         """Start the client of a host, or stop it if the host is offline."""
@@ -196,13 +181,13 @@ class Monitord:
             words = f"Failed {line.type} for host {host.id}: {line.text}"
             self._pools.write_log("MDP", "W", words)
             reason = line.text if line.type in _BLAMES_HOST else None
-        elif not self._is_in_order(host, line):
+        elif not watched.is_in_order(host.state, line):
+            text = f"out of order message ignored for host {host.id}"
+            self._pools.write_log("HMM", "W", text)
             return
         else:
             reason = self._messages.take(host, line)
-            if line.type in _SIGNS_OF_LIFE:
-                watched.heard = self._pools.clock.now()
-                watched.in_progress &= line.type == "BEACON_HOST"
+            watched.record_message(line, self._pools.clock.now())
         if reason is not None:
             watched.heard, watched.in_progress = self._pools.clock.now(), False
             self._fail(host, reason)
@@ -238,19 +223,6 @@ class Monitord:
                 text = b64decode(element.text or "").decode(errors="replace")
                 self._dispatch(host, MonitorLine(kind, "SUCCESS", host.id, timestamp, text))
 
-    def _is_in_order(self, host: Host, line: MonitorLine) -> bool:
-        if line.type not in _ORDERED or not line.timestamp:
-            return True
-        watched = self._watched[host.id]
-        if watched.state != host.state:
-            watched.state, watched.newest = host.state, {}
-        if watched.newest.get(line.type, 0) > line.timestamp:
-            text = f"out of order message ignored for host {host.id}"
-            self._pools.write_log("HMM", "W", text)
-            return False
-        watched.newest[line.type] = line.timestamp
-        return True
-
     def _fail(self, host: Host, reason: str) -> None:
         """Put the host into ERROR; a host in ERROR keeps its first reason."""
         if host.state != HostState.ERROR:
@@ -262,11 +234,9 @@ class Monitord:
             return
         for host in self._pools.hosts.values():
             watched = self._watched[host.id]
-            # A change of the host counts as a message: ``HostBase::init_attributes``.
-            known = max(watched.heard, self._pools.update_times[host.id])
-            silent = self._pools.clock.now() - known
-            limit = _EXPIRES_SECONDS if watched.in_progress else self._settings.interval
-            if host.state != HostState.OFFLINE and silent >= limit:
+            now, updated = self._pools.clock.now(), self._pools.update_times[host.id]
+            is_late = watched.is_late(now, updated, self._settings.interval)
+            if host.state != HostState.OFFLINE and is_late:
                 self.renew(host)
         self._pools.clock.after(self._settings.timer, self._tick)
 
