@@ -17,6 +17,6 @@ def test_images_that_could_not_be_copied_are_the_storages_failure() -> None:
 
 @pytest.mark.parametrize("action", ["poweroff-hard", "suspend", "stop", "resume", "terminate-hard"])
 def test_no_guest_is_blamed_for_what_no_guest_was_asked(action: str) -> None:
-    error = str(verdicts.not_followed(7, RUNNING, action))
+    error = str(verdicts.not_followed_error(7, RUNNING, action))
     assert "guest" not in error
     assert "hard variant" not in error

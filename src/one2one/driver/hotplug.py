@@ -142,7 +142,7 @@ class _Change:
         """Wait until the remote VM is in another state, at most until *wake*, and read it."""
         if runtime.monotonic() >= self._deadline:
             state = self._remote.state
-            raise verdicts.too_late(self._remote.id, state, self._action, self._limit)
+            raise verdicts.too_late_error(self._remote.id, state, self._action, self._limit)
         yield StateWait(self._remote.id, self._remote.state, wake)
         yield from self._read_patiently()
 

@@ -37,7 +37,7 @@ def reach(job: Job, remote_id: int, goal: Goal, action: str) -> Steps:
         now = runtime.monotonic()
         wake = deadline
         if step is Step.NEVER:
-            raise _blame(job, verdicts.never(remote_id, state, goal), remote_id, state)
+            raise _blame(job, verdicts.dead_end_error(remote_id, state, goal), remote_id, state)
         if step is Step.UNDERWAY:
             moved = True
         elif step is Step.BUSY:
@@ -46,12 +46,12 @@ def reach(job: Job, remote_id: int, goal: Goal, action: str) -> Steps:
             accepted = _request_action(job, action, remote_id)
             wake = now + SETTLE_S
         elif moved or now >= accepted + SETTLE_S:
-            error = verdicts.not_followed(remote_id, state, action)
+            error = verdicts.not_followed_error(remote_id, state, action)
             raise _blame(job, error, remote_id, state)
         else:
             wake = accepted + SETTLE_S
         if now >= deadline:
-            raise verdicts.too_late(remote_id, state, action, limit)
+            raise verdicts.too_late_error(remote_id, state, action, limit)
         state = (yield StateWait(remote_id, state, min(deadline, wake))) or state
     return ""
 
@@ -87,7 +87,7 @@ def _blame(job: Job, error: Refused, remote_id: int, state: State) -> Refused:
         vm = job.remote.cloud.get_vm(remote_id)
     except OneError:
         return error
-    return verdicts.explain_failure(vm) if verdicts.explain_failure_at(vm.state) else error
+    return verdicts.failure_error(vm) if verdicts.explain_failure_at(vm.state) else error
 
 
 def _act(

@@ -31,8 +31,8 @@ def create(job: Job) -> Steps:
     def plan(remote: Vm, accepted: frozenset[str]) -> Ask | Done | None:
         if _is_busy(remote):
             return None
-        if found := find_remote(remote, vm_id, local):
-            return Done(str(found[0].id))
+        if snapshots := find_remote(remote, vm_id, local):
+            return Done(str(snapshots[0].id))
         for left in find_left_over(remote, vm_id, local):
             ask = _ask_to_delete(job, remote, left)
             if ask.name not in accepted:
@@ -52,13 +52,13 @@ def revert(job: Job) -> Steps:
             return None
         if accepted:
             return Done(visible=False)
-        found = find_remote(remote, vm_id, local)
-        if not found:
+        snapshots = find_remote(remote, vm_id, local)
+        if not snapshots:
             raise Refused(
                 f"snapshot {local.id} ({local.name}) is gone: remote VM {remote.id} lost it",
                 remedy="Delete it here too: nothing can bring it back",
             )
-        call = partial(cloud.revert_snapshot, remote.id, found[0].id)
+        call = partial(cloud.revert_snapshot, remote.id, snapshots[0].id)
         return Ask("snapshot-revert", call)
 
     return change(job, plan, goals.CHANGEABLE)
@@ -71,8 +71,8 @@ def delete(job: Job) -> Steps:
     def plan(remote: Vm, _: frozenset[str]) -> Ask | Done | None:
         if _is_busy(remote):
             return None
-        found = find_remote(remote, vm_id, local)
-        return _ask_to_delete(job, remote, found[0]) if found else Done()
+        snapshots = find_remote(remote, vm_id, local)
+        return _ask_to_delete(job, remote, snapshots[0]) if snapshots else Done()
 
     return change(job, plan, goals.CHANGEABLE_OR_OFF)
 

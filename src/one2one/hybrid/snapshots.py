@@ -36,10 +36,10 @@ class Snapshot:
 
 def read_snapshots(vm: Vm) -> list[Snapshot]:
     """Return the system snapshots of *vm*; one without a number is left out."""
-    found = (
+    numbered = (
         (read_id(vector.get("SNAPSHOT_ID")), vector) for vector in vm.template.vectors("SNAPSHOT")
     )
-    return [_read(number, vector) for number, vector in found if number is not None]
+    return [_read(number, vector) for number, vector in numbered if number is not None]
 
 
 def find_active(vm: Vm) -> Snapshot:
@@ -76,5 +76,5 @@ def _read(number: int, vector: Vector) -> Snapshot:
 
 def _read_tag(snapshot: Snapshot) -> tuple[str, ...]:
     """Return the VM's id, the snapshot's number and its time, nothing where there is no tag."""
-    found = _TAG.search(snapshot.name)
-    return found.groups() if found else ()
+    match = _TAG.search(snapshot.name)
+    return match.groups() if match else ()

@@ -7,7 +7,7 @@
                                               action that asks no      log there
                                               guest its hypervisor
     is where nothing leads on                 who acted on it there    a look at it
-    is on its way still                       nobody                   more time
+    is on its way still                       no one                   more time
 
 ``terminate`` deletes a VM that is in a failure state, without doing what failed
 (``DispatchManager::terminate``; measured on 6.10), so persistent disks are not saved then.
@@ -42,7 +42,7 @@ def has_unsaved_disks(vm: Vm) -> bool:
     return str(vm.state).startswith("EPILOG") and any(d.get("SAVE") == "YES" for d in disks)
 
 
-def explain_failure(vm: Vm) -> Refused:
+def failure_error(vm: Vm) -> Refused:
     """Return the error for a remote VM in a failure state, with its own cloud's words."""
     said = vm.user_template.text("ERROR")
     remedy = f"Have its administrator repair that and run there: onevm recover --retry {vm.id}"
@@ -56,7 +56,7 @@ def explain_failure(vm: Vm) -> Refused:
     )
 
 
-def not_followed(remote_id: int, state: State, action: str) -> Refused:
+def not_followed_error(remote_id: int, state: State, action: str) -> Refused:
     """Return the error for a remote VM that is back where *action* was asked for."""
     soft = action in _ASKS_THE_GUEST
     return Refused(
@@ -68,7 +68,7 @@ def not_followed(remote_id: int, state: State, action: str) -> Refused:
     )
 
 
-def never(remote_id: int, state: State, goal: Goal) -> Refused:
+def dead_end_error(remote_id: int, state: State, goal: Goal) -> Refused:
     """Return the error for a remote VM that is where nothing leads to *goal*."""
     return Refused(
         f"remote VM {remote_id} is {state} and cannot become {goal.name}",
@@ -94,7 +94,7 @@ def not_changeable(remote: Vm, action: str) -> Refused:
     )
 
 
-def too_late(remote_id: int, state: State, action: str, seconds: float) -> Refused:
+def too_late_error(remote_id: int, state: State, action: str, seconds: float) -> Refused:
     """Return the error for a remote VM that is not there *seconds* after *action*."""
     return Refused(
         f"remote VM {remote_id} is still {state}, {seconds:g} s after {action}",
