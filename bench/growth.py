@@ -28,7 +28,8 @@ def _row(
     what: str, figure: str, few: tuple[str, float, float], many: tuple[str, float, float]
 ) -> Row:
     """Return a row; few and many are a name, its number and the value there."""
-    exponent = math.log(many[2] / few[2]) / math.log(many[1] / few[1])
+    times = many[2] / few[2] if few[2] and many[2] else math.nan  # too little for the clock
+    exponent = math.log(times) / math.log(many[1] / few[1])
     return what, figure, few[0], few[2], many[0], many[2], exponent
 
 
