@@ -42,17 +42,17 @@ def test_an_outage_is_an_error_of_the_host_and_ends_by_itself(generation: str, w
         assert not any("POWEROFF" in line for vm in vms for line in vm.log)
 
 
-@pytest.mark.parametrize(
-    ("generation", "line"), [("5.10", "cannot connect"), ("6.10", "one.vmpool.infoset at")]
-)
-def test_a_short_outage_is_a_line_in_the_log(generation: str, line: str) -> None:
+@pytest.mark.parametrize("generation", ["5.10", "6.10"])
+def test_a_short_outage_is_a_line_in_the_log(generation: str) -> None:
     with burst(
-        generation, monitoring=monitoring_settings(generation), ONE_OUTAGE_GRACE="20"
+        generation, monitoring=monitoring_settings(generation), ONE_OUTAGE_GRACE=QUICK
     ) as both:
         vm = both.run_vm()
         both.rounds(1)
-        both.cloud.restart(lambda: both.frontend.wait_for_log(line))
-        both.rounds(2)
+        # Two lost calls are two failed rounds at most, and the host goes into ERROR with the third.
+        both.cloud.faults.on(faults.drop_before, "one.vmpool.info*", times=2)
+        both.frontend.wait_for_log(f"at {both.cloud.endpoint}: closed without an answer")
+        both.rounds(3)
         assert both.host.state in UP
         assert vm.state == "RUNNING"
         assert not any("UNKNOWN" in line for line in vm.log)
@@ -169,10 +169,13 @@ def test_a_host_that_is_off_line_is_left_alone(generation: str, way: str) -> Non
     ):
         assert is_back(both)
         both.host.set_status("offline")
-        other.rounds(2)
-        both.cloud.calls.clear()
-        other.rounds(2)
-        assert len(both.cloud.calls) == 0
+        for _ in range(10):  # a round that has begun is still read to its end
+            both.cloud.calls.clear()
+            other.rounds(3)
+            if not both.cloud.calls:
+                break
+        else:
+            pytest.fail("the host is still monitored")
         both.host.set_status("enable")
         both.rounds(1)
         assert is_back(both)

@@ -287,6 +287,10 @@ def test_an_oned_without_credentials_for_us_is_asked_until_there_are_some() -> N
         try:
             driver.tell("INIT")
             assert driver.line() == "INIT SUCCESS\n"
+            said = driver.answer()
+            assert said.status == "E"
+            assert "monitoring cannot begin by itself" in said.text
+            assert str(home.one_auth) in said.text
             home.one_auth.write_text(session)
             listener.wait_first("SYSTEM_HOST")
         finally:

@@ -82,11 +82,17 @@ def _stay(chance: Chance, number: int) -> Tree:
     return node("HISTORY", leaves(OID=1, SEQ=number, HOSTNAME="hv1", HID=chance.choice((0, 1))))
 
 
-def record(chance: Chance, vm_id: int) -> Tree:
-    """Return a monitoring record of a VM."""
+def monitoring(chance: Chance, moment: int | None = None) -> Tree:
+    """Return a record of each VM, of any moment where none is told."""
+    return node("MONITORING_DATA", [record(chance, vm_id, moment) for vm_id in (7, 8, 9007, 9008)])
+
+
+def record(chance: Chance, vm_id: int, moment: int | None = None) -> Tree:
+    """Return a monitoring record of a VM, of any moment where none is told."""
     used = leaves(CPU=round(chance.uniform(0, 100), 2), MEMORY=chance.randrange(10**6))
     traffic = leaves(NETRX=chance.randrange(10**9), DISKRDBYTES=chance.randrange(10**9))
-    moment = BIRTH + chance.randrange(10**6)
+    if moment is None:
+        moment = BIRTH + chance.randrange(10**6)
     return node("MONITORING", leaves(TIMESTAMP=moment, ID=vm_id), used, traffic)
 
 
@@ -139,7 +145,7 @@ def answer(chance: Chance, method: str, ids: Sequence[int]) -> Tree | str | int:
     if verb in _NUMBERED:
         return chance.choice(wanted)
     if verb == "monitoring":
-        return node("MONITORING_DATA", [record(chance, vm_id) for vm_id in (7, 8, 9007, 9008)])
+        return monitoring(chance)
     if thing in _POOLS:
         tag, make = _POOLS[thing]
         rows = wanted * chance.choice((1, 1, 1, 1, 1, 1, 1, 1, 30))

@@ -23,6 +23,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from io import BufferedReader
+from itertools import count
 
 from tests.hostile import markup, world, xmlrpc
 from tests.hostile.answers import odd_answer
@@ -65,6 +66,7 @@ class Remote:
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._asked = Counter[str]()
+        self._record = count(1)
         self._lock = threading.Lock()
         self._odd = 0
 
@@ -108,7 +110,7 @@ class Remote:
             remote = f"http://127.0.0.1:{self.port}/{case}"
             found = world.answer(chance, request.method, request.ids, remote)
         else:
-            found = world.remote_answer(chance, request.method, request.ids)
+            found = world.remote_answer(chance, request.method, request.ids, next(self._record))
         text = markup.plain(found) if isinstance(found, tuple) else found
         return deliver(xmlrpc.answer(text))
 

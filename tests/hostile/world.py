@@ -44,8 +44,15 @@ def _host(chance: Chance, host_id: int, remote: str) -> Tree:
     return documents.host(chance, host_id, **settings)
 
 
-def remote_answer(chance: Chance, method: str, ids: Sequence[int]) -> Tree | str | int:
-    """Return what a remote answers that has the VMs which it is asked for, and they run."""
+def remote_answer(
+    chance: Chance, method: str, ids: Sequence[int], record: int
+) -> Tree | str | int:
+    """Return what a remote answers that has the VMs which it is asked for, and they run.
+
+    The number of the *record* is higher for each call: monitoring that is no newer is not passed on.
+    """
+    if method == "one.vmpool.monitoring":
+        return documents.monitoring(chance, BIRTH + record)
     if method == "one.vm.info":
         return documents.running_vm(ids[0])
     if method == "one.vmpool.infoset":
