@@ -1,16 +1,17 @@
 """Calls to a remote that answers wrongly: they raise typed errors only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from one2one.opennebula.cloud import Cloud, Update
 from one2one.opennebula.errors import OneError
 from tests.hostile import checks
 from tests.hostile.chance import Chance
-from tests.hostile.ground import Ground
+from tests.hostile.ground import LONGEST_ANSWER, Ground
 
 _IDS = [7, 8, 1000]
-_CALLS: tuple[Callable[[Cloud], object], ...] = (
+Call = Callable[[Cloud], object]
+_CALLS: tuple[Call, ...] = (
     lambda cloud: cloud.get_version(),
     lambda cloud: cloud.get_vm(7),
     lambda cloud: cloud.vm_action("poweroff", 7),
@@ -47,15 +48,25 @@ def attack_calls(ground: Ground, case: str, chance: Chance) -> int:
     if way == "tunnel":
         _dig(ground, case)
         return 0
-    cloud = Cloud(ground.server(f"/{way}/{case}"), checks.SESSION)
-    for call in chance.sample(_CALLS, 8 if way == "odd" else 1):
+    calls = chance.sample(_CALLS, 8 if way == "odd" else 1)
+    if way == "endless":
+        with ground.alone:
+            _make(
+                calls, Cloud(ground.server(f"/{way}/{case}", LONGEST_ANSWER), checks.SESSION), case
+            )
+    else:
+        _make(calls, Cloud(ground.server(f"/{way}/{case}"), checks.SESSION), case)
+    return 0
+
+
+def _make(calls: Sequence[Call], cloud: Cloud, case: str) -> None:
+    for call in calls:
         try:
             checks.check_found(call(cloud))
         except OneError as error:
             checks.check_error(error)
         checks.check_echo(cloud.client, case)
     cloud.close()
-    return 0
 
 
 def _dig(ground: Ground, case: str) -> None:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.hostile import memory
 from tests.hostile.calls import attack_calls
 from tests.hostile.chance import Chance
-from tests.hostile.ground import Ground
+from tests.hostile.ground import LONGEST_ANSWER, Ground
 from tests.hostile.operations import attack_operation
 from tests.hostile.reading import attack_im_lines, attack_vmm_lines
 from tests.hostile.rounds import attack_round
@@ -30,6 +30,8 @@ KINDS: dict[str, tuple[Attack, int]] = {
     "lines to an IM driver": (attack_im_lines, 3),
 }
 """What is attacked, and how often beside the others."""
+MOST_MEMORY = 2 * LONGEST_ANSWER
+"""Bytes."""
 _THREADS = 8
 """Most wait for the process that answers, a few for an answer that is slow."""
 
@@ -44,7 +46,8 @@ class Report:
     """Lines to and from drivers."""
     answers: int = 0
     """Of a remote, odd ones alone."""
-    seconds: float = 0.0
+    memory: int = 0
+    """By how many bytes the memory of the process that is attacked grew at most."""
     failures: list[str] = field(default_factory=list)
 
 
@@ -72,16 +75,16 @@ def run(
     heard: Callable[[Report], object] | None = None,
 ) -> Report:
     """Make the *cases* of a seed; *heard* is told now and then how it stands."""
-    report, began = Report(), time.monotonic()
+    report = Report()
     with (
         _no_dead_threads(report),
+        _no_more_memory(report),
         remote() as port,
         tempfile.TemporaryDirectory() as directory,
         contextlib.closing(Ground(port, Path(directory), silence)) as ground,
         ThreadPoolExecutor(_THREADS) as threads,
     ):
         for _ in threads.map(lambda number: _attack(ground, seed, number, report), cases):
-            report.seconds = time.monotonic() - began
             if heard:
                 heard(report)
         report.answers = ground.count_answers()
@@ -111,3 +114,15 @@ def _no_dead_threads(report: Report) -> Iterator[None]:
         yield
     finally:
         threading.excepthook = hook
+
+
+@contextmanager
+def _no_more_memory(report: Report) -> Iterator[None]:
+    """Note how much memory is used at most, and that it is too much."""
+    before = memory.reset_peak()
+    try:
+        yield
+    finally:
+        report.memory = memory.read_peak() - before
+        if report.memory > MOST_MEMORY:
+            report.failures.append(f"{report.memory >> 20} MB of memory")

@@ -17,7 +17,12 @@ _GREETINGS = (
 )
 
 
-_PARTS = (b"x", b"X: y\r\n", b"1\r\na\r\n", b"<a>", b"HTTP/1.1 100 Continue\r\n\r\n")
+_PARTS = (
+    *(b"x", b"X: y\r\n", b"1\r\na\r\n", b"<a>", b"<a/>", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    *(b"&lt;a/&gt;", b"&lt;VM&gt;&lt;ID&gt;7&lt;/ID&gt;&lt;/VM&gt;", b"&amp;", "中".encode()),
+)
+_MANY_TIMES = (10**9, 10_000, 2_000)
+"""Twenty kilobytes; many of them end within what the longest answer may have, or do not."""
 
 
 class End(Enum):
@@ -57,10 +62,12 @@ def slow_delivery(chance: Chance, body: bytes) -> Delivery:
 
 
 def endless_delivery(chance: Chance, body: bytes) -> Delivery:
-    """Return another one, which goes on until its reader does not."""
+    """Return another one, which goes on until its reader does not, or for long."""
     data, part = odd_message(chance, body), chance.choice(_PARTS)
-    start = chance.choice((data, data[: data.find(b"\r\n") + 2], b""))
-    return Delivery(chain([start], repeat(part * (20_000 // len(part)))), End.CLOSE)
+    opened = b"HTTP/1.1 200 OK\r\n\r\n" + body[: max(0, body.rfind(b"&lt;/"))]
+    start = chance.choice((data, data[: data.find(b"\r\n") + 2], b"", opened, opened))
+    parts = repeat(part * (20_000 // len(part)), chance.choice(_MANY_TIMES))
+    return Delivery(chain([start], parts), End.CLOSE)
 
 
 def _send_whole(chance: Chance, data: bytes) -> Delivery:

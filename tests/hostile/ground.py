@@ -1,6 +1,7 @@
 """Where the attacks take place: the remote that answers, and a front-end for each case."""
 
 import contextlib
+import threading
 from pathlib import Path
 
 from one2one.driver.local import LocalCloud
@@ -9,7 +10,9 @@ from one2one.opennebula.client import Client
 from one2one.opennebula.connection import Endpoint
 from tests.hostile import checks
 
-MAX_ANSWER = 1 << 20
+LONGEST_ANSWER = Endpoint("").max_answer
+"""Bytes: what the product takes where nothing else is said."""
+_LONG_ANSWER = 1 << 20
 
 
 class Ground:
@@ -23,6 +26,8 @@ class Ground:
         (directory / "var").mkdir()
         self._auth.write_text("oneadmin:opennebula")
         self._neighbour = Client(self.server("/well"), checks.SESSION)
+        self.alone = threading.Lock()
+        """Held while an answer may be as long as any: one takes much memory, several take more."""
 
     def close(self) -> None:
         """Leave it."""
@@ -34,13 +39,13 @@ class Ground:
         with contextlib.closing(client):
             return int(client.call("tally"))
 
-    def server(self, path: str) -> Endpoint:
-        """Return the remote behind a path: see ``remote``."""
+    def server(self, path: str, longest: int = _LONG_ANSWER) -> Endpoint:
+        """Return the remote behind a path, see ``remote``; its answers are cut at *longest*."""
         return Endpoint(
             self.url + path,
             read_timeout=self._silence,
             total_timeout=self._silence,
-            max_answer=MAX_ANSWER,
+            max_answer=longest,
         )
 
     def clouds(self, case: str) -> tuple[LocalCloud, Remotes]:

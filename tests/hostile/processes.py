@@ -112,6 +112,11 @@ class Driver:
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
+    @property
+    def pid(self) -> int:
+        """Its id."""
+        return self._process.pid
+
     def send(self, line: Line) -> None:
         """Write a line."""
         assert self._process.stdin is not None
@@ -127,12 +132,6 @@ class Driver:
         printed = self._process.stderr.read().decode(errors="replace")
         if code or printed:
             raise Violation(f"ended with {code}: {printed[-2000:]}")
-
-    def most_memory(self) -> int:
-        """Return how many bytes it had in memory at most."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        (line,) = [line for line in status.splitlines() if line.startswith("VmHWM")]
-        return int(line.split()[1]) << 10
 
     def close(self) -> None:
         """End it in any case."""

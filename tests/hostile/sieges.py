@@ -2,16 +2,29 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.hostile import checks, lines
 from tests.hostile.chance import Chance
 from tests.hostile.checks import Violation
+from tests.hostile.memory import read_peak
 from tests.hostile.processes import Driver, Monitord, driver, run_command
 from tests.hostile.world import SPARED
 
-Siege = Callable[[int, Path, int, int], int]
-"""Takes the remote's port, a directory, a seed and a number of lines; returns how many it were."""
+
+@dataclass(frozen=True)
+class Besieged:
+    """What a siege came to."""
+
+    lines: int
+    """To and from the driver."""
+    memory: int = 0
+    """How many bytes the driver had at most; 0 where there was none."""
+
+
+Siege = Callable[[int, Path, int, int], Besieged]
+"""Takes the remote's port, a directory, a seed and a number of lines."""
 
 _WELL = 900
 """A host whose remote is well."""
@@ -32,8 +45,8 @@ _MOST_MEMORY = 300 << 20
 """Of a driver, in bytes; no odd answer is longer than a megabyte."""
 
 
-def attack_vmm(port: int, directory: Path, seed: int, number: int) -> int:
-    """Send a VMM driver *number* lines, good and bad; return how many lines there were in all."""
+def attack_vmm(port: int, directory: Path, seed: int, number: int) -> Besieged:
+    """Send a VMM driver *number* lines, good and bad."""
     chance = Chance(f"vmm {seed}")
     with driver("one_vmm_one2one", port, directory, checks.check_to_oned, "-t 15 -r 0") as vmm:
         asked: list[tuple[str, int]] = []
@@ -50,7 +63,7 @@ def attack_vmm(port: int, directory: Path, seed: int, number: int) -> int:
         if failed:
             raise Violation(f"{failed} operations of another remote failed")
         _wait_spared(vmm, chance)
-        return _finish(vmm) + number
+        return _finish(vmm, number)
 
 
 def _wait_answered(vmm: Driver, asked: list[tuple[str, int]]) -> None:
@@ -74,7 +87,7 @@ def _wait_spared(vmm: Driver, chance: Chance) -> None:
         threading.Event().wait(0.5)  # the breaker is open for a moment
 
 
-def attack_pull(port: int, directory: Path, seed: int, number: int) -> int:
+def attack_pull(port: int, directory: Path, seed: int, number: int) -> Besieged:
     """Let oned ask an IM driver, as up to 5.10."""
     chance = Chance(f"pull {seed}")
     with driver("one_im_one2one", port, directory, checks.check_pulled) as im:
@@ -85,10 +98,10 @@ def attack_pull(port: int, directory: Path, seed: int, number: int) -> int:
             im.heard.wait_for(f"MONITOR {host_id}", lambda: im.heard.count("MONITOR", host_id) > 0)  # noqa: B023
         im.send(lines.pull(_WELL))
         im.heard.wait_for("MONITOR", lambda: im.heard.count("MONITOR", _WELL, success=True) > 0)
-        return _finish(im) + 2 * number
+        return _finish(im, 2 * number)
 
 
-def attack_push(port: int, directory: Path, seed: int, number: int) -> int:
+def attack_push(port: int, directory: Path, seed: int, number: int) -> Besieged:
     """Let monitord ask an IM driver, with configurations of all kinds."""
     chance, monitord = Chance(f"push {seed}"), Monitord()
     heard = monitord.heard
@@ -105,15 +118,15 @@ def attack_push(port: int, directory: Path, seed: int, number: int) -> int:
             heard.wait_for("BEACON_HOST", lambda: heard.count("BEACON_HOST", host_id) > at + 3)  # noqa: B023
         at = heard.count("MONITOR_VM", _WELL)
         heard.wait_for("MONITOR_VM", lambda: heard.count("MONITOR_VM", _WELL, success=True) > at)
-        said = _finish(im)
+        besieged = _finish(im, number)
     monitord.close()
     if heard.failures:
         raise Violation("\n".join(heard.failures[:5]))
-    return said + number + heard.lines
+    return replace(besieged, lines=besieged.lines + heard.lines)
 
 
-def attack_commands(port: int, directory: Path, seed: int, number: int) -> int:
-    """Run the administrator's commands; return how many lines they printed, and one for each."""
+def attack_commands(port: int, directory: Path, seed: int, number: int) -> Besieged:
+    """Run the administrator's commands; each is a line, and each line that it prints."""
     said = 0
     for at in range(number // 4):
         command = _COMMANDS[at % len(_COMMANDS)]
@@ -129,18 +142,18 @@ def attack_commands(port: int, directory: Path, seed: int, number: int) -> int:
         if harm := checks.find_harm(output.replace("\n", "")):
             raise Violation(f"{command} {seed}/{at} printed {harm}")
         said += 1 + output.count("\n")
-    return said
+    return Besieged(said)
 
 
-def _finish(process: Driver) -> int:
-    """See that the driver has all the time said what can be read; return how many lines."""
-    memory = process.most_memory()
+def _finish(process: Driver, told: int) -> Besieged:
+    """See that a driver that was *told* so many lines has always said what can be read."""
+    memory = read_peak(process.pid)
     process.end()
     if process.heard.failures:
         raise Violation("\n".join(process.heard.failures[:5]))
     if memory > _MOST_MEMORY:
         raise Violation(f"{memory >> 20} MB in memory")
-    return process.heard.lines
+    return Besieged(told + process.heard.lines, memory)
 
 
 SIEGES: tuple[Siege, ...] = (attack_vmm, attack_pull, attack_push, attack_commands)

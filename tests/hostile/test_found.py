@@ -1,5 +1,6 @@
 """What attacks have found, a case each."""
 
+import gc
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ import pytest
 from one2one.mad.im_messages import read_configuration
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Endpoint
-from one2one.opennebula.errors import ProtocolError, Unreachable
+from one2one.opennebula.errors import OneError, ProtocolError, Unreachable
 from one2one.opennebula.xml import parse
+from tests.hostile import memory
 from tests.hostile.xmlrpc import answer
 from tests.opennebula.peer import OK, SESSION, always, client, page, read_request, serving
 
@@ -108,3 +110,18 @@ def test_a_call_that_meets_the_rest_of_an_earlier_answer_is_made_again() -> None
             with pytest.raises(Unreachable, match="not an HTTP answer") as caught:
                 changing.call("one.vm.action", "reboot", 7)
             assert caught.value.sent
+
+
+def test_an_error_that_is_kept_keeps_nothing_of_its_answer() -> None:
+    kept: list[OneError] = []
+    with serving(always(page(b"x" * (10 << 20)))) as port, client(port) as one:
+        gc.disable()
+        try:
+            before = memory.reset_peak()
+            for _ in range(12):
+                with pytest.raises(ProtocolError, match="not an XML-RPC answer") as caught:
+                    one.call("one.system.version")
+                kept.append(caught.value)
+            assert memory.read_peak() - before < 60 << 20
+        finally:
+            gc.enable()

@@ -44,12 +44,10 @@ def _host(chance: Chance, host_id: int, remote: str) -> Tree:
     return documents.host(chance, host_id, **settings)
 
 
-def remote_answer(
-    chance: Chance, method: str, ids: Sequence[int], record: int
-) -> Tree | str | int:
+def remote_answer(chance: Chance, method: str, ids: Sequence[int], record: int) -> Tree | str | int:
     """Return what a remote answers that has the VMs which it is asked for, and they run.
 
-    The number of the *record* is higher for each call: monitoring that is no newer is not passed on.
+    *record* is higher for each call: monitoring that is no newer is not passed on.
     """
     if method == "one.vmpool.monitoring":
         return documents.monitoring(chance, BIRTH + record)

@@ -23,7 +23,7 @@ class Breaker:
         self._lock = runtime.lock()
         self._failures = 0
         self._open_until = 0.0
-        self._last = Unreachable("")
+        self._cause, self._remedy = "", ""
 
     def admit(self, now: float) -> bool:
         """Let a call through; return whether it is a try while half-open.
@@ -34,7 +34,7 @@ class Breaker:
             if self._failures < self._most:
                 return False
             if now < self._open_until:
-                raise Unreachable(self._last.cause, remedy=self._last.remedy)
+                raise Unreachable(self._cause, remedy=self._remedy)
             self._open_until = now + OPEN_S
             return True
 
@@ -47,7 +47,8 @@ class Breaker:
         """Count a call without an answer."""
         with self._lock:
             self._failures += 1
-            self._last, self._open_until = error, now + OPEN_S
+            self._cause, self._remedy = error.cause, error.remedy
+            self._open_until = now + OPEN_S
 
     def record_answer(self) -> None:
         """Close it, because a call had an answer."""

@@ -3,6 +3,7 @@
 import contextlib
 import math
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import TypeVar
 
 from one2one import runtime
@@ -96,11 +97,15 @@ class Client:
             ended = runtime.monotonic()
             return read(answer)
         except Exception as error:  # noqa: BLE001 - an unexpected exception means a wrong answer
-            failure = error if isinstance(error, OneError) else _unreadable_error(error)
+            failure = _detach(error)
             failure.call, failure.endpoint = method, self.endpoint.url
-            raise failure from None
+            answer = b""
         finally:
             self.on_call(method, (ended or runtime.monotonic()) - began, failure)
+        try:
+            raise failure
+        finally:
+            del failure  # this frame and the error would keep each other
 
     def _send_when_free(self, body: bytes, *, repeatable: bool) -> rpc.Body:
         total = self.endpoint.total_timeout
@@ -167,6 +172,13 @@ class Client:
             raise
 
 
-def _unreadable_error(error: Exception) -> ProtocolError:
+def _detach(error: Exception) -> OneError:
+    """Return *error* as a OneError that keeps nothing of the answer.
+
+    The traceback would keep the frames, and they hold the answer, of up to Endpoint.max_answer
+    bytes; but an error may live for long. A copy has no traceback.
+    """
+    if isinstance(error, OneError):
+        return copy(error)
     cause = f"an answer that cannot be read ({type(error).__name__}: {error})"
     return ProtocolError(cause, sent=True)
