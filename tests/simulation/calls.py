@@ -7,6 +7,7 @@ from one2one.hybrid import naming
 from one2one.hybrid.naming import Marks
 from one2one.opennebula.states import State, VmState
 from opennebula_sandbox.cloud.objects import Vm
+from tests.simulation.answers import AnswerWatcher
 from tests.simulation.invariants import ALIVE, OWN, SINGLE, UNREPEATED, Violation
 from tests.simulation.memory import Memory, marks_of
 from tests.simulation.process import Process
@@ -14,13 +15,19 @@ from tests.simulation.remote_site import Call, RemoteSite
 from tests.simulation.side import Side
 from tests.simulation.states import ENDING, ENDS, FIRST_BOOT
 
+_ONCE = {"reboot": "REBOOT", "reboot-hard": "RESET"}
+"""Actions at the remote that must not be repeated, and what oned calls them."""
+
 
 class CallWatcher:
     """Sees each call that reaches a remote, and each VM that it makes."""
 
-    def __init__(self, sides: Mapping[str, Side], memories: Mapping[str, Memory]) -> None:
+    def __init__(
+        self, sides: Mapping[str, Side], memories: Mapping[str, Memory], answers: AnswerWatcher
+    ) -> None:
         """Take the front-ends and what was so at the remotes, both by name."""
         self._sides = sides
+        self._answers = answers
         self._memories = memories
         self.calls = 0
         """How many calls the drivers made to the remotes."""
@@ -32,14 +39,8 @@ class CallWatcher:
         """The last of them, until it has made its VM."""
         self._late = False
         """Whether its sender had given it up, or the network delivers it again."""
-        self._sent: dict[tuple[Process, Marks], list[float]] = defaultdict(list)
-        """When each process sent the calls that made VMs with the same marks."""
-        self._deploys: dict[tuple[Process, int], list[float]] = defaultdict(list)
-        """When each process was asked for a DEPLOY of a VM."""
-
-    def see_deploy(self, process: Process, vm_id: int, now: float) -> None:
-        """See that a VMM driver is asked for a DEPLOY."""
-        self._deploys[process, vm_id].append(now)
+        self._sent: dict[tuple[Process, str, Marks], list[float]] = defaultdict(list)
+        """When each process sent a call that must not be repeated, and for which remote VM."""
 
     def see_call(self, remote: RemoteSite, call: Call) -> None:
         """See a call before it is done."""
@@ -60,11 +61,12 @@ class CallWatcher:
         """See a new remote VM."""
         late, self._late = self._late, False
         request, self._request = self._request, None
+        self._made.discard((remote.name, vm.id))  # a restored database gives ids once more
         marks = marks_of(vm)
         if marks is None:
             return
         if request:
-            self._check_unrepeated(*request, marks)
+            self._check_unrepeated("DEPLOY", *request, marks)
         if late:
             return
         for other_id, life in self._memories[remote.name].by_id.items():
@@ -75,22 +77,31 @@ class CallWatcher:
                 raise Violation(SINGLE, story)
         self._made.add((remote.name, vm.id))
 
-    def _check_unrepeated(self, process: Process, sent_at: float, marks: Marks) -> None:
-        deploys = self._deploys[process, marks.vm_id]
-        for other in self._sent[process, marks]:
+    def _check_unrepeated(
+        self, action: str, process: Process, sent_at: float, marks: Marks
+    ) -> None:
+        sent = self._sent[process, action, marks]
+        for other in sent:
             first, last = sorted((other, sent_at))
-            if first != last and not any(first < at <= last for at in deploys):
-                story = f"{process.name} had it made at {first:.3f} and at {last:.3f} for {marks}"
-                raise Violation(UNREPEATED, story)
-        self._sent[process, marks].append(sent_at)
+            if first != last and not self._answers.was_asked_between(
+                process, marks.vm_id, action, first, last
+            ):
+                story = f"{process.name} asked for it at {first:.3f} and at {last:.3f}: {marks}"
+                raise Violation(UNREPEATED, f"{action} of VM {marks.vm_id}: {story}")
+        sent.append(sent_at)
 
     def _check_action(self, side: Side, remote: RemoteSite, call: Call, vm: Vm) -> None:
         action, asks = str(call.arguments[0]), f"{call.sender.name} asks for {call.arguments[0]}"
-        side.learn_hybrid_ids()
         marks = marks_of(vm)
-        if marks is None or marks.hybrid_id not in side.hybrid_ids:
+        if marks is None or marks.hybrid_id not in side.hybrid_ids.values():
             story = f"{asks} of {remote.name} VM {vm.id} of {marks}"
             raise Violation(OWN, story)
+        if call.sender.name.endswith("/vmm") and not self._answers.was_asked(
+            call.sender, marks.vm_id, marks.stime, call.sent_at
+        ):
+            raise Violation(OWN, f"{asks} of {remote.name} VM {vm.id} of {marks}, and not for that")
+        if action in _ONCE:
+            self._check_unrepeated(_ONCE[action], call.sender, call.sent_at, marks)
         if not action.startswith("terminate"):
             return
         life = side.memory.by_id.get(marks.vm_id)

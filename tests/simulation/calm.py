@@ -20,6 +20,7 @@ from tests.simulation.invariants import (
     NONE_LEFT,
     ON,
     PAIRED,
+    TOLD,
     UNTOUCHED,
     Invariant,
     Violation,
@@ -28,14 +29,13 @@ from tests.simulation.memory import marks_of
 from tests.simulation.process import Process
 from tests.simulation.remote_site import RemoteSite
 from tests.simulation.side import Side
-from tests.simulation.states import ENDING
+from tests.simulation.states import AT_REST, ENDING
 from tests.simulation.world import World
 
-AT_REST = frozenset(
-    ("PENDING", "RUNNING", "POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED", "UNKNOWN", "DONE")
-)
 _LONGEST_OPERATION_S = 900.0
 _LONGEST_AGREEMENT_S = 900.0
+_LONGEST_OUTAGE_S = 300.0
+_LONGEST_RETURN_S = 240.0
 _LOOKS = 3
 
 
@@ -44,19 +44,19 @@ class Calm:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._ahead = 0.0
-        """Seconds by which a front-end's clock was ahead. oned believes no report until then."""
+        self._patience = _LONGEST_AGREEMENT_S
+        """Seconds until both sides agree. oned believes no report while a clock was ahead."""
 
     def check(self) -> None:
-        """Raise Broken where a promise does not come true."""
+        """Raise Violation where a promise does not come true."""
         self._heal()
         self._repair()
-        patience = _LONGEST_AGREEMENT_S + self._ahead
-        self._must(AGREED, self._all_agree, patience)
-        self._must(ON, self._hosts_in_error, patience)
+        self._must(AGREED, self._all_agree, self._patience)
+        self._must(ON, self._hosts_in_error, self._patience)
         self._must(ANSWERED, self._list_unanswered, _LONGEST_OPERATION_S)
         self._reap_until(lambda: not any(self._list_unpaired()))
         self._must(PAIRED, self._list_unpaired, 0)
+        self._take_remotes_down()
         self._end()
         self._must(NONE_LEFT, self._list_left, 0)
         self._must(UNTOUCHED, self._list_touched, 0)
@@ -65,6 +65,7 @@ class Calm:
         world = self._world
         world.network.cut.clear()
         world.network.unknown.clear()
+        world.network.is_lossy = False
         for remote in world.remotes:
             remote.cloud.faults.clear()
             remote.up()
@@ -75,7 +76,8 @@ class Calm:
         for side in world.sides:
             side.site.faults.clear()
             side.site.up()
-            self._ahead = max(self._ahead, side.site.clock.set_right())
+            ahead = side.site.clock.set_right()
+            self._patience = max(self._patience, _LONGEST_AGREEMENT_S + ahead)
             for host in side.site.oned.pools.hosts.values():
                 side.site.oned.monitor(host)  # monitord does not ask if its clock was ahead
         for remote in world.remotes:
@@ -91,6 +93,16 @@ class Calm:
                 world.note(f"{side.site.name} admin: recover --failure VM {vm.id} in {vm.state}")
                 with contextlib.suppress(Refusal):
                     side.site.vm(vm.id).recover("failure")
+
+    def _take_remotes_down(self) -> None:
+        """See that an outage is told, and its end."""
+        for remote in self._world.remotes:
+            remote.down()
+        self._must(TOLD, self._hosts_not_in_error, _LONGEST_OUTAGE_S)
+        for remote in self._world.remotes:
+            remote.up()
+        self._must(TOLD, self._hosts_in_error, _LONGEST_RETURN_S)
+        self._must(AGREED, self._all_agree, self._patience)
 
     def _end(self) -> None:
         """End all VMs, by force where they resist."""
@@ -157,7 +169,7 @@ class Calm:
         if state not in ("RUNNING", "UNKNOWN", "POWEROFF", "SUSPENDED"):
             return ""
         remote = self._remote_of(side, vm)
-        if remote is None:
+        if remote is None or not _is_of(remote, vm):
             return ""
         report = map_state(remote.state)
         right = {
@@ -174,6 +186,12 @@ class Calm:
         for side in self._world.sides:
             for host in side.site.oned.pools.hosts.values():
                 if host.state not in (HostState.MONITORED, HostState.MONITORING_MONITORED):
+                    yield f"host {host.name} of {side.site.name} is {HostState(host.state).name}"
+
+    def _hosts_not_in_error(self) -> Iterator[str]:
+        for side in self._world.sides:
+            for host in side.site.oned.pools.hosts.values():
+                if host.state not in (HostState.ERROR, HostState.MONITORING_ERROR):
                     yield f"host {host.name} of {side.site.name} is {HostState(host.state).name}"
 
     def _list_unanswered(self) -> Iterator[str]:
@@ -202,13 +220,12 @@ class Calm:
                     )
 
     def _list_left(self) -> Iterator[str]:
-        for side in self._world.sides:
-            side.learn_hybrid_ids()
-            for remote in self._world.remotes:
-                for vm in remote.cloud.vms:
-                    marks = marks_of(vm)
-                    if marks and marks.hybrid_id in side.hybrid_ids and str(vm.state) not in ENDING:
-                        yield f"{remote.name} VM {vm.id} of {marks} is left, {vm.state}"
+        ours = {hybrid_id for side in self._world.sides for hybrid_id in side.hybrid_ids.values()}
+        for remote in self._world.remotes:
+            for vm in remote.cloud.vms:
+                marks = marks_of(vm)
+                if marks and marks.hybrid_id in ours and str(vm.state) not in ENDING:
+                    yield f"{remote.name} VM {vm.id} of {marks} is left, {vm.state}"
 
     def _list_touched(self) -> Iterator[str]:
         for (name, vm_id), state in self._world.strangers.items():
@@ -247,16 +264,21 @@ class Calm:
 
     def _alive(self, side: Side, vm: Vm) -> list[Vm]:
         """Return the remote VMs that carry the marks of a local VM and live."""
-        side.learn_hybrid_ids()
         return [
             remote
             for site in self._world.remotes
             for remote in site.cloud.vms
             if (marks := marks_of(remote))
-            and marks.hybrid_id in side.hybrid_ids
-            and (marks.vm_id, marks.stime) == (vm.id, vm.stime)
+            and marks.hybrid_id in side.hybrid_ids.values()
+            and _is_of(remote, vm)
             and str(remote.state) not in ENDING
         ]
+
+
+def _is_of(remote: Vm, vm: Vm) -> bool:
+    """Tell whether a remote VM carries a local VM's marks."""
+    marks = marks_of(remote)
+    return marks is not None and (marks.vm_id, marks.stime) == (vm.id, vm.stime)
 
 
 def _is_at_rest(vm: Vm) -> bool:

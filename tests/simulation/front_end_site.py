@@ -122,16 +122,16 @@ class FrontEndSite:
             self.im.stop()
             self.oned.driver, self.oned.im_driver = _NoDriver(), None
 
-    def snapshot(self) -> object:
-        """Return oned's database as it is."""
+    def snapshot(self) -> Callable[[], None]:
+        """Return what has oned find its present database again when it starts."""
         pools = self.oned.pools
-        return deepcopy((pools.vms, pools.hosts, pools.templates))
+        saved = deepcopy((pools.vms, pools.hosts, pools.templates))
 
-    def restore(self, snapshot: object) -> None:
-        """Have oned find that database when it starts."""
-        pools = self.oned.pools
-        pools.vms, pools.hosts, pools.templates = deepcopy(snapshot)  # type: ignore[misc]
-        self.clock.lock.notify_all()
+        def restore() -> None:
+            pools.vms, pools.hosts, pools.templates = deepcopy(saved)
+            self.clock.lock.notify_all()
+
+        return restore
 
     def call(self, method: str, *arguments: str | int | bool) -> str | int:
         """Make a call as oneadmin, by hand; raises Refusal."""

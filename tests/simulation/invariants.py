@@ -33,16 +33,17 @@ SINGLE = Invariant(
 )
 UNREPEATED = Invariant(
     "unrepeated",
-    "For one DEPLOY of oned's a driver has the remote make one VM at most, whatever became of the "
-    "answer",
+    "For one DEPLOY of oned's a driver has the remote make one VM at most, and for one REBOOT or "
+    "RESET it asks once, whatever became of the answer",
     ALWAYS,
 )
 OWN = Invariant(
     "own",
-    "A driver asks for no action on a VM that carries other marks than those of a local VM of its "
-    "front-end, or none",
+    "A driver asks for no action on a VM without the marks of a local VM of its front-end. A VMM "
+    "driver asks for none on a VM of which oned has not asked it for an action",
     ALWAYS,
 )
+KEPT = Invariant("kept", "A host keeps the hybrid id that it has", ALWAYS)
 ALIVE = Invariant(
     "alive",
     "A driver terminates no remote VM whose local VM lives, and was not asked to end",
@@ -53,9 +54,12 @@ ONCE = Invariant(
     "oned gets one answer at most to each action, and none to one that was cancelled",
     ALWAYS,
 )
+PATIENT = Invariant("patient", "An election fails no operation within 15 seconds", ALWAYS)
 TRUE = Invariant(
     "true",
-    "SUCCESS means that the remote VM has been where the action was to bring it since it was asked",
+    "SUCCESS means that the remote VM has been where the action was to bring it since it was "
+    "asked. That of a first DEPLOY means a VM made for this start, that of a clean-up that none is "
+    "left",
     ALWAYS,
 )
 SEEN = Invariant(
@@ -73,6 +77,12 @@ SOUND = Invariant("sound", "No thread of a driver dies, and no error is a bug", 
 ANSWERED = Invariant("answered", "Every action that reached a living driver is answered", CALM)
 AGREED = Invariant("agreed", "The states of both sides agree", CALM)
 ON = Invariant("on", "Every host is on", CALM)
+TOLD = Invariant(
+    "told",
+    "A host is in ERROR when its remote has not answered for 5 minutes, and on again 4 minutes "
+    "after it answers",
+    CALM,
+)
 PAIRED = Invariant(
     "paired", "Each living local VM has one remote VM, the one that its deploy id names", CALM
 )
@@ -82,12 +92,12 @@ NONE_LEFT = Invariant(
 UNTOUCHED = Invariant("untouched", "The VMs of others are as their owners left them", CALM)
 
 INVARIANTS = (
-    *(SINGLE, UNREPEATED, OWN, ALIVE, ONCE, TRUE, SEEN, HOST, SOUND),
-    *(ANSWERED, AGREED, ON, PAIRED, NONE_LEFT, UNTOUCHED),
+    *(SINGLE, UNREPEATED, OWN, KEPT, ALIVE, ONCE, PATIENT, TRUE, SEEN, HOST, SOUND),
+    *(ANSWERED, AGREED, ON, PAIRED, TOLD, NONE_LEFT, UNTOUCHED),
 )
 
 
 def check_sound(line: str) -> None:
-    """Raise Broken where a driver writes of a bug."""
+    """Raise Violation where a driver writes of a bug."""
     if "internal error" in line or "an answer that cannot be read (" in line:
         raise Violation(SOUND, line)

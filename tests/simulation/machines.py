@@ -3,7 +3,12 @@
 from functools import partial
 
 from tests.simulation.plan import Event
+from tests.simulation.remote_site import RemoteSite
+from tests.simulation.side import Side
 from tests.simulation.world import World
+
+_RESTORE_S = 20.0
+"""How long a cloud is down while its database is restored."""
 
 
 def restart_remote(world: World, event: Event) -> None:
@@ -45,22 +50,55 @@ def change_password(world: World, event: Event) -> None:
 
 
 def take_snapshot(world: World, event: Event) -> None:
-    side = world.choose_side(event.first)
-    side.learn_hybrid_ids()
-    if len(side.hybrid_ids) == len(side.remotes):
-        world.snapshots[side.site.name] = side.site.snapshot()
+    """Save the database of a front-end, or of a remote."""
+    if event.second < 0.5:
+        side = world.choose_side(event.first)
+        if len(side.hybrid_ids) == len(side.remotes):
+            world.snapshots[side.site.name] = side.site.snapshot()
+        return
+    remote = world.choose_remote(event.first)
+    world.snapshots[remote.name] = remote.snapshot()
 
 
 def restore(world: World, event: Event) -> None:
-    side = world.choose_side(event.first)
-    snapshot = world.snapshots.get(side.site.name)
-    if snapshot is None or not side.site.is_up:
+    """Put back what was saved: all that was done since is forgotten there."""
+    if event.second < 0.5:
+        _restore_front_end(world, world.choose_side(event.first))
+    else:
+        _restore_remote(world, world.choose_remote(event.first))
+
+
+def _restore_front_end(world: World, side: Side) -> None:
+    put_back = world.snapshots.get(side.site.name)
+    if put_back is None or not side.site.is_up:
         return
     world.note(f"{side.site.name}: its database is restored")
     side.site.down()
-    side.site.restore(snapshot)
-    for vm in side.site.vms:
-        side.ended.add((vm.id, vm.stime))
+    put_back()
+    _excuse_all(side)
     for remote in world.remotes:
         world.tell_hosts_password(remote)
-    world.scheduler.after(5.0, side.site.up)
+    world.scheduler.after(_RESTORE_S, side.site.up)
+
+
+def _restore_remote(world: World, remote: RemoteSite) -> None:
+    put_back = world.snapshots.get(remote.name)
+    if put_back is None or not remote.is_up:
+        return
+    world.note(f"{remote.name}: its database is restored")
+    remote.down()
+    put_back()
+    for side in world.sides:
+        _excuse_all(side)
+    world.strangers = {
+        (name, vm_id): state
+        for (name, vm_id), state in world.strangers.items()
+        if name != remote.name
+    }
+    world.scheduler.after(_RESTORE_S, remote.up)
+
+
+def _excuse_all(side: Side) -> None:
+    """Note that VMs may have lost their other side by what an administrator did."""
+    for vm in side.site.vms:
+        side.ended.add((vm.id, vm.stime))

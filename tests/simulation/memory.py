@@ -1,15 +1,16 @@
 """What was so, and when: the states of all VMs on both sides, as the simulation goes on."""
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from one2one.hybrid import naming
 from one2one.hybrid.naming import Marks
 from one2one.opennebula.states import State, VmState
 from opennebula_sandbox.cloud.objects import Vm
 
 DONE = State(VmState.DONE)
+_START = re.compile(r"([0-9]+)\.([0-9]+)")
 
 
 class Moment(NamedTuple):
@@ -70,5 +71,10 @@ class Memory:
 
 
 def marks_of(vm: Vm) -> Marks | None:
-    """Return what a remote VM's marks say."""
-    return naming.read_marks(vm)  # type: ignore[arg-type]
+    """Return what a remote VM's marks say, read as docs/ownership.md tells."""
+    text = vm.user_template.text
+    start = _START.fullmatch(text("ONE_HYBRID_STAY"))
+    hybrid_id, vm_id = text("ONE_HYBRID_ID"), text("REMOTE_OPENNEBULA_VM_ID")
+    if not (start and hybrid_id and vm_id.isdecimal()):
+        return None
+    return Marks(hybrid_id, int(vm_id), int(start[1]), int(start[2]))

@@ -43,6 +43,8 @@ class Network:
         """Until when nothing passes from a site to another."""
         self.unknown: dict[str, float] = {}
         """Until when a site's name cannot be resolved."""
+        self.is_lossy = True
+        """Whether datagrams are lost, and doubled."""
         self._services: dict[Address, tuple[Process, Serve]] = {}
         self._datagrams: dict[Address, tuple[Process, Take]] = {}
 
@@ -89,7 +91,7 @@ class Network:
         """Send a datagram on its way, if it gets through."""
         random = self.scheduler.random
         copies = 0 if random() < _LOST else 2 if random() < _DOUBLED else 1
-        for _ in range(copies):
+        for _ in range(copies if self.is_lossy else 1):
             delay = self.arrival(sender.process.site, to[0]) - self.scheduler.now
             self.scheduler.after(delay, partial(self._deliver_datagram, sender, data, to))
 

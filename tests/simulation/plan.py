@@ -66,8 +66,8 @@ _WEIGHTS = {
     "IM driver dies": 2,
     "clock": 2,
     "password": 1,
-    "snapshot": 1,
-    "restore": 1,
+    "snapshot": 2,
+    "restore": 2,
     "pause": 2,
 }
 

@@ -1,6 +1,7 @@
 """A remote cloud as a simulated site."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import NamedTuple
 
 from opennebula_sandbox.cloud.api import calls
@@ -11,6 +12,7 @@ from tests.simulation.network import Network, Stream
 from tests.simulation.process import Process
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.service import PORT, Service
+from tests.simulation.states import AT_REST
 
 
 class Call(NamedTuple):
@@ -70,6 +72,12 @@ class RemoteSite:
         """Close all connections and listen no more; the VMs live on."""
         self.is_up = False
         self._process.end()
+
+    def snapshot(self) -> Callable[[], None]:
+        """Return what has it find its present VMs again when it starts, but those on their way."""
+        vms = deepcopy([vm for vm in self.cloud.vms if str(vm.state) in AT_REST])
+        next_id = self.cloud.vms.next_id
+        return lambda: self.cloud.machine.restore(deepcopy(vms), next_id)
 
     def _call(
         self, stream: Stream, method: str, arguments: tuple[object, ...]

@@ -33,8 +33,8 @@ class World:
         self.network = Network(self.scheduler)
         self._sides: dict[str, Side] = {}
         self._memories: dict[str, Memory] = {}
-        self.calls = CallWatcher(self._sides, self._memories)
         self.answers = AnswerWatcher(self._memories)
+        self.calls = CallWatcher(self._sides, self._memories, self.answers)
         self._reports = ReportWatcher(self._memories)
         self.remotes = [self._new_remote(number, generation) for number in range(setting.remotes)]
         self.sides = [
@@ -44,8 +44,8 @@ class World:
         """How often each remote's password was changed."""
         self.strangers: dict[tuple[str, int], str] = {}
         """VMs of the account that no driver made, with the state that they were left in."""
-        self.snapshots: dict[str, object] = {}
-        """What was saved of the front-ends' databases."""
+        self.snapshots: dict[str, Callable[[], None]] = {}
+        """What puts back the databases that were saved, by the cloud's name."""
 
     def close(self) -> None:
         """End all that is under way."""
@@ -94,6 +94,7 @@ class World:
         for side in self.sides:
             if side.site.clock.has_changed():
                 side.memory.observe(side.site.vms, self.scheduler.now)
+                side.learn_hybrid_ids()
 
     # making it
 
@@ -133,14 +134,18 @@ class World:
             Arguments(setting.threads, setting.retries),
             MonitoringSettings(state_vm=setting.state_vm),
             hear_vmm=lambda process, line: self._hear_vmm(side, process, line),
-            hear_im=self._hear_im,
-            tell_vmm=lambda process, line: self._tell_vmm(side, process, line),
+            hear_im=lambda process, line: self._hear_im(side, process, line),
+            tell_vmm=lambda process, line: self.answers.hear_oned(
+                side, process, line, self.scheduler.now
+            ),
             hear_monitord=lambda process, data: self._hear_monitord(side, process, data),
             emit=lambda process, event: self._reports.see_reading(
                 process, event, self.scheduler.now
             ),
         )
-        side = Side(site, Memory(tell), {}, _GRACE_S, 5 * setting.timeout + 60.0)
+        # Up to 5.10 one answer has all that several calls have read.
+        patience = (5 if site.pushes else 20) * setting.timeout + 60.0
+        side = Side(site, Memory(tell), {}, _GRACE_S, patience)
         self._sides[name] = side
         site.up()
         for host in range(setting.hosts):
@@ -174,19 +179,13 @@ class World:
 
     # what is said in it
 
-    def _tell_vmm(self, side: Side, process: Process, line: str) -> None:
-        action, vm_id = line.split()[:2]
-        if action == "DEPLOY":
-            self.calls.see_deploy(process, int(vm_id), self.scheduler.now)
-        self.answers.hear_oned(side, process, line, self.scheduler.now)
-
     def _hear_vmm(self, side: Side, process: Process, line: str) -> None:
         self.note(f"{process.name}: {' '.join(line.split()[:3])}")
-        self.answers.hear_driver(side, process, line)
+        self.answers.hear_driver(side, process, line, self.scheduler.now)
 
-    def _hear_im(self, process: Process, line: str) -> None:
+    def _hear_im(self, side: Side, process: Process, line: str) -> None:
         self.note(f"{process.name}: {' '.join(line.split()[:3])}")
-        self._reports.hear_driver(line)
+        self._reports.hear_driver(side, process, line, self.scheduler.now)
 
     def _hear_monitord(self, side: Side, sender: Process, data: bytes) -> None:
         kind, status, host, *_ = data.split(maxsplit=3)

@@ -8,7 +8,7 @@ one.vm.update may set them:
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from one2one.opennebula.states import LcmState, State
@@ -79,6 +79,19 @@ class Machine:
             quotas.count(sum_amounts(vm.template))
             quotas.count(sum_running_amounts(vm.template))
         self._schedule(vm)
+
+    def restore(self, vms: Iterable[Vm], next_id: int) -> None:
+        """Have these VMs in place of those that there are, as after an older database is restored.
+
+        None of them may be in an intermediate state. The next new VM gets *next_id*.
+        """
+        for vm in self._vms:
+            self.enter(vm, DONE)
+        self._vms.clear()
+        for vm in vms:
+            self.add(vm)
+            self._count(vm, PENDING)
+        self._vms.next_id = next_id
 
     def act(self, vm: Vm, action: str, user: User) -> None:
         """Accept *action* for *vm*, or raise Refusal with oned's reason."""

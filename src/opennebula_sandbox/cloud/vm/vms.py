@@ -46,6 +46,13 @@ class Vms:
         self.next_id = vm.id + 1
         self.note_change(vm)
 
+    def clear(self) -> None:
+        """Forget all VMs."""
+        with self._clock.lock:
+            self._by_id.clear()
+            self._written.clear()
+            self._clock.lock.notify_all()
+
     def note_change(self, vm: Vm) -> None:
         """Drop the stored XML of *vm*, and wake all threads that wait for a change."""
         with self._clock.lock:
