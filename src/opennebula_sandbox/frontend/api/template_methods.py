@@ -80,8 +80,4 @@ class TemplateMethods:
     ) -> int:
         template = self._pools.find_template(template_id)
         source = merge(template.template, parse(extra))
-        vm = self._dispatch.create(
-            source, name=name, template_id=template_id, owner=user, hold=hold
-        )
-        vm.name = name or f"{template.name}-{vm.id}"
-        return vm.id
+        return self._dispatch.create(source, template, name=name, owner=user, hold=hold).id

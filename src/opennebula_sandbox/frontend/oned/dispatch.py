@@ -7,7 +7,7 @@ from one2one.opennebula.states import RUNNING, LcmState, State, VmState
 from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.accounts import User
 from opennebula_sandbox.cloud.merging import remove
-from opennebula_sandbox.cloud.objects import HistoryRecord, Host, Vm
+from opennebula_sandbox.cloud.objects import HistoryRecord, Host, Vm, VmTemplate
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
 from opennebula_sandbox.frontend.oned.lifecycle import LifeCycle
 from opennebula_sandbox.frontend.oned.operations import (
@@ -38,12 +38,12 @@ class Dispatch:
         self._vm_builder = vm_builder
 
     def create(
-        self, source: Template, *, name: str, template_id: int, owner: User, hold: bool = False
+        self, source: Template, origin: VmTemplate, *, name: str, owner: User, hold: bool = False
     ) -> Vm:
-        """Return a new VM of the template *source*."""
+        """Return a new VM of the template *source*, which was made from *origin*."""
         vm_id = max(self._pools.vms, default=-1) + 1
         template, user_template = self._vm_builder.split_template(
-            source, vm_id, template_id, owner.id
+            source, vm_id, origin.id, owner.id
         )
         vm = Vm(
             id=vm_id,
@@ -51,12 +51,14 @@ class Dispatch:
             gid=owner.group.id,
             uname=owner.name,
             gname=owner.group.name,
-            name=name or f"one-{vm_id}",
+            name=name or f"{origin.name}-{vm_id}",
             stime=self._pools.now(),
             template=template,
             user_template=user_template,
             state=State(VmState.HOLD if hold else VmState.PENDING),
         )
+        if self._pools.expands_context and template.vector("CONTEXT"):
+            self._vm_builder.expand_context(vm, owner)
         self._note_import(vm)
         self._pools.vms[vm_id] = vm
         self._pools.clock.lock.notify_all()

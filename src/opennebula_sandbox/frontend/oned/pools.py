@@ -37,6 +37,9 @@ class Pools:
     """The time of oned's last change of a host, by its id: ``HostPool::update``."""
     keep_snapshots: bool = True
     """KEEP_SNAPSHOTS of the driver: whether VMs that are off have system snapshots."""
+    expands_context: bool = False
+    """Whether variables in CONTEXT are expanded when a VM is created, as oned does. Without that,
+    drivers get all text that a template has."""
     raft: RaftState = RaftState.SOLO
     """The state of this server in its zone."""
 

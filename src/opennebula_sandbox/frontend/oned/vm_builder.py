@@ -1,16 +1,14 @@
-"""Builds the parts of a local VM from its template, and adds disks, NICs and context.
-
-The simulated cloud expands ``$`` in context values; this code does not. So the driver gets all
-text that a template has, and tests of hybrid VMs need that.
-"""
+"""Builds the parts of a local VM from its template, and adds disks, NICs and context."""
 
 import uuid
 
 from one2one.opennebula.template import Template, Vector
+from opennebula_sandbox.cloud.accounts import User
 from opennebula_sandbox.cloud.merging import remove
 from opennebula_sandbox.cloud.objects import Vm
-from opennebula_sandbox.cloud.vm.context import replace_context
+from opennebula_sandbox.cloud.vm.context import VmVariables, replace_context
 from opennebula_sandbox.cloud.vm.devices import RULES, Resources, next_id
+from opennebula_sandbox.cloud.vm.expansion import expand_context
 from opennebula_sandbox.frontend.release import Release
 from opennebula_sandbox.frontend.secret import decrypt, encrypt
 
@@ -73,6 +71,11 @@ class VmBuilder:
         if context.get("NETWORK", "").upper() == "YES":
             context = context | {"NETWORK": "YES"} | self._build_network(vm)
         return self._encrypt_context(context) | generated
+
+    def expand_context(self, vm: Vm, owner: User) -> None:
+        """Expand the variables in the context of *vm*; raises Refusal for wrong ones."""
+        context = expand_context(vm.template.vector("CONTEXT"), VmVariables(vm, owner))
+        vm.template = replace_context(vm.template, context)
 
     def decrypt_template(self, vm: Vm) -> Template:
         """Return the template of *vm* with its secret as clear text."""
