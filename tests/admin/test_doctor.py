@@ -380,6 +380,18 @@ def test_doubtful_templates_are_told(newest: Clouds) -> None:
     assert answers["burst1", "template requirements"][0] == "warning"
 
 
+def test_a_template_that_leaves_the_key_to_the_remote_is_told(newest: Clouds) -> None:
+    newest.add_host("burst1")
+    number = newest.front_end.add_template(HYBRID)
+    assert answer(newest, "template context") == (
+        "warning",
+        "values of the remote account, which a template does not set: 0 leaves SSH_PUBLIC_KEY",
+    )
+    own = 'CONTEXT = [ SSH_PUBLIC_KEY = "$USER[SSH_PUBLIC_KEY]" ]'
+    newest.front_end.call("one.template.update", number, own, 1)
+    assert answer(newest, "template context")[0] == "ok"
+
+
 def test_a_remote_vm_that_is_gone_is_told(clouds: Clouds) -> None:
     clouds.run_vm()
     [remote] = clouds.remote.vms

@@ -71,6 +71,25 @@ def test_a_list_tells_sizes_and_local_templates(clouds: Clouds) -> None:
     assert rows[1]["local"] == []
 
 
+def test_a_list_names_what_guests_get_from_the_remote_account(newest: Clouds) -> None:
+    told = "CONTEXT lacks SSH_PUBLIC_KEY: set it here, or run one2one template sync burst1"
+    assert newest.output("template", "list", "burst1").count(told) == 2
+    assert [row["not_set"] for row in list_templates(newest).values()] == [
+        ["SSH_PUBLIC_KEY"],
+        [],
+        ["SSH_PUBLIC_KEY"],
+    ]
+    by_hand = 'NAME="mine" PUBLIC_CLOUD=[TYPE="opennebula", TEMPLATE_ID="0"]'
+    newest.front_end.call("one.template.allocate", by_hand)
+    sync(newest)
+    assert {
+        number: row["not_set"] for number, row in list_templates(newest).items() if row["not_set"]
+    } == {0: ["SSH_PUBLIC_KEY"]}
+    newest.front_end.call("one.template.delete", 0)
+    sync(newest)
+    assert "CONTEXT lacks" not in newest.output("template", "list", "burst1")
+
+
 def test_a_synced_template_runs(clouds: Clouds) -> None:
     assert sync(clouds) == {0: "create", 1: "create", 2: "create"}
     first, *_ = local_templates(clouds)

@@ -139,6 +139,7 @@ def test_the_order_of_the_inputs_stays() -> None:
     [
         ("$USER[SSH_PUBLIC_KEY]", True),
         ("$NAME", True),
+        ("$VMID-$UID-$GID", True),
         ("$name.$gname.example.org", True),
         ("http://$DOMAIN:80/", True),
         ("ssh-rsa AAAA", False),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from one2one.hybrid.context import merge_context
+from one2one.hybrid.context import find_unset, merge_context
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.template import Template, Vector
 
@@ -79,3 +79,32 @@ def test_a_value_that_cannot_travel_is_refused_by_name(value: str) -> None:
 def test_local_files_are_refused() -> None:
     with pytest.raises(Refused, match="CONTEXT/FILES names files of the local front-end"):
         merge_context({"FILES": "/etc/motd"}, {})
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("$USER[SSH_PUBLIC_KEY]", True),
+        ("$user[ssh_public_key]", True),
+        ("$NAME", True),
+        ("vm-$VMID.$gname.example.org", True),
+        ("#!/bin/sh\nhostname $NAME\n", True),
+        ("$UID:$GID", True),
+        ("$UNAME", True),
+        ("$TEMPLATE", True),
+        (r"\\$NAME", True),
+        ("$PORT$NAME", True),
+        (r"\$NAME", False),
+        ("$NAMES $NAME_2", False),
+        ("$NAME[X]", False),
+        ("$NIC[IP] $NETWORK[DNS, NETWORK_ID=0]", False),
+        ("$PORT", False),
+        ("NAME", False),
+        ("ssh-rsa AAAA", False),
+    ],
+)
+def test_what_tells_of_the_remote_account_is_named(value: str, told: bool) -> None:
+    remote = {"NETWORK": "YES", "B": value, "A": value}
+    assert find_unset({}, remote) == (["A", "B"] if told else [])
+    assert find_unset({"A": ""}, remote) == (["B"] if told else [])
+    assert find_unset({}, {"ETH0_IP": value, "TOKEN": value}) == []

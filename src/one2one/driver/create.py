@@ -11,7 +11,7 @@ from one2one import runtime
 from one2one.driver.operation import Job, Wait
 from one2one.driver.reach import destroy, reach
 from one2one.hybrid import goals
-from one2one.hybrid.context import merge_context
+from one2one.hybrid.context import find_unset, merge_context
 from one2one.hybrid.goals import Step
 from one2one.hybrid.naming import format_deploy_id, format_marks, format_remote_name, read_marks
 from one2one.hybrid.origin import format_origin
@@ -66,6 +66,9 @@ def _build_extra_template(job: Job, local: Vm, template_id: int) -> str:
     token = job.local.make_onegate_token(local)
     if local_context.get("FILES_DS"):
         job.log("CONTEXT/FILES_DS is left out: a remote VM cannot get local files")
+    if unset := find_unset(local_context, remote_context):
+        names = ", ".join(unset)
+        job.log(f"CONTEXT has the remote account's {names}: set it in the local template")
     context = merge_context(local_context, remote_context, token)
     marks, origin = format_marks(job.marks), format_origin(local, runtime.host_name())
     return to_xml(Template([*marks, *origin, *context]))

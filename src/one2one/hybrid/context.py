@@ -14,6 +14,15 @@ from one2one.opennebula.template import Template, Vector, check_value
 _GENERATED = re.compile(r"DISK_ID|TARGET|TOKEN|FILES_DS|(ETH|PCI)\d+_\w+")
 """Members that the local oned made for its own context disk and networks."""
 
+OF_THE_VM = ("NAME", "VMID", "UNAME", "UID", "GNAME", "GID")
+"""Variables of CONTEXT that tell of the VM, its user and its group."""
+_OF_THE_ACCOUNT = re.compile(
+    rf"(?<!\\)(\\\\)*\$(USER\[|({'|'.join(OF_THE_VM)}|TEMPLATE)(?![\w\[]))",
+    re.IGNORECASE | re.ASCII,
+)
+"""What a remote expands to a value of its VM, whose user is the account. A backslash before the
+``$`` keeps it from that. Source: ``vm_var_parser.l``, ``vm_var_syntax.y`` (5.6 to 7.4)."""
+
 _RAW = "ONE_RAW_{}"
 
 
@@ -53,3 +62,16 @@ def merge_context(local: Vector, remote: Vector, onegate_token: str | None = Non
     if not context:
         return Template()
     return Template([*raw, ("CONTEXT", context)])
+
+
+def find_unset(local: Vector, remote: Vector) -> list[str]:
+    """Return the members that *local* does not set and that tell of the remote account.
+
+    *local* is the CONTEXT of a local VM or template, *remote* that of the remote template. The
+    guest gets the account's values for these: its key, and the remote VM's name.
+    """
+    return sorted(
+        name
+        for name, value in remote.items()
+        if name not in local and not _GENERATED.fullmatch(name) and _OF_THE_ACCOUNT.search(value)
+    )

@@ -79,6 +79,7 @@ HOST: Checks[HybridHost] = {
     "template mapping": templates.check_mapped,
     "template sizes": templates.check_sizes,
     "template parts": templates.check_parts,
+    "template context": templates.check_context,
     "template requirements": templates.check_requirements,
     "readable remote VMs": vms.check_readable_vms,
     "deploy ids": vms.check_deploy_ids,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from one2one.admin.doctor.facts import HybridHost
 from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skip, warning
 from one2one.admin.template.mapping import find_mapped_id
+from one2one.hybrid.context import find_unset
 from one2one.opennebula.records import VmTemplate
 
 _SIZE = ("CPU", "MEMORY", "VCPU")
@@ -74,6 +75,21 @@ def check_parts(host: HybridHost) -> Finding:
             "Remove them: the remote template decides disks and networks",
         )
     return ok("none has disks, NICs or files")
+
+
+def check_context(host: HybridHost) -> Finding:
+    """Check that guests get the key and name of their local user, not the remote account's."""
+    unset = []
+    for template, number in _list_mapped(host):
+        if remote := host.templates.get(number):
+            contexts = (one.template.vector("CONTEXT") for one in (template, remote))
+            unset += [f"{template.id} leaves {name}" for name in find_unset(*contexts)]
+    if unset:
+        return warning(
+            f"values of the remote account, which a template does not set: {join_some(unset)}",
+            f"Set them in its CONTEXT, or run: one2one template sync {host.host.name}",
+        )
+    return ok("none has a value of the remote account")
 
 
 def check_requirements(host: HybridHost) -> Finding:

@@ -16,6 +16,7 @@ from one2one.admin.template.step import Planned
 from one2one.admin.template.sync import carry_out
 from one2one.admin.template.table import print_steps
 from one2one.driver.local import LocalCloud
+from one2one.hybrid.context import find_unset
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.errors import NotAuthorized, NotFound
 from one2one.opennebula.records import Host, VmTemplate
@@ -29,6 +30,7 @@ _COLUMNS = {
     "MEM": "memory",
     "VCPU": "vcpu",
     "LOCAL": "local",
+    "NOTE": "note",
 }
 _WARNING = 1
 
@@ -46,6 +48,10 @@ class RemoteTemplate:
     """MB."""
     vcpu: str
     local: list[int]
+    not_set: list[str]
+    """Members of CONTEXT with the remote account's values, as a local template does not set them.
+    Without a local template: those that it must set."""
+    note: str
 
 
 @click.group()
@@ -57,25 +63,38 @@ def template() -> None:
 @click.argument("host")
 @output_options
 def list_command(host: str, output: Printer) -> None:
-    """List the remote templates that the account of HOST may use."""
+    """List the remote templates that the account of HOST may use.
+
+    NOTE names what a local template must set in its CONTEXT. Otherwise the guest gets the remote
+    account's key and the remote VM's name.
+    """
     local = LocalCloud()
     hybrid_host = find_host(local, host)
-    known: dict[int | None, list[int]] = {}
+    known: dict[int | None, list[VmTemplate]] = {}
     for own in local.cloud.list_templates():
-        known.setdefault(find_mapped_id(own.template, hybrid_host.name), []).append(own.id)
-    rows = [
-        RemoteTemplate(
-            id=remote.id,
-            name=remote.name,
-            owner=remote.owner,
-            cpu=remote.template.text("CPU"),
-            memory=remote.template.text("MEMORY"),
-            vcpu=remote.template.text("VCPU"),
-            local=known.get(remote.id, []),
-        )
-        for remote in connect(local, hybrid_host).list_templates()
-    ]
+        known.setdefault(find_mapped_id(own.template, hybrid_host.name), []).append(own)
+    remotes = connect(local, hybrid_host).list_templates()
+    rows = [_describe(remote, known.get(remote.id, []), hybrid_host.name) for remote in remotes]
     output.print(rows, _COLUMNS)
+
+
+def _describe(remote: VmTemplate, local: list[VmTemplate], host_name: str) -> RemoteTemplate:
+    contexts = [template.template.vector("CONTEXT") for template in local] or [{}]
+    remote_context = remote.template.vector("CONTEXT")
+    unset = {name for context in contexts for name in find_unset(context, remote_context)}
+    not_set = sorted(unset)
+    remedy = f"set it here, or run one2one template sync {host_name}"
+    return RemoteTemplate(
+        id=remote.id,
+        name=remote.name,
+        owner=remote.owner,
+        cpu=remote.template.text("CPU"),
+        memory=remote.template.text("MEMORY"),
+        vcpu=remote.template.text("VCPU"),
+        local=[template.id for template in local],
+        not_set=not_set,
+        note=f"CONTEXT lacks {', '.join(not_set)}: {remedy}" if not_set else "",
+    )
 
 
 @template.command()

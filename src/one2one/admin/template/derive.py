@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from one2one.admin.template.reserved import is_reserved
+from one2one.hybrid.context import OF_THE_VM
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.records import VmTemplate
@@ -29,9 +30,9 @@ _SIZE = {
 """What oned takes for these, and finds positive."""
 _SHORT = re.compile(r"[^\r\n]{1,256}")
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,127}")
-_OF_THE_USER = (r"USER\[SSH_PUBLIC_KEY\]", "NAME", "UNAME", "GNAME")
-"""Variables of a CONTEXT that mean the user of the VM, or the VM. No others of ``$USER``: they
-may be secrets, and a remote template must not be able to ask for them."""
+_OF_THE_USER = (r"USER\[SSH_PUBLIC_KEY\]", *OF_THE_VM)
+"""Variables of a CONTEXT that are expanded here. No others of ``$USER``: they may be secrets, and
+a remote template must not be able to ask for them."""
 
 
 @dataclass(frozen=True)
