@@ -80,6 +80,21 @@ def test_resident_drivers_are_configured_and_there(tmp_path: Path, series: str) 
         assert os.access(front_end.lib / "mads" / name, os.X_OK)
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("series", SERIES)
+def test_oned_asks_the_driver_for_what_a_host_may_pass_through(
+    tmp_path: Path, series: str, mode: str
+) -> None:
+    front_end = make_packaged(tmp_path, series)
+    install(front_end, mode)
+    entry = driver(front_end.etc / "oned.conf", "VM_MAD")
+    release = tuple(map(int, series.split(".")))
+    assert entry["KEEP_SNAPSHOTS"] == "yes"
+    assert entry.get("LIVE_RESIZE", "no") == ("yes" if release >= (6, 0) else "no")
+    actions = {word.strip() for word in entry.get("IMPORTED_VMS_ACTIONS", "").split(",")}
+    assert ("snapshot-create" in actions) == (release < (7, 0))
+
+
 @pytest.mark.parametrize("series", SERIES)
 def test_oned_can_start_the_installed_driver(tmp_path: Path, series: str) -> None:
     front_end = make_packaged(tmp_path, series)

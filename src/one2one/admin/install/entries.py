@@ -41,12 +41,15 @@ VM_MAD = [
     EXECUTABLE     = "{executable}",
     ARGUMENTS      = "{arguments}",
     TYPE           = "xml",
-    KEEP_SNAPSHOTS = "no"{more}
+    KEEP_SNAPSHOTS = "yes"{more}
 ]"""
+_LIVE_RESIZE = """,
+    LIVE_RESIZE    = "yes\""""
 _IMPORTED = """,
     IMPORTED_VMS_ACTIONS = "terminate, terminate-hard, hold, release, suspend,
         resume, delete, reboot, reboot-hard, resched, unresched, poweroff,
-        poweroff-hard\""""
+        poweroff-hard, snapshot-create, snapshot-revert, snapshot-delete, resize,
+        updateconf, disk-attach, disk-detach, disk-resize, nic-attach, nic-detach\""""
 _IM_MAD = """\
 IM_MAD = [
     NAME          = "{driver}",
@@ -107,7 +110,8 @@ def _arguments(source: str, kind: str, executable: str) -> str:
 def _vm_mad(source: str, layout: Layout, mode: Mode) -> str:
     executable, arguments = _VMM[mode]
     arguments = _arguments(source, "VM_MAD", executable) or arguments
-    more = _IMPORTED if layout.version < (7,) else ""
+    more = _LIVE_RESIZE if layout.version >= (6,) else ""
+    more += _IMPORTED if layout.version < (7,) else ""
     return _VM_MAD.format(driver=DRIVER, executable=executable, arguments=arguments, more=more)
 
 
