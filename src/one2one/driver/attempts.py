@@ -1,14 +1,18 @@
 """Carrying an operation out, and starting it again with new credentials or after a failure."""
 
 from one2one import runtime
-from one2one.driver import lifecycle, snapshots
+from one2one.driver import lifecycle, resizing, snapshots
 from one2one.driver.lifecycle import ANSWER_IF_UNREADABLE
 from one2one.driver.operation import Job, Operation, Pause, Steps
 from one2one.hybrid.pass_through import require_passed
 from one2one.hybrid.retry import Attempts
 from one2one.opennebula.errors import AuthenticationError, Busy, OneError, Unreachable
 
-OPERATIONS: dict[str, Operation] = {**lifecycle.OPERATIONS, **snapshots.OPERATIONS}
+OPERATIONS: dict[str, Operation] = {
+    **lifecycle.OPERATIONS,
+    **resizing.OPERATIONS,
+    **snapshots.OPERATIONS,
+}
 """By oned's action."""
 
 

@@ -16,6 +16,7 @@ from one2one.hybrid.goals import Step
 from one2one.hybrid.naming import format_deploy_id, format_marks, format_remote_name, read_marks
 from one2one.hybrid.origin import format_origin
 from one2one.hybrid.public_cloud import find_template_id
+from one2one.hybrid.sizes import format_followed, read_size
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import FAILURES, State
@@ -57,7 +58,7 @@ def create(job: Job) -> Generator[Wait, State | None, int]:
 
 
 def _build_extra_template(job: Job, local: Vm, template_id: int) -> str:
-    """Return what instantiate gets besides the template: marks, origin and context."""
+    """Return what instantiate gets besides the template: marks, origin, size and context."""
     remote = job.remote
     remote_context = remote.templates.get(
         template_id, job.not_before, lambda: remote.cloud.get_template(template_id)
@@ -71,7 +72,8 @@ def _build_extra_template(job: Job, local: Vm, template_id: int) -> str:
         job.log(f"CONTEXT has the remote account's {names}: set it in the local template")
     context = merge_context(local_context, remote_context, token)
     marks, origin = format_marks(job.marks), format_origin(local, runtime.host_name())
-    return to_xml(Template([*marks, *origin, *context]))
+    size = format_followed(read_size(local))
+    return to_xml(Template([*marks, *origin, *size, *context]))
 
 
 def _adopt(job: Job, earlier: list[Vm]) -> Generator[Wait, State | None, int | None]:

@@ -48,28 +48,31 @@ It may raise Refused.
 """
 
 
-def change(job: Job, plan: Plan, ready: Goal) -> Steps:
+def change(job: Job, plan: Plan, ready: Goal, remote: Vm | None = None) -> Steps:
     """Carry *plan* out, in those states of the remote VM that *ready* calls reached.
+
+    *remote* is the remote VM where it was just read.
 
     What it asks for again, after the remote accepted it, has failed there. Raises Refused when the
     VM is another's, when its state does not allow the change, and when that is not done in time;
     and the errors of a call. A call whose answer was lost is not made again: its error is raised,
     unless the remote VM shows what came of it.
     """
-    return (yield from _Change(job, plan, ready).run())
+    remote = remote or read_own(job, find_remote_vm(job))
+    return (yield from _Change(job, plan, ready, remote).run())
 
 
 class _Change:
     """A change under way."""
 
-    def __init__(self, job: Job, plan: Plan, ready: Goal) -> None:
+    def __init__(self, job: Job, plan: Plan, ready: Goal, remote: Vm) -> None:
         self._job = job
         self._plan = plan
         self._ready = ready
         self._limit = job.remote.settings.shutdown_timeout
         self._deadline = runtime.monotonic() + self._limit
-        self._remote = read_own(job, find_remote_vm(job))
-        self._error = self._remote.user_template.text("ERROR")
+        self._remote = remote
+        self._error = remote.user_template.text("ERROR")
         self._accepted: frozenset[str] = frozenset()
         self._accepted_at = float("-inf")
         self._doubt: tuple[str, OneError] | None = None

@@ -5,6 +5,7 @@ done before, and has succeeded when the remote VM is where the operation wants i
 """
 
 from one2one.driver.create import create
+from one2one.driver.following import follow
 from one2one.driver.operation import Job, Operation, Steps
 from one2one.driver.ownership import find_remote_vm, require_own
 from one2one.driver.reach import destroy, reach
@@ -129,7 +130,10 @@ is more patient."""
 
 
 def _resume(job: Job) -> Steps:
-    """Resume the VM where it was left, which must be this host."""
+    """Resume the VM where it was left, which must be this host.
+
+    Where oned saved nothing, its user may have changed it in the meantime.
+    """
     request = job.request
     if request.vm.state.lcm_state in (LcmState.BOOT_UNDEPLOY, LcmState.BOOT_STOPPED):
         history = job.local.get_vm(request.vm.id).history
@@ -138,6 +142,8 @@ def _resume(job: Job) -> Steps:
                 f"the VM was left on host {history[-2].host_name}, where its disks still are",
                 remedy=f"Deploy it on host {history[-2].host_name}",
             )
+    if request.action == "DEPLOY":
+        yield from follow(job)
     return (yield from reach(job, find_remote_vm(job), goals.RUNNING, "resume"))
 
 

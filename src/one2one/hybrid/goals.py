@@ -124,6 +124,13 @@ CHANGEABLE_OR_OFF = replace(
     reached=_split("RUNNING POWEROFF"),
     never=CHANGEABLE.never - _split("POWEROFF"),
 )
+OFF = replace(
+    CHANGEABLE,
+    name="POWEROFF or UNDEPLOYED",
+    reached=_OFF,
+    never=_ENDED | _SAVED | _HELD | _split("RUNNING UNKNOWN"),
+)
+"""Where a VM can be changed before it starts."""
 DONE = Goal(
     "DONE",
     reached=_split("DONE"),

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from one2one.opennebula.errors import Refused
 
 KINDS: dict[str, tuple[str, ...]] = {
+    "RESIZE": ("RESIZE",),
     "SNAPSHOT": ("SNAPSHOTCREATE", "SNAPSHOTREVERT", "SNAPSHOTDELETE"),
 }
 """The actions of each kind, as oned asks for them."""

@@ -74,6 +74,14 @@ class Cloud:
         """Ask for *action* (``poweroff``, ``terminate-hard``, …). Returns before it is done."""
         self.client.call("one.vm.action", action, vm_id)
 
+    def resize_vm(self, vm_id: int, template: str) -> None:
+        """Give a VM the CPU, VCPU and MEMORY in *template*, as far as its host has them.
+
+        One that is off has them at once. One that runs needs 6.0 and LIVE_RESIZE of its driver;
+        WrongState is raised without them.
+        """
+        self.client.call("one.vm.resize", vm_id, template, True)
+
     def create_snapshot(self, vm_id: int, name: str) -> int:
         """Have a system snapshot made, and return its number within the VM.
 

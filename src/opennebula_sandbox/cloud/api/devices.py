@@ -10,6 +10,7 @@ from opennebula_sandbox.cloud.api.method import Method
 from opennebula_sandbox.cloud.merging import find_restricted, merge, remove
 from opennebula_sandbox.cloud.objects import Vm
 from opennebula_sandbox.cloud.oned import RemoteOned
+from opennebula_sandbox.cloud.quotas import sum_amounts, sum_running_amounts
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal, not_authorized_error
 from opennebula_sandbox.cloud.vm import lifecycle
 from opennebula_sandbox.cloud.vm.creation import find_capacity_problem
@@ -18,6 +19,7 @@ from opennebula_sandbox.cloud.wire.grammar import parse
 
 _CONFIGURATION = ("OS", "FEATURES", "INPUT", "GRAPHICS", "VIDEO", "RAW", "CPU_MODEL")
 _NETWORK_MEMBER = re.compile(r"ETH\d+_\w+")
+_RESIZABLE = (lifecycle.POWEROFF, lifecycle.UNDEPLOYED, lifecycle.PENDING, lifecycle.HOLD)
 _CONFIGURABLE = {
     *(lifecycle.PENDING, lifecycle.HOLD, lifecycle.POWEROFF, lifecycle.UNDEPLOYED, RUNNING),
     *lifecycle.active(
@@ -70,22 +72,34 @@ def detach_nic(oned: RemoteOned, user: User, vm_id: int, nic_id: int) -> int:
 def resize(oned: RemoteOned, user: User, vm_id: int, text: str, _enforce: bool) -> int:
     """Answer one.vm.resize."""
     vm, wanted = oned.find_vm(user, vm_id, Right.MANAGE), parse(text)
-    if vm.state == RUNNING:
-        raise Refusal(ErrorCode.ACTION, oned.profile.resize_refused)
-    if vm.state not in (
-        lifecycle.POWEROFF,
-        lifecycle.UNDEPLOYED,
-        lifecycle.PENDING,
-        lifecycle.HOLD,
-    ):
-        raise Refusal(ErrorCode.ACTION, f"Cannot resize a VM in state {vm.state}")
     sizes = Template((n, v) for n, v in wanted if n in ("CPU", "MEMORY", "VCPU"))
-    resized = merge(vm.template, sizes)
+    before, resized = vm.template, merge(vm.template, sizes)
     if problem := find_capacity_problem(resized):
         raise Refusal(ErrorCode.INTERNAL, problem)
+    _require_quota(oned, user, vm, resized)
+    live = vm.state == RUNNING and oned.machine.live_resize and oned.profile.newer_body
+    if vm.state == RUNNING and not live:
+        raise Refusal(ErrorCode.ACTION, oned.profile.resize_refused)
+    if live:
+        return plug(oned, user, vm, "resize", "", resized, lambda ok: resized if ok else before)
+    if vm.state not in _RESIZABLE:
+        raise Refusal(ErrorCode.ACTION, f"Cannot resize a VM in state {vm.state}")
     check(vm, resized)
     store(oned, vm, resized)
     return vm_id
+
+
+def _require_quota(oned: RemoteOned, user: User, vm: Vm, resized: Template) -> None:
+    """Raise Refusal if a quota does not allow what *resized* has more than *vm*."""
+    owner = oned.accounts.find_user(vm.uid) or user
+    counts = [sum_amounts]
+    if lifecycle.counts_as_running(vm.state):
+        counts.append(sum_running_amounts)
+    for count in counts:
+        old, new = count(vm.template), count(resized)
+        more = {name: new[name] - old[name] for name in new if new[name] != old[name]}
+        if problem := oned.accounts.find_exceeded_quota(owner, more, oned.profile.quota_metrics):
+            raise not_authorized_error(user.id, problem)
 
 
 def update_configuration(

@@ -107,6 +107,7 @@ HOTPLUGS: Mapping[str, Mapping[State, Path]] = {
         POWEROFF: (State(VmState.POWEROFF, LcmState.HOTPLUG_SNAPSHOT), POWEROFF),
     },
     "updateconf": {RUNNING: active(LcmState.HOTPLUG, LcmState.RUNNING)},
+    "resize": {RUNNING: active(LcmState.HOTPLUG_RESIZE, LcmState.RUNNING)},
 }
 """Changes to a VM that runs, or is in POWEROFF."""
 
@@ -147,6 +148,7 @@ HOTPLUG_ERRORS: Mapping[str, str] = {
     "snapshot-revert": "SNAPSHOTREVERT",
     "snapshot-delete": "SNAPSHOTDELETE",
     "updateconf": "UPDATECONF",
+    "resize": "RESIZE",
 }
 """The action in the text of ERROR when a hot-plug fails, since 6.0."""
 

@@ -55,6 +55,8 @@ class Machine:
         """Seconds that a VM stays PENDING."""
         self.keep_snapshots = True
         """KEEP_SNAPSHOTS of the VMM driver: whether VMs that are off have system snapshots."""
+        self.live_resize = False
+        """LIVE_RESIZE of the VMM driver: whether a VM that runs can be resized, since 6.0."""
         self.shutdown_timeout = 1.0
         """Seconds that oned waits for a guest that ignores ACPI."""
 

@@ -50,7 +50,8 @@ def flag_device(vm: Vm, name: str, number: int, flags: Vector) -> Template:
 def settle_device(template: Template, action: str, *, success: bool) -> Template:
     """Return *template* after the answer to *action*, without the flags of the device."""
     if action == "RESIZE":
-        before = Template(template.vector("RESIZE").items())
+        old = template.vector("RESIZE")
+        before = Template((name, value) for name, value in old.items() if value != "0")
         template = remove(template, "RESIZE")
         return template if success else merge(template, before)
     pending = _DEVICE_FLAGS.get(action)

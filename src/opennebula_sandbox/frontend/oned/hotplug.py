@@ -3,7 +3,7 @@
 Callers hold ``pools.clock.lock``. Every method raises Refusal where oned refuses.
 """
 
-from one2one.opennebula.states import RUNNING
+from one2one.opennebula.states import RUNNING, State, VmState
 from one2one.opennebula.template import Template, Vector
 from opennebula_sandbox.cloud.merging import merge, remove
 from opennebula_sandbox.cloud.objects import Host, Vm
@@ -17,6 +17,8 @@ from opennebula_sandbox.frontend.oned.pools import Pools
 from opennebula_sandbox.frontend.oned.vm_builder import VmBuilder
 from opennebula_sandbox.frontend.release import Release
 from opennebula_sandbox.frontend.vmm.message import PUBLIC_CLOUD_DATASTORE
+
+_RESIZABLE = (POWEROFF, State(VmState.UNDEPLOYED), State(VmState.PENDING), State(VmState.HOLD))
 
 
 class Hotplug:
@@ -79,13 +81,34 @@ class Hotplug:
         self._lifecycle.do(vm, HOTPLUG["UPDATECONF"])
 
     def resize(self, vm: Vm, changes: Template) -> None:
-        """Do ``one.vm.resize`` on a running VM."""
-        if self._release.version < (6, 0) or vm.state != RUNNING:
+        """Do ``one.vm.resize``; the driver is asked only about a VM that runs."""
+        if vm.state == RUNNING and self._release.version >= (6, 0):
+            if not self._pools.live_resize:
+                raise Refusal(ErrorCode.ACTION, "Hotplug resize not supported by driver one")
+        elif vm.state not in _RESIZABLE:
             raise Refusal(ErrorCode.ACTION, f"Cannot resize a VM in state {vm.state}")
-        before: Vector = {name: vm.template.text(name) for name, _ in changes}
-        vm.template = merge(vm.template, changes)
-        vm.template.add("RESIZE", before)
-        self._lifecycle.do(vm, HOTPLUG["RESIZE"])
+        before = {name: vm.template.text(name) or "0" for name in ("CPU", "VCPU", "MEMORY")}
+        resized = merge(vm.template, changes)
+        self._require_capacity(vm, resized)
+        vm.template = resized
+        if vm.state == RUNNING:
+            vm.template.add("RESIZE", before)
+            self._lifecycle.do(vm, HOTPLUG["RESIZE"])
+
+    def _require_capacity(self, vm: Vm, resized: Template) -> None:
+        """Raise Refusal if the VM's host has no room for it: ``HostShare::test_compute``."""
+        if vm.state not in (RUNNING, POWEROFF):
+            return
+        share = self._pools.find_host(vm.history[-1].host_id).share
+        for unit, name, total, used, factor in (
+            ("CPU", "CPU", share.total_cpu, share.cpu_usage, 100),
+            ("memory", "MEMORY", share.total_memory, share.memory_usage, 1024),
+        ):
+            old, new = (factor * float(t.text(name)) for t in (vm.template, resized))
+            room = total - used + old
+            if new > room and new > old and total:
+                words = f"Not enough {unit}: {new:.0f}/{room:.0f}"
+                raise Refusal(ErrorCode.ACTION, words)
 
     def migrate(self, vm: Vm, host: Host) -> None:
         """Migrate a running VM live to *host*."""

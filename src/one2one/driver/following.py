@@ -1,0 +1,46 @@
+"""Bringing a remote VM that is off in line with its local VM, before it starts.
+
+oned lets users change a VM that is off without asking a driver. What the host passes through
+arrives at the latest here.
+"""
+
+from collections.abc import Callable, Collection
+
+from one2one.driver import resizing
+from one2one.driver.hotplug import Ask, Done, change
+from one2one.driver.operation import Job, Steps
+from one2one.driver.ownership import find_remote_vm, read_own
+from one2one.hybrid import goals
+from one2one.hybrid.goals import Step
+from one2one.opennebula.errors import NotFound
+from one2one.opennebula.records import Vm
+
+_FOLLOWERS: dict[str, Callable[[Job, Vm], Ask | None]] = {"RESIZE": resizing.ask_to_follow}
+"""By the kind of operation that a host passes through; each returns what is left to ask for."""
+
+
+def follow(job: Job) -> Steps:
+    """Change the remote VM as its local VM was changed while it was off; raises as ``change`` does.
+
+    A remote VM that is not off stays as it is, until it is off when its local VM starts: its
+    memory was saved, or its own user has started it.
+    """
+    followers = _select_followers(job.remote.settings.pass_through)
+    if not followers:
+        return ""
+    try:
+        remote = read_own(job, find_remote_vm(job))
+    except NotFound:
+        return ""
+    if goals.OFF.step(remote.state) is not Step.REACHED:
+        return ""
+
+    def plan(remote: Vm, _: frozenset[str]) -> Ask | Done | None:
+        asks = (ask(job, remote) for ask in followers)
+        return next(filter(None, asks), None) or Done()
+
+    return (yield from change(job, plan, goals.OFF, remote))
+
+
+def _select_followers(passed: Collection[str]) -> list[Callable[[Job, Vm], Ask | None]]:
+    return [ask for kind, ask in _FOLLOWERS.items() if kind in passed]

@@ -1,0 +1,67 @@
+"""Resizing the remote VM as its local VM is resized, running or off.
+
+oned asks the driver where the local VM runs. Where it is off, oned changes it without asking, and
+the remote VM follows before its next start (``driver.following``).
+"""
+
+from functools import partial
+
+from one2one.driver.hotplug import Ask, Done, change
+from one2one.driver.operation import Job, Operation, Steps
+from one2one.hybrid import goals
+from one2one.hybrid.sizes import (
+    Size,
+    find_changes,
+    format_followed,
+    read_followed,
+    read_old_size,
+    read_size,
+)
+from one2one.opennebula.cloud import Update
+from one2one.opennebula.records import Vm
+from one2one.opennebula.template import Template, to_xml
+
+
+def resize(job: Job) -> Steps:
+    """RESIZE: what the user changed; oned takes it back where that fails.
+
+    What is followed is noted first. If the remote then resizes, and oned does not learn of it, the
+    next start finds that the local size is not the one noted.
+    """
+    size = read_size(job.request.vm)
+    wanted = find_changes(size, read_old_size(job.request.vm))
+
+    def plan(remote: Vm, _: frozenset[str]) -> Ask | Done | None:
+        return _ask_to_note(job, remote, size) or _ask_to_resize(job, remote, wanted) or Done()
+
+    return change(job, plan, goals.CHANGEABLE)
+
+
+def ask_to_follow(job: Job, remote: Vm) -> Ask | None:
+    """Return what brings a remote VM that is off in line with its local VM's size, if anything.
+
+    A remote VM that tells no local size is not resized, but tells it from then on.
+    """
+    size, followed = read_size(job.request.vm), read_followed(remote)
+    wanted = {} if followed is None else find_changes(size, followed)
+    return _ask_to_resize(job, remote, wanted) or _ask_to_note(job, remote, size)
+
+
+def _ask_to_resize(job: Job, remote: Vm, wanted: Size) -> Ask | None:
+    """Return what gives *remote* the size that is *wanted*, None where it has that."""
+    changes = find_changes(wanted, read_size(remote))
+    if not changes:
+        return None
+    template = to_xml(Template(changes.items()))
+    return Ask("resize", partial(job.remote.cloud.resize_vm, remote.id, template))
+
+
+def _ask_to_note(job: Job, remote: Vm, size: Size) -> Ask | None:
+    if read_followed(remote) == size:
+        return None
+    template = to_xml(format_followed(size))
+    call = partial(job.remote.cloud.update_vm, remote.id, template, Update.MERGE)
+    return Ask("update", call)
+
+
+OPERATIONS: dict[str, Operation] = {"RESIZE": resize}
