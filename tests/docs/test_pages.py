@@ -9,7 +9,7 @@ import pytest
 
 from one2one.admin.cli import commands as one2one
 from opennebula_sandbox.command import sandbox
-from tests.docs import attributes_page, invariants_page, states_page
+from tests.docs import attributes_page, invariants_page, pass_through_page, states_page
 from tests.docs.pages import PAGES, ROOT, anchors, commands, links, name
 
 _COMMANDS = {"one2one": one2one, "opennebula-sandbox": sandbox}
@@ -64,6 +64,11 @@ def test_the_table_of_host_attributes_is_current() -> None:
 def test_the_table_of_invariants_is_current() -> None:
     page = (ROOT / "docs/reliability.md").read_text()
     assert invariants_page.render() in page, "see: python -m tests.docs.invariants_page"
+
+
+def test_the_table_of_passed_actions_is_current() -> None:
+    page = (ROOT / "docs/pass-through.md").read_text()
+    assert pass_through_page.render() in page, "see: python -m tests.docs.pass_through_page"
 
 
 def test_the_page_of_states_is_current() -> None:

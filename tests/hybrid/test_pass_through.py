@@ -2,7 +2,8 @@
 
 import pytest
 
-from one2one.hybrid.pass_through import KINDS, Unsupported, require_passed
+from one2one.driver.attempts import OPERATIONS
+from one2one.hybrid.pass_through import ACTIONS, KINDS, PassedAction, Unsupported, require_passed
 from one2one.hybrid.settings import read_settings
 from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.records import Host
@@ -37,12 +38,15 @@ def test_an_unknown_kind_is_named() -> None:
     assert "onehost update burst1" in str(raised.value)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_an_action_is_refused_unless_its_kind_is_passed_through(kind: str) -> None:
-    for action in KINDS[kind]:
-        require_passed(action, {kind})
-        with pytest.raises(Unsupported, match=f"^{action} is not supported for VMs in a remote"):
-            require_passed(action, set(KINDS) - {kind})
+@pytest.mark.parametrize("row", ACTIONS, ids=lambda row: row.action)
+def test_an_action_is_refused_unless_its_kind_is_passed_through(row: PassedAction) -> None:
+    require_passed(row.action, {row.kind})
+    with pytest.raises(Unsupported, match=f"^{row.action} is not supported for VMs in a remote"):
+        require_passed(row.action, set(KINDS) - {row.kind})
+
+
+def test_the_driver_has_every_action_that_may_be_passed_through() -> None:
+    assert {row.action for row in ACTIONS} <= OPERATIONS.keys()
 
 
 def test_what_has_no_kind_is_never_refused() -> None:

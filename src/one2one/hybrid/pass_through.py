@@ -4,16 +4,52 @@ A hybrid host refuses all of them, unless its ONE_PASS_THROUGH names their kind.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from one2one.opennebula.errors import Refused
 
-KINDS: dict[str, tuple[str, ...]] = {
-    "RESIZE": ("RESIZE",),
-    "SNAPSHOT": ("SNAPSHOTCREATE", "SNAPSHOTREVERT", "SNAPSHOTDELETE"),
-}
-"""The actions of each kind, as oned asks for them."""
 
-_KIND_OF = {action: kind for kind, actions in KINDS.items() for action in actions}
+@dataclass(frozen=True, slots=True)
+class PassedAction:
+    """An action of oned that a host may pass through."""
+
+    kind: str
+    """The word in ONE_PASS_THROUGH."""
+    action: str
+    """As oned asks for it."""
+    command: str
+    """What a user types after ``onevm``."""
+    states: str
+    """The states of the local VM in which oned asks for it."""
+    since: str
+    """The first release of the front-end that does, 5.6 for all."""
+    call: str
+    """What the remote is asked for."""
+    remote_since: str
+    """The first release of the remote that does it in these states."""
+
+
+ACTIONS = (
+    PassedAction(
+        *("SNAPSHOT", "SNAPSHOTCREATE", "snapshot-create", "RUNNING", "5.6"),
+        *("one.vm.snapshotcreate", "5.6"),
+    ),
+    PassedAction(
+        *("SNAPSHOT", "SNAPSHOTREVERT", "snapshot-revert", "RUNNING", "5.6"),
+        *("one.vm.snapshotrevert", "5.6"),
+    ),
+    PassedAction(
+        *("SNAPSHOT", "SNAPSHOTDELETE", "snapshot-delete", "RUNNING, POWEROFF", "5.6"),
+        *("one.vm.snapshotdelete", "5.6"),
+    ),
+    PassedAction("RESIZE", "RESIZE", "resize", "RUNNING", "6.0", "one.vm.resize", "6.0"),
+)
+"""All of them, by kind."""
+
+KINDS = tuple(dict.fromkeys(row.kind for row in ACTIONS))
+"""The words that ONE_PASS_THROUGH may have."""
+
+_KIND_OF = {row.action: row.kind for row in ACTIONS}
 
 
 class Unsupported(Refused):
