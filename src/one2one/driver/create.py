@@ -8,10 +8,10 @@ from collections.abc import Generator
 from dataclasses import replace
 
 from one2one import runtime
+from one2one.driver.contexts import build_context
 from one2one.driver.operation import Job, Wait
 from one2one.driver.reach import destroy, reach
 from one2one.hybrid import goals
-from one2one.hybrid.context import find_unset, merge_context
 from one2one.hybrid.goals import Step
 from one2one.hybrid.naming import format_deploy_id, format_marks, format_remote_name, read_marks
 from one2one.hybrid.origin import format_origin
@@ -59,18 +59,7 @@ def create(job: Job) -> Generator[Wait, State | None, int]:
 
 def _build_extra_template(job: Job, local: Vm, template_id: int) -> str:
     """Return what instantiate gets besides the template: marks, origin, size and context."""
-    remote = job.remote
-    remote_context = remote.templates.get(
-        template_id, job.not_before, lambda: remote.cloud.get_template(template_id)
-    ).template.vector("CONTEXT")
-    local_context = local.template.vector("CONTEXT")
-    token = job.local.make_onegate_token(local)
-    if local_context.get("FILES_DS"):
-        job.log("CONTEXT/FILES_DS is left out: a remote VM cannot get local files")
-    if unset := find_unset(local_context, remote_context):
-        names = ", ".join(unset)
-        job.log(f"CONTEXT has the remote account's {names}: set it in the local template")
-    context = merge_context(local_context, remote_context, token)
+    context = build_context(job, local, template_id)
     marks, origin = format_marks(job.marks), format_origin(local, runtime.host_name())
     size = format_followed(read_size(local))
     return to_xml(Template([*marks, *origin, *size, *context]))

@@ -4,19 +4,23 @@ oned lets users change a VM that is off without asking a driver. What the host p
 arrives at the latest here.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
-from one2one.driver import resizing
-from one2one.driver.hotplug import Ask, Done, change
+from one2one.driver.configuring import follow_context
+from one2one.driver.hotplug import Ask, Done, Follower, change
 from one2one.driver.operation import Job, Steps
 from one2one.driver.ownership import find_remote_vm, read_own
+from one2one.driver.resizing import follow_size
 from one2one.hybrid import goals
 from one2one.hybrid.goals import Step
 from one2one.opennebula.errors import NotFound
 from one2one.opennebula.records import Vm
 
-_FOLLOWERS: dict[str, Callable[[Job, Vm], Ask | None]] = {"RESIZE": resizing.ask_to_follow}
-"""By the kind of operation that a host passes through; each returns what is left to ask for."""
+_FOLLOWERS: dict[str, Callable[[Job], Follower]] = {
+    "RESIZE": follow_size,
+    "UPDATECONF": follow_context,
+}
+"""By the kind of operation that a host passes through."""
 
 
 def follow(job: Job) -> Steps:
@@ -25,7 +29,8 @@ def follow(job: Job) -> Steps:
     A remote VM that is not off stays as it is, until it is off when its local VM starts: its
     memory was saved, or its own user has started it.
     """
-    followers = _select_followers(job.remote.settings.pass_through)
+    passed = job.remote.settings.pass_through
+    followers = [begin(job) for kind, begin in _FOLLOWERS.items() if kind in passed]
     if not followers:
         return ""
     try:
@@ -35,12 +40,8 @@ def follow(job: Job) -> Steps:
     if goals.OFF.step(remote.state) is not Step.REACHED:
         return ""
 
-    def plan(remote: Vm, _: frozenset[str]) -> Ask | Done | None:
-        asks = (ask(job, remote) for ask in followers)
+    def plan(remote: Vm, accepted: frozenset[str]) -> Ask | Done | None:
+        asks = (ask(remote, accepted) for ask in followers)
         return next(filter(None, asks), None) or Done()
 
     return (yield from change(job, plan, goals.OFF, remote))
-
-
-def _select_followers(passed: Collection[str]) -> list[Callable[[Job, Vm], Ask | None]]:
-    return [ask for kind, ask in _FOLLOWERS.items() if kind in passed]

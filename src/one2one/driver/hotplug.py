@@ -48,6 +48,10 @@ It may raise Refused.
 """
 
 
+Follower = Callable[[Vm, frozenset[str]], Ask | None]
+"""Gets the same, and returns what is left to ask for before a VM starts."""
+
+
 def change(job: Job, plan: Plan, ready: Goal, remote: Vm | None = None) -> Steps:
     """Carry *plan* out, in those states of the remote VM that *ready* calls reached.
 

@@ -6,7 +6,7 @@ the remote VM follows before its next start (``driver.following``).
 
 from functools import partial
 
-from one2one.driver.hotplug import Ask, Done, change
+from one2one.driver.hotplug import Ask, Done, Follower, change
 from one2one.driver.operation import Job, Operation, Steps
 from one2one.hybrid import goals
 from one2one.hybrid.sizes import (
@@ -37,14 +37,19 @@ def resize(job: Job) -> Steps:
     return change(job, plan, goals.CHANGEABLE)
 
 
-def ask_to_follow(job: Job, remote: Vm) -> Ask | None:
-    """Return what brings a remote VM that is off in line with its local VM's size, if anything.
+def follow_size(job: Job) -> Follower:
+    """Return what resizes a remote VM that is off as its local VM was resized.
 
     A remote VM that tells no local size is not resized, but tells it from then on.
     """
-    size, followed = read_size(job.request.vm), read_followed(remote)
-    wanted = {} if followed is None else find_changes(size, followed)
-    return _ask_to_resize(job, remote, wanted) or _ask_to_note(job, remote, size)
+    size = read_size(job.request.vm)
+
+    def ask(remote: Vm, _: frozenset[str]) -> Ask | None:
+        followed = read_followed(remote)
+        wanted = {} if followed is None else find_changes(size, followed)
+        return _ask_to_resize(job, remote, wanted) or _ask_to_note(job, remote, size)
+
+    return ask
 
 
 def _ask_to_resize(job: Job, remote: Vm, wanted: Size) -> Ask | None:

@@ -11,8 +11,8 @@ import re
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.template import Template, Vector, check_value
 
-_GENERATED = re.compile(r"DISK_ID|TARGET|TOKEN|FILES_DS|(ETH|PCI)\d+_\w+")
-"""Members that the local oned made for its own context disk and networks."""
+GENERATED = re.compile(r"DISK_ID|TARGET|TOKEN|FILES_DS|(ETH|PCI)\d+_\w+")
+"""Members that an oned makes for its own context disk and networks."""
 
 OF_THE_VM = ("NAME", "VMID", "UNAME", "UID", "GNAME", "GID")
 """Variables of CONTEXT that tell of the VM, its user and its group."""
@@ -40,7 +40,7 @@ def merge_context(local: Vector, remote: Vector, onegate_token: str | None = Non
             "CONTEXT/FILES names files of the local front-end, which no remote VM can get",
             remedy="Remove FILES from the template",
         )
-    members = {k: v for k, v in local.items() if not _GENERATED.fullmatch(k) and k != "FILES"}
+    members = {k: v for k, v in local.items() if not GENERATED.fullmatch(k) and k != "FILES"}
     remote_members = {k: v for k, v in remote.items() if k not in members}
     if onegate_token is not None:
         members["ONEGATE_TOKEN"] = onegate_token
@@ -73,5 +73,5 @@ def find_unset(local: Vector, remote: Vector) -> list[str]:
     return sorted(
         name
         for name, value in remote.items()
-        if name not in local and not _GENERATED.fullmatch(name) and _OF_THE_ACCOUNT.search(value)
+        if name not in local and not GENERATED.fullmatch(name) and _OF_THE_ACCOUNT.search(value)
     )

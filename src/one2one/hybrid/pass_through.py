@@ -43,6 +43,10 @@ ACTIONS = (
         *("one.vm.snapshotdelete", "5.6"),
     ),
     PassedAction("RESIZE", "RESIZE", "resize", "RUNNING", "6.0", "one.vm.resize", "6.0"),
+    PassedAction(
+        *("UPDATECONF", "UPDATECONF", "updateconf", "RUNNING", "5.10"),
+        *("one.vm.updateconf", "5.10"),
+    ),
 )
 """All of them, by kind."""
 

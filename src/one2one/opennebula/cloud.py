@@ -82,6 +82,13 @@ class Cloud:
         """
         self.client.call("one.vm.resize", vm_id, template, True)
 
+    def update_configuration(self, vm_id: int, template: str) -> None:
+        """Replace a VM's CONTEXT, and its other sections that *template* does not have.
+
+        A VM that runs needs 5.10, and its guest gets the CONTEXT at once.
+        """
+        self.client.call("one.vm.updateconf", vm_id, template)
+
     def create_snapshot(self, vm_id: int, name: str) -> int:
         """Have a system snapshot made, and return its number within the VM.
 

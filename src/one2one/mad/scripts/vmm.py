@@ -22,7 +22,7 @@ from one2one.mad.scripts.ensure import ensure_monitored
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import OneError, to_one_error
 from one2one.opennebula.records import Vm
-from one2one.opennebula.states import State
+from one2one.opennebula.states import LcmState, State
 from one2one.opennebula.xml import parse
 
 _ACTIONS = {
@@ -40,6 +40,8 @@ _ACTIONS = {
 }
 """Scripts whose name is not that of the action."""
 
+_RECONFIGURING = ("prereconfigure", "reconfigure")
+_NIC_CHANGES = (LcmState.HOTPLUG_NIC, LcmState.HOTPLUG_NIC_POWEROFF)
 _DELIMITERS = ("ERROR MESSAGE --8<------", "ERROR MESSAGE ------>8--")
 """What an error stands between, for the shells of 5.4 to 6.0."""
 
@@ -49,7 +51,7 @@ def main() -> int:
     name = Path(sys.argv[0]).name
     payload = sys.stdin.buffer.read().decode(errors="replace")
     try:
-        answer = run(_ACTIONS.get(name, name.upper()), sys.argv[1:], payload)
+        answer = run(name, sys.argv[1:], payload)
     except Exception as error:  # noqa: BLE001 - what oned shows its user is one line
         return _fail(str(to_one_error(error)), payload, sys.stderr)
     if answer:
@@ -57,8 +59,9 @@ def main() -> int:
     return 0
 
 
-def run(action: str, argv: list[str], payload: str) -> str:
-    """Run one action to its end, and return what to print; raises OneError, fully explained."""
+def run(script: str, argv: list[str], payload: str) -> str:
+    """Run one script to its end, and return what to print; raises OneError, fully explained."""
+    action = _ACTIONS.get(script, script.upper())
     if action not in OPERATIONS:
         raise unsupported_error(action)
     if len(argv) < 2:
@@ -72,12 +75,27 @@ def run(action: str, argv: list[str], payload: str) -> str:
     try:
         local = LocalCloud()
         job = Job(request, local, Remotes(local), lambda _: None, runtime.monotonic())
-        return _run(job)
+        return "" if _is_needless(script, job) else _run(job)
     except Exception as error:  # noqa: BLE001 - after a bug too, it tells the VM and its host
         remote = job.opened if job else None
         raise OneError(explain(to_one_error(error), request, remote), remedy="") from None
     finally:
         ensure_monitored(request.placement.host_id, request.host_name)
+
+
+def _is_needless(script: str, job: Job) -> bool:
+    """Tell whether a script has nothing to do; raises Unsupported where its action is not allowed.
+
+    The shell runs ``prereconfigure`` and ``reconfigure`` for UPDATECONF, and both after the script
+    that changes a NIC, for which a remote makes its VM's context itself.
+    """
+    changes_nic = job.request.vm.state.lcm_state in _NIC_CHANGES
+    if script not in _RECONFIGURING or (script == "reconfigure" and not changes_nic):
+        return False
+    passed = job.open_remote(job.not_before).settings.pass_through
+    if ("NIC" if changes_nic else "UPDATECONF") not in passed:
+        raise unsupported_error(job.request.action)
+    return True
 
 
 def _run(job: Job) -> str:

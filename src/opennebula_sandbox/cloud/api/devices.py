@@ -13,6 +13,7 @@ from opennebula_sandbox.cloud.oned import RemoteOned
 from opennebula_sandbox.cloud.quotas import sum_amounts, sum_running_amounts
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal, not_authorized_error
 from opennebula_sandbox.cloud.vm import lifecycle
+from opennebula_sandbox.cloud.vm.context import build_context, replace_context
 from opennebula_sandbox.cloud.vm.creation import find_capacity_problem
 from opennebula_sandbox.cloud.vm.devices import NotOwned, next_id
 from opennebula_sandbox.cloud.wire.grammar import parse
@@ -119,33 +120,41 @@ def update_configuration(
         raise Refusal(ErrorCode.INTERNAL, reason)
     sections = Template((n, v) for n, v in wanted if n in _CONFIGURATION)
     template = merge(vm.template if append else remove(vm.template, *_CONFIGURATION), sections)
+    present, changed = vm.template.vector("CONTEXT"), True
     if context := wanted.vector("CONTEXT"):
-        template = merge(
-            template, Template([("CONTEXT", _build_context(oned, vm, context, append))])
-        )
-    if vm.state == RUNNING:
-        return plug(oned, user, vm, "updateconf", "", template)
+        context = _build_context(oned, vm, context, append)
+        changed = context != present or not oned.profile.network_context_kept
+        template = replace_context(template, context)
     check(vm, template)
+    if vm.state == RUNNING and changed:
+        return plug(oned, user, vm, "updateconf", "", template)
     store(oned, vm, template)
     return vm_id
 
 
 def _build_context(oned: RemoteOned, vm: Vm, wanted: Vector, append: int) -> Vector:
+    """Return the new context; the values that stay are not expanded again, since 6.10."""
     present = vm.template.vector("CONTEXT")
     if not present:
         words = "Virtual machine does not have context, cannot add a new one."
         raise Refusal(ErrorCode.INTERNAL, words)
+    kept: Vector = {}
+    if oned.profile.network_context_kept:
+        _require_no_network_change(wanted, present)
+        kept = {n: v for n, v in wanted.items() if present.get(n) == v}
+    new = {n: v for n, v in wanted.items() if n not in kept or (n == "NETWORK" and not append)}
+    owner = oned.accounts.find_user(vm.uid) or oned.accounts.users["oneadmin"]
+    built = build_context(new, vm, owner, int(present["DISK_ID"]), oned.profile)
+    built["TARGET"] = present["TARGET"]
+    return {**present, **built} if append else {**built, **kept}
+
+
+def _require_no_network_change(wanted: Vector, present: Vector) -> None:
     for name, value in wanted.items():
-        if (
-            oned.profile.network_context_kept
-            and _NETWORK_MEMBER.fullmatch(name)
-            and present.get(name) != value
-        ):
+        if _NETWORK_MEMBER.fullmatch(name) and present.get(name) != value:
             verb = "update" if name in present else "add"
             words = f"Unable to {verb} {name}, update NIC to update network context"
             raise Refusal(ErrorCode.INTERNAL, words)
-    kept = present if append else {name: present[name] for name in ("DISK_ID", "TARGET")}
-    return {**wanted, **kept} if not append else {**kept, **wanted}
 
 
 def _not_owned_error(user: User, error: NotOwned) -> Refusal:

@@ -18,7 +18,7 @@ from opennebula_sandbox.frontend.oned.vm_builder import VmBuilder
 from opennebula_sandbox.frontend.release import Release
 from opennebula_sandbox.frontend.vmm.message import PUBLIC_CLOUD_DATASTORE
 
-_RESIZABLE = (POWEROFF, State(VmState.UNDEPLOYED), State(VmState.PENDING), State(VmState.HOLD))
+_NOT_STARTED = (POWEROFF, State(VmState.UNDEPLOYED), State(VmState.PENDING), State(VmState.HOLD))
 
 
 class Hotplug:
@@ -72,20 +72,23 @@ class Hotplug:
         return number
 
     def update_configuration(self, vm: Vm, changes: Template) -> None:
-        """Do ``one.vm.updateconf`` on a running VM."""
-        self._require_running(vm, "updateconf")
+        """Do ``one.vm.updateconf``; the driver is asked only about a VM that runs."""
+        if vm.state != RUNNING and vm.state not in _NOT_STARTED:
+            words = f"configuration cannot be updated in state {vm.state}"
+            raise Refusal(ErrorCode.INTERNAL, words)
         if context := changes.vector("CONTEXT"):
             context = self._vm_builder.update_context(vm, context)
             changes = merge(changes, Template([("CONTEXT", context)]))
         vm.template = merge(remove(vm.template, "OS"), changes)
-        self._lifecycle.do(vm, HOTPLUG["UPDATECONF"])
+        if vm.state == RUNNING:
+            self._lifecycle.do(vm, HOTPLUG["UPDATECONF"])
 
     def resize(self, vm: Vm, changes: Template) -> None:
         """Do ``one.vm.resize``; the driver is asked only about a VM that runs."""
         if vm.state == RUNNING and self._release.version >= (6, 0):
             if not self._pools.live_resize:
                 raise Refusal(ErrorCode.ACTION, "Hotplug resize not supported by driver one")
-        elif vm.state not in _RESIZABLE:
+        elif vm.state not in _NOT_STARTED:
             raise Refusal(ErrorCode.ACTION, f"Cannot resize a VM in state {vm.state}")
         before = {name: vm.template.text(name) or "0" for name in ("CPU", "VCPU", "MEMORY")}
         resized = merge(vm.template, changes)
