@@ -20,10 +20,11 @@ settings.load_profile("unhurried")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the cut points be tried on another release than in CI."""
+    """Let more cut points be tried than in CI, and on another release."""
     parser.addoption(
         "--generation", default="6.10", help="the release that is cut: 5.10, 6.10, 7.2"
     )
+    parser.addoption("--all-cuts", action="store_true", help="cut every call in every way")
 
 
 @pytest.fixture(autouse=True)

@@ -8,14 +8,18 @@ Remote clouds have virtual clocks: what a remote carries out behind its answer h
 first status that the driver reads, so an operation makes the same calls each time, and it waits.
 """
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from one2one.driver.local import LocalCloud
 from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes
 from one2one.hybrid.orphans import NO_GRACE
+from one2one.mad.scripts.layout import write_scripts
 from one2one.opennebula.states import VmState
 from opennebula_sandbox.cloud.clock import Clock
 from opennebula_sandbox.cloud.cloud import SimulatedCloud
@@ -24,6 +28,8 @@ from opennebula_sandbox.cloud.wire.server import XmlRpcServer
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
 from opennebula_sandbox.frontend.mad import Mad
+from opennebula_sandbox.frontend.oned.oned import Driver
+from opennebula_sandbox.frontend.vmm.shell import VmmShell
 from tests.end_to_end.burst import DRIVER, TEMPLATE, of_the_host
 
 STEADY = ("PENDING", "RUNNING", "POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED", "DONE")
@@ -161,12 +167,28 @@ class Lanes:
 
     frontend: FrontEnd
     lanes: list[Lane]
+    _shells: list[Driver] = field(default_factory=list)
+    """Those whose oned was killed."""
 
-    @property
-    def driver(self) -> Mad:
-        """The driver's process."""
-        assert isinstance(self.frontend.driver, Mad)
-        return self.frontend.driver
+    def kill_driver(self) -> None:
+        """Kill the driver's process, or the scripts that run."""
+        driver = self.frontend.driver
+        if isinstance(driver, VmmShell):
+            driver.kill_scripts()
+        else:
+            assert isinstance(driver, Mad)
+            driver.kill()
+
+    def kill_oned(self) -> None:
+        """Kill oned and start it again. A driver ends with it, and scripts go on."""
+        self._shells.append(self.frontend.driver)
+        self.frontend.restart()
+
+    def wait_for_scripts(self) -> None:
+        """Wait until no script runs."""
+        for shell in (*self._shells, self.frontend.driver):
+            if isinstance(shell, VmmShell):
+                shell.join()
 
     def deliver(self, request: ApiRequest) -> Iterator[bytes]:
         """Answer a local call; those that name no host and no VM belong to no lane."""
@@ -181,10 +203,18 @@ class Lanes:
 
 
 @contextmanager
-def lanes(generation: str) -> Iterator[Lanes]:
-    """Give a front-end with its driver, and its lanes."""
+def lanes(generation: str, way: str) -> Iterator[Lanes]:
+    """Give a front-end with its driver or its scripts, and its lanes.
+
+    Nothing is monitored, so that all calls are those of operations.
+    """
     with ExitStack() as stack:
-        frontend = stack.enter_context(FrontEnd(generation, driver=[DRIVER]))
+        scripts = Path(stack.enter_context(TemporaryDirectory(prefix="one2one-")))
+        if way == "scripts":
+            write_scripts(scripts)
+            shutil.rmtree(scripts / "im")
+        driver = [DRIVER] if way == "resident" else None
+        frontend = stack.enter_context(FrontEnd(generation, driver=driver, remotes=scripts))
         both = Lanes(frontend, [])
         for number in range(LANES):
             cloud = stack.enter_context(SimulatedCloud(generation, clock=Clock(virtual=True)))

@@ -16,6 +16,7 @@ from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.handles import LocalVm
 from opennebula_sandbox.frontend.release import RELEASES as BY_NAME
 from opennebula_sandbox.frontend.script import judge
+from opennebula_sandbox.frontend.vmm.shell import VmmShell
 from tests.sandbox.frontend_recordings import DATA, Operator, read_recorded_lives
 from tests.sandbox.frontends import GENERATIONS, TEMPLATE
 
@@ -231,6 +232,35 @@ def test_cancelled_action_answers_nothing_more(scripts: Scripts, tmp_path: Path)
             vm.wait("DONE")
         assert any("Driver command for 0 cancelled" in line for line in vm.log)
         assert not any("SHUTDOWN SUCCESS" in line for line in frontend.log)
+
+
+def test_script_goes_on_when_oned_dies_and_nobody_hears_of_it(
+    scripts: Scripts, tmp_path: Path
+) -> None:
+    gate, end = tmp_path / "gate", tmp_path / "end"
+    os.mkfifo(gate)
+    scripts.body(f"open({str(gate)!r}).read(); open({str(end)!r}, 'w').close()")
+    with FrontEnd("6.10", remotes=scripts.remotes) as frontend:
+        vm = deploy_vm(frontend)
+        shell = frontend.driver
+        assert isinstance(shell, VmmShell)
+        with gate.open("w"):
+            frontend.restart()
+        shell.join()
+        assert end.exists()
+        assert vm.state == "BOOT"
+
+
+def test_script_that_is_killed_has_failed(scripts: Scripts, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    scripts.body(f"open({str(gate)!r}).read()")
+    with FrontEnd("6.10", remotes=scripts.remotes) as frontend:
+        vm = deploy_vm(frontend)
+        assert isinstance(frontend.driver, VmmShell)
+        with gate.open("w"):
+            frontend.driver.kill_scripts()
+            vm.wait("BOOT_FAILURE")
 
 
 def test_script_that_takes_too_long_is_ended(scripts: Scripts) -> None:

@@ -131,7 +131,7 @@ class FrontEnd:
         """Kill oned, run *pause*, and start oned again with the same database.
 
         The API stops, and the pipes of the drivers close without a message. The API starts
-        after the drivers. Monitoring processes of scripts run on.
+        after the drivers. Scripts and the monitoring processes that they left run on.
         """
         monitoring = self.oned.monitoring
         self.server.stop()
@@ -139,7 +139,8 @@ class FrontEnd:
             if isinstance(driver, Mad):
                 driver.abandon()
             elif isinstance(driver, VmmShell):
-                driver.stop()
+                driver.abandon()
+                self._exit.callback(driver.stop)
         if monitoring:
             monitoring.halt()
         pause()

@@ -93,11 +93,24 @@ class VmmShell:
 
     def stop(self) -> None:
         """End the scripts that run, and wait for them."""
+        self.abandon()
+        self._runner.stop()
+        self.join()
+
+    def abandon(self) -> None:
+        """End as when oned dies: scripts that run go on, and nobody hears of them."""
         with self._lock:
             self._stopped = True
             self._waiting.clear()
-            threads = tuple(self._threads)
+
+    def kill_scripts(self) -> None:
+        """Kill the scripts that run; oned is told that they failed."""
         self._runner.stop()
+
+    def join(self) -> None:
+        """Wait for the scripts that run."""
+        with self._lock:
+            threads = tuple(self._threads)
         for thread in threads:
             thread.join()
 
