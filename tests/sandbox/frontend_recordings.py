@@ -76,7 +76,8 @@ class Operator:
                 vm.update_context(GREETING="changed", NETWORK="YES")
             case "ATTACHNIC":
                 nic = {e.tag: e.text or "" for e in document.iterfind("VM/TEMPLATE/NIC/*")}
-                vm.attach_nic(**{name: nic[name] for name in ("IP", "MAC") if name in nic})
+                lease = {name: nic[name] for name in ("IP", "MAC") if name in nic}
+                vm.attach_nic(NETWORK="public", **lease)
             case other:
                 SIMPLE[other](vm)
         unanswered = action == "ATTACHDISK" and self.frontend.release.public_cloud

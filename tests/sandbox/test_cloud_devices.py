@@ -47,7 +47,7 @@ def test_devices_come_and_go(cloud: SimulatedCloud, vm: Vm, state: str) -> None:
     do(cloud, "one.vm.detachnic", vm.id, 1)
     assert str(vm.state) == state
     assert dict(cloud.owner.quotas.used) == used
-    with pytest.raises(Refusal, match="does not have a DISK with DISK_ID 7"):
+    with pytest.raises(Refusal, match="Could not detach disk with DISK_ID 7, it does not exist"):
         do(cloud, "one.vm.detach", vm.id, 7)
     with pytest.raises(Refusal, match="User 2 does not own a network with name: none"):
         do(cloud, "one.vm.attachnic", vm.id, "NIC=[NETWORK=none]")
@@ -74,6 +74,64 @@ def test_a_change_shows_its_own_state_while_it_lasts(cloud: SimulatedCloud, vm: 
         assert str(vm.state) == state
         cloud.clock.settle()
         assert str(vm.state) == "RUNNING"
+
+
+def test_a_change_that_fails_is_taken_back(cloud: SimulatedCloud, vm: Vm) -> None:
+    do(cloud, "one.vm.attach", vm.id, 'DISK=[TYPE="fs",SIZE="10"]')
+    before, used = list(vm.template), dict(cloud.owner.quotas.used)
+    do(cloud, "one.vm.update", vm.id, 'SANDBOX_FAILS="HOTPLUG HOTPLUG_NIC DISK_RESIZE"', 1)
+    changes: list[tuple[str, tuple[int | str, ...], str]] = [
+        ("one.vm.attach", ('DISK=[TYPE="fs",SIZE="10"]',), "ATTACHDISK"),
+        ("one.vm.detach", (2,), "DETACHDISK"),
+        ("one.vm.diskresize", (2, "20"), "RESIZEDISK"),
+        ("one.vm.attachnic", ('NIC=[NETWORK="public"]',), "ATTACHNIC"),
+        ("one.vm.detachnic", (0,), "DETACHNIC"),
+    ]
+    for method, arguments, action in changes:
+        cloud.call(method, vm.id, *arguments)
+        flagged = [*vm.template.vectors("DISK"), *vm.template.vectors("NIC")]
+        assert any({"ATTACH", "RESIZE"} & device.keys() for device in flagged)
+        cloud.clock.settle()
+        assert f"{action}: " in vm.user_template.text("ERROR")
+        assert list(vm.template) == before
+    assert dict(cloud.owner.quotas.used) == used
+
+
+def test_disks_only_grow(cloud: SimulatedCloud, vm: Vm) -> None:
+    do(cloud, "one.vm.diskresize", vm.id, 0, "2048")
+    assert vm.template.vector("DISK")["SIZE"] == "2048"
+    assert cloud.owner.quotas.used["SYSTEM_DISK_SIZE"] == 2048
+    for disk, size, words in [
+        (0, "2048", "New disk size has to be greater than current one"),
+        (0, "x", "Disk SIZE is not a valid integer"),
+        (9, "4096", "VM disk does not exist"),
+    ]:
+        with pytest.raises(Refusal, match=words):
+            do(cloud, "one.vm.diskresize", vm.id, disk, size)
+
+
+def test_images_and_networks_are_given_to_those_who_may_use_them(
+    cloud: SimulatedCloud, vm: Vm
+) -> None:
+    image, network = cloud.add_image("data"), cloud.add_network("lan", "10.0.0.10")
+    do(cloud, "one.vm.attach", vm.id, f"DISK=[IMAGE_ID={image},A=b]")
+    do(cloud, "one.vm.attachnic", vm.id, f"NIC=[NETWORK_ID={network},IP=10.0.0.12,A=b]")
+    disk, nic = vm.template.vectors("DISK")[-1], vm.template.vectors("NIC")[-1]
+    assert (disk["IMAGE"], disk["A"], nic["IP"], nic["A"]) == ("data", "b", "10.0.0.12", "b")
+    cloud.add_image("secret", shared=False)
+    cloud.add_network("secret", "10.1.0.10", shared=False)
+    for method, argument, words in [
+        ("one.vm.attach", "DISK=[IMAGE_ID=9]", "Image with ID: 9 does not exist"),
+        ("one.vm.attach", "DISK=[IMAGE_ID=2]", r"Not authorized to perform USE IMAGE \[2\]"),
+        ("one.vm.attachnic", "NIC=[NETWORK_ID=9]", "Virtual network with ID: 9 does not exist"),
+        ("one.vm.attachnic", "NIC=[NETWORK_ID=2]", r"Not authorized to perform USE NET \[2\]"),
+        ("one.vm.attachnic", "NIC=[NETWORK_ID=1,IP=10.0.0.12]", "Cannot get IP/MAC lease"),
+        ("one.vm.attachnic", "NIC=[NETWORK_ID=1,IP=10.9.0.1]", "Cannot get IP/MAC lease"),
+    ]:
+        with pytest.raises(Refusal, match=words):
+            do(cloud, method, vm.id, argument)
+    do(cloud, "one.vm.detachnic", vm.id, 1)
+    do(cloud, "one.vm.attachnic", vm.id, "NIC=[NETWORK_ID=1,IP=10.0.0.12]")
 
 
 def test_snapshots(cloud: SimulatedCloud, vm: Vm) -> None:

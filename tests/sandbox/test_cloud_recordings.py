@@ -9,6 +9,7 @@ import http.client
 import json
 import xmlrpc.client
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,9 @@ class Replay:
         self.cloud = SimulatedCloud(
             version, templates=1, clock=self.clock, addresses=version != "5.10"
         )
-        self.cloud.oned.resources.network_id = int(version == "5.10")
+        if version == "5.10":
+            networks = self.cloud.oned.resources.networks
+            networks[1] = replace(networks.pop(0), id=1)
         self.cloud.owner.quotas.limit(VMS=1000, CPU=50, MEMORY=65536)
         self.cloud.usage.enabled = version != "5.10"
         self.cloud.usage.lag = 20 if version == "7.2" else 0

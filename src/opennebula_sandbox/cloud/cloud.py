@@ -17,7 +17,7 @@ from opennebula_sandbox.cloud.objects import Vm
 from opennebula_sandbox.cloud.oned import RemoteOned
 from opennebula_sandbox.cloud.profile import PROFILES
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
-from opennebula_sandbox.cloud.vm.devices import IMAGE, NETWORK, Resources
+from opennebula_sandbox.cloud.vm.resources import IMAGE, NETWORK, Resources
 from opennebula_sandbox.cloud.wire.delivery import ApiRequest
 from opennebula_sandbox.cloud.wire.server import XmlRpcServer
 from opennebula_sandbox.cloud.wire.xmlrpc import Value
@@ -176,6 +176,16 @@ class SimulatedCloud:
         for key, value in attributes.items():
             template.add(key, value)
         return self.oned.add_template(self.oneadmin, name, template).id
+
+    def add_image(self, name: str, *, shared: bool = True) -> int:
+        """Register an image; return its id."""
+        with self.clock.lock:
+            return self.oned.resources.add_image(name, Template(), shared=shared).id
+
+    def add_network(self, name: str, first: str, *, shared: bool = True) -> int:
+        """Register a virtual network whose addresses begin with *first*; return its id."""
+        with self.clock.lock:
+            return self.oned.resources.add_network(name, first, Template(), shared=shared).id
 
     def instantiate(self, template_id: int = 0, name: str = "", extra: str = "") -> Vm:
         """Create a VM as the user, without the network; raises Refusal."""

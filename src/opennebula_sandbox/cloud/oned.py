@@ -9,8 +9,8 @@ from opennebula_sandbox.cloud.clock import Clock
 from opennebula_sandbox.cloud.objects import SHARED, Host, Vm, VmTemplate
 from opennebula_sandbox.cloud.profile import Profile
 from opennebula_sandbox.cloud.refusal import no_such_error, not_authorized_error
-from opennebula_sandbox.cloud.vm.devices import Resources
 from opennebula_sandbox.cloud.vm.machine import Machine
+from opennebula_sandbox.cloud.vm.resources import Resources
 from opennebula_sandbox.cloud.vm.usage import Usage
 from opennebula_sandbox.cloud.vm.vms import Vms
 

@@ -192,6 +192,17 @@ class FrontEnd:
             host.update(**{"PUBLIC_CLOUD": "YES", "HYPERVISOR": "opennebula"} | attributes)
         return host
 
+    def add_image(self, name: str, **attributes: Value) -> int:
+        """Create an image, and return its id."""
+        with self.clock.lock:
+            return self.oned.resources.add_image(name, Template(attributes.items())).id
+
+    def add_network(self, name: str, first: str, **attributes: Value) -> int:
+        """Create a virtual network whose addresses begin with *first*, and return its id."""
+        template = Template(attributes.items())
+        with self.clock.lock:
+            return self.oned.resources.add_network(name, first, template).id
+
     def add_template(self, template: Mapping[str, Value], *, name: str = "") -> int:
         """Create a VM template, and return its id."""
         others = len(self.pools.templates)

@@ -153,6 +153,10 @@ class LocalVm:
         """``onevm disk-detach``."""
         self._call("one.vm.detach", self.id, number)
 
+    def resize_disk(self, number: int, size: int) -> None:
+        """``onevm disk-resize``: *size* in MB."""
+        self._call("one.vm.diskresize", self.id, number, str(size))
+
     def attach_nic(self, **nic: str) -> None:
         """``onevm nic-attach``."""
         self._call("one.vm.attachnic", self.id, _format_section("NIC", nic))

@@ -2,7 +2,16 @@
 
 from collections.abc import Sequence
 
-from opennebula_sandbox.cloud.api import account, devices, pool, snapshots, template, vm
+from opennebula_sandbox.cloud.api import (
+    account,
+    devices,
+    disks,
+    nics,
+    pool,
+    snapshots,
+    template,
+    vm,
+)
 from opennebula_sandbox.cloud.api.method import Method
 from opennebula_sandbox.cloud.oned import RemoteOned
 from opennebula_sandbox.cloud.refusal import Refusal
@@ -11,6 +20,8 @@ from opennebula_sandbox.cloud.wire.xmlrpc import Fault, Value
 METHODS: dict[str, Method] = {
     **account.METHODS,
     **devices.METHODS,
+    **disks.METHODS,
+    **nics.METHODS,
     **pool.METHODS,
     **snapshots.METHODS,
     **template.METHODS,

@@ -10,6 +10,7 @@ from opennebula_sandbox.cloud.quotas import sum_amounts, sum_running_amounts
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
 from opennebula_sandbox.cloud.vm import lifecycle
 from opennebula_sandbox.cloud.vm.creation import NOT_STORABLE, is_storable
+from opennebula_sandbox.cloud.vm.resources import NotGiven, NotOwned
 
 
 def plug(
@@ -56,14 +57,9 @@ def store(oned: RemoteOned, vm: Vm, template: Template) -> None:
     oned.vms.note_change(vm)
 
 
-def remove_device(vm: Vm, kind: str, number: int) -> Template:
-    """Return the template of *vm* without its device *number*; raises Refusal without it."""
-    key = f"{kind}_ID"
-    kept = [
-        (name, value)
-        for name, value in vm.template
-        if name != kind or not isinstance(value, dict) or value.get(key) != str(number)
-    ]
-    if len(kept) == len(vm.template):
-        raise Refusal(ErrorCode.ACTION, f"VM {vm.id} does not have a {kind} with {key} {number}.")
-    return Template(kept)
+def not_given_error(user: User, error: NotOwned | NotGiven) -> Refusal:
+    """Return the refusal of a disk or NIC that the cloud cannot give."""
+    if isinstance(error, NotGiven):
+        return Refusal(ErrorCode.ACTION, str(error))
+    kind, name, _ = error.args
+    return Refusal(ErrorCode.ACTION, f"User {user.id} does not own a {kind} with name: {name} .")

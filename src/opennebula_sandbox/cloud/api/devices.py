@@ -1,11 +1,11 @@
-"""The calls one.vm.… that change a VM's devices, size and configuration."""
+"""The calls one.vm.… that change a VM's size and configuration."""
 
 import re
 
 from one2one.opennebula.states import RUNNING, LcmState
 from one2one.opennebula.template import Template, Vector
 from opennebula_sandbox.cloud.accounts import Right, User
-from opennebula_sandbox.cloud.api.changes import check, plug, remove_device, store
+from opennebula_sandbox.cloud.api.changes import check, plug, store
 from opennebula_sandbox.cloud.api.method import Method
 from opennebula_sandbox.cloud.merging import find_restricted, merge, remove
 from opennebula_sandbox.cloud.objects import Vm
@@ -15,7 +15,6 @@ from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal, not_authorized_
 from opennebula_sandbox.cloud.vm import lifecycle
 from opennebula_sandbox.cloud.vm.context import build_context, replace_context
 from opennebula_sandbox.cloud.vm.creation import find_capacity_problem
-from opennebula_sandbox.cloud.vm.devices import NotOwned, next_id
 from opennebula_sandbox.cloud.wire.grammar import parse
 
 _CONFIGURATION = ("OS", "FEATURES", "INPUT", "GRAPHICS", "VIDEO", "RAW", "CPU_MODEL")
@@ -29,45 +28,6 @@ _CONFIGURABLE = {
         *(LcmState.BOOT_FAILURE, LcmState.PROLOG_FAILURE, LcmState.EPILOG_FAILURE),
     ),
 }
-
-
-def attach_disk(oned: RemoteOned, user: User, vm_id: int, text: str) -> int:
-    """Answer one.vm.attach."""
-    vm, wanted = oned.find_vm(user, vm_id, Right.MANAGE), parse(text).vector("DISK")
-    disks = [*vm.template.vectors("DISK"), vm.template.vector("CONTEXT")]
-    number = next_id(disks, "DISK_ID")
-    try:
-        disk = oned.resources.build_disk(wanted, number, len(disks) - 1, oned.profile)
-    except NotOwned as error:
-        raise _not_owned_error(user, error) from None
-    template = Template([*vm.template, ("DISK", disk)])
-    return plug(oned, user, vm, "disk-attach", f"attach a new disk to VM {vm_id}", template)
-
-
-def detach_disk(oned: RemoteOned, user: User, vm_id: int, disk_id: int) -> int:
-    """Answer one.vm.detach."""
-    vm = oned.find_vm(user, vm_id, Right.MANAGE)
-    template = remove_device(vm, "DISK", disk_id)
-    return plug(oned, user, vm, "disk-detach", f"detach disk from VM {vm_id}", template)
-
-
-def attach_nic(oned: RemoteOned, user: User, vm_id: int, text: str) -> int:
-    """Answer one.vm.attachnic."""
-    vm, wanted = oned.find_vm(user, vm_id, Right.MANAGE), parse(text).vector("NIC")
-    number = next_id(vm.template.vectors("NIC"), "NIC_ID")
-    try:
-        nic = oned.resources.build_nic(wanted, vm_id, number)
-    except NotOwned as error:
-        raise _not_owned_error(user, error) from None
-    template = Template([*vm.template, ("NIC", nic)])
-    return plug(oned, user, vm, "nic-attach", f"add a new NIC to VM {vm_id}", template)
-
-
-def detach_nic(oned: RemoteOned, user: User, vm_id: int, nic_id: int) -> int:
-    """Answer one.vm.detachnic."""
-    vm = oned.find_vm(user, vm_id, Right.MANAGE)
-    template = remove_device(vm, "NIC", nic_id)
-    return plug(oned, user, vm, "nic-detach", f"detach NIC from VM {vm_id}", template)
 
 
 def resize(oned: RemoteOned, user: User, vm_id: int, text: str, _enforce: bool) -> int:
@@ -157,16 +117,7 @@ def _require_no_network_change(wanted: Vector, present: Vector) -> None:
             raise Refusal(ErrorCode.INTERNAL, words)
 
 
-def _not_owned_error(user: User, error: NotOwned) -> Refusal:
-    kind, name, _ = error.args
-    return Refusal(ErrorCode.ACTION, f"User {user.id} does not own a {kind} with name: {name} .")
-
-
 METHODS = {
-    "one.vm.attach": Method(attach_disk, (int, str)),
-    "one.vm.detach": Method(detach_disk, (int, int)),
-    "one.vm.attachnic": Method(attach_nic, (int, str)),
-    "one.vm.detachnic": Method(detach_nic, (int, int)),
     "one.vm.resize": Method(resize, (int, str, bool)),
     "one.vm.updateconf": Method(update_configuration, (int, str), (int,)),
 }

@@ -1,15 +1,14 @@
 """The calls one.vm.snapshot…. Source: ``VirtualMachineSystemSnapshot.cc``."""
 
-from one2one.opennebula.template import Template, Value
+from one2one.opennebula.template import Template, Vector
 from opennebula_sandbox.cloud.accounts import Right, User
 from opennebula_sandbox.cloud.api.changes import plug
 from opennebula_sandbox.cloud.api.method import Method
 from opennebula_sandbox.cloud.objects import Vm
 from opennebula_sandbox.cloud.oned import RemoteOned
-from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
-from opennebula_sandbox.cloud.vm.devices import next_id
+from opennebula_sandbox.cloud.vm.devices import flag, next_id, settle
 
-_FLAGS = ("ACTION", "ACTIVE")
+_SETTLED = {"ACTION": "", "ACTIVE": ""}
 
 
 def create_snapshot(oned: RemoteOned, user: User, vm_id: int, name: str) -> int:
@@ -65,33 +64,11 @@ def delete_snapshot(oned: RemoteOned, user: User, vm_id: int, snapshot_id: int) 
 
 
 def _flag(vm: Vm, number: int, action: str, purpose: str) -> Template:
-    """Return the template of *vm* with the snapshot *number* flagged; raises Refusal."""
-
-    def flag(name: str, value: Value) -> Value:
-        if _is_snapshot(name, value, number) and isinstance(value, dict):
-            return value | {"ACTION": action, "ACTIVE": "YES"}
-        return value
-
-    if not any(_is_snapshot(name, value, number) for name, value in vm.template):
-        raise Refusal(ErrorCode.ACTION, f"Could not {purpose}, it does not exist.")
-    return Template((name, flag(name, value)) for name, value in vm.template)
+    return flag(vm, "SNAPSHOT", number, {"ACTION": action, "ACTIVE": "YES"}, purpose)
 
 
-def _settle(vm: Vm, number: int, members: dict[str, str], *, keep: bool) -> Template:
-    """Return the template of *vm* after the driver's answer about the snapshot *number*."""
-    settled = Template()
-    for name, value in vm.template:
-        if not _is_snapshot(name, value, number) or isinstance(value, str):
-            settled.add(name, value)
-        elif keep:
-            kept = {key: text for key, text in value.items() if key not in _FLAGS}
-            settled.add(name, kept | members)
-    return settled
-
-
-def _is_snapshot(name: str, value: Value, number: int) -> bool:
-    is_vector = name == "SNAPSHOT" and isinstance(value, dict)
-    return is_vector and isinstance(value, dict) and value.get("SNAPSHOT_ID") == str(number)
+def _settle(vm: Vm, number: int, members: Vector, *, keep: bool) -> Template:
+    return settle(vm, "SNAPSHOT", number, _SETTLED | members, keep=keep)
 
 
 METHODS = {

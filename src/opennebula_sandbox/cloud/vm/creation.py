@@ -13,8 +13,9 @@ from opennebula_sandbox.cloud.objects import Vm
 from opennebula_sandbox.cloud.profile import Profile
 from opennebula_sandbox.cloud.refusal import not_allocated_error
 from opennebula_sandbox.cloud.vm.context import build_context
-from opennebula_sandbox.cloud.vm.devices import RULES, NotOwned, Resources, next_id
+from opennebula_sandbox.cloud.vm.devices import RULES, next_id
 from opennebula_sandbox.cloud.vm.lifecycle import HOLD, PENDING
+from opennebula_sandbox.cloud.vm.resources import NotGiven, NotOwned, Resources
 
 _KNOWN = frozenset(
     (
@@ -24,8 +25,6 @@ _KNOWN = frozenset(
 )
 """oned copies these attributes to TEMPLATE; all others go to USER_TEMPLATE."""
 _CAPACITY = ("CPU", "MEMORY", "VCPU")
-_HOTPLUG = ("MEMORY_MAX", "MEMORY_SLOTS", "MEMORY_RESIZE_MODE", "VCPU_MAX")
-"""How far CPU and memory may grow later; oned copies them to TEMPLATE (6.4)."""
 _REBUILT = (*_CAPACITY, "NAME", "VMID", "DISK", "NIC", "CONTEXT", "SUBMIT_ON_HOLD")
 
 NOT_STORABLE = "Error transforming the VM to XML."
@@ -50,10 +49,9 @@ def create_vm(
 ) -> Vm:
     """Return the VM of *request*; raises Refusal and then creates nothing."""
     wanted, owner = request.template, request.owner
-    known = _KNOWN.union(_HOTPLUG if profile.newer_body else ())
     template = Template([("VMID", str(vm_id)), ("TEMPLATE_ID", str(request.template_id))])
     for name, value in wanted:
-        if name in known:
+        if name in _KNOWN:
             template.add(name, value)
     _add_capacity(template, wanted)
     if profile.newer_body and not template.vectors("OS"):
@@ -67,7 +65,7 @@ def create_vm(
         name=request.name or f"{request.template_name}-{vm_id}",
         stime=now,
         template=template,
-        user_template=remove(wanted, *_REBUILT, *known),
+        user_template=remove(wanted, *_REBUILT, *_KNOWN),
         state=HOLD if request.hold else PENDING,
     )
     _add_devices(vm, wanted, resources, profile)
@@ -150,6 +148,8 @@ def _add_devices(vm: Vm, wanted: Template, resources: Resources, profile: Profil
             f"User {vm.uid} does not own a {kind} with name: {name} . "
             f"Set {kind.upper()}_UNAME or {kind.upper()}_UID of owner in {section}."
         ) from None
+    except NotGiven as error:
+        raise not_allocated_error(str(error)) from None
     if template.vectors("NIC"):
         for rule in RULES:
             template.add("SECURITY_GROUP_RULE", rule)

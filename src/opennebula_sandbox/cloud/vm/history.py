@@ -23,11 +23,13 @@ ACTIONS = {
     "nic-detach": 24,
     "terminate": 27,
     "terminate-hard": 28,
+    "disk-resize": 29,
 }
 """The VMActions that end a stay."""
 
 HOTPLUG_ACTIONS = frozenset(
-    ACTIONS[action] for action in ("disk-attach", "disk-detach", "nic-attach", "nic-detach")
+    ACTIONS[action]
+    for action in ("disk-attach", "disk-detach", "disk-resize", "nic-attach", "nic-detach")
 )
 
 _PROLOGS = {LcmState.PROLOG, LcmState.PROLOG_UNDEPLOY, LcmState.PROLOG_RESUME}

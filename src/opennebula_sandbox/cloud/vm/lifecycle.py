@@ -100,6 +100,10 @@ HOTPLUGS: Mapping[str, Mapping[State, Path]] = {
         RUNNING: active(LcmState.HOTPLUG_NIC, LcmState.RUNNING),
         POWEROFF: (POWEROFF,),
     },
+    "disk-resize": {
+        RUNNING: active(LcmState.DISK_RESIZE, LcmState.RUNNING),
+        POWEROFF: (*active(LcmState.DISK_RESIZE_POWEROFF), POWEROFF),
+    },
     "snapshot-create": {RUNNING: _SNAPSHOT},
     "snapshot-revert": {RUNNING: _SNAPSHOT},
     "snapshot-delete": {
@@ -144,6 +148,11 @@ GRACEFUL = frozenset(
 
 
 HOTPLUG_ERRORS: Mapping[str, str] = {
+    "disk-attach": "ATTACHDISK",
+    "disk-detach": "DETACHDISK",
+    "disk-resize": "RESIZEDISK",
+    "nic-attach": "ATTACHNIC",
+    "nic-detach": "DETACHNIC",
     "snapshot-create": "SNAPSHOTCREATE",
     "snapshot-revert": "SNAPSHOTREVERT",
     "snapshot-delete": "SNAPSHOTDELETE",
@@ -153,7 +162,10 @@ HOTPLUG_ERRORS: Mapping[str, str] = {
 """The action in the text of ERROR when a hot-plug fails, since 6.0."""
 
 _SWITCHED_OFF = frozenset(
-    active(LcmState.HOTPLUG_PROLOG_POWEROFF, LcmState.HOTPLUG_EPILOG_POWEROFF)
+    active(
+        *(LcmState.HOTPLUG_PROLOG_POWEROFF, LcmState.HOTPLUG_EPILOG_POWEROFF),
+        LcmState.DISK_RESIZE_POWEROFF,
+    )
 )
 
 

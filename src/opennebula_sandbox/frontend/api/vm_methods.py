@@ -53,6 +53,7 @@ class VmMethods:
             "one.vm.detachnic": Method(
                 self._make_device_call("DETACHNIC", "NIC", "ATTACH"), (int, int)
             ),
+            "one.vm.diskresize": Method(self._resize_disk, (int, int, str)),
             "one.vm.info": Method(self._info, (int,), (bool,)),
             "one.vm.migrate": Method(self._migrate, (int, int, bool), (bool, int, int)),
             "one.vm.recover": Method(self._recover, (int, int)),
@@ -154,6 +155,10 @@ class VmMethods:
     def _attach_nic(self, user: User, vm_id: int, template: str) -> int:
         self._hotplug.attach_nic(self._find_vm(user, vm_id), parse(template).vector("NIC"))
         return vm_id
+
+    def _resize_disk(self, user: User, vm_id: int, number: int, size: str) -> int:
+        self._hotplug.resize_disk(self._find_vm(user, vm_id), number, int(size))
+        return number
 
     def _make_device_call(
         self, action: str, name: str, mark: str

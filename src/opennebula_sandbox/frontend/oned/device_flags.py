@@ -30,7 +30,7 @@ _DEVICE_FLAGS: dict[str, DeviceFlag] = {
     "SNAPSHOTDELETE": DeviceFlag("SNAPSHOT", "ACTIVE", frozenset((False,))),
     "RESIZEDISK": DeviceFlag("DISK", "RESIZE", _ALWAYS),
 }
-_FLAGS = {pending.flag for pending in _DEVICE_FLAGS.values()} | {"ACTION"}
+_FLAGS = {pending.flag for pending in _DEVICE_FLAGS.values()} | {"ACTION", "SIZE_PREV"}
 _FLAGGED = {pending.name for pending in _DEVICE_FLAGS.values()}
 
 
@@ -59,7 +59,7 @@ def settle_device(template: Template, action: str, *, success: bool) -> Template
         return template
     name, mark, kept = pending
     return Template(
-        (key, _clear_flags(value) if key == name else value)
+        (key, _clear_flags(value, undo=not success) if key == name else value)
         for key, value in template
         if key != name or not isinstance(value, dict) or mark not in value or success in kept
     )
@@ -72,7 +72,9 @@ def clear_flags(template: Template) -> Template:
     )
 
 
-def _clear_flags(value: Value) -> Value:
+def _clear_flags(value: Value, *, undo: bool = False) -> Value:
+    """Return a device without flags; *undo* gives a disk back the size that it had before."""
     if isinstance(value, str):
         return value
-    return {name: text for name, text in value.items() if name not in _FLAGS}
+    before = {"SIZE": value["SIZE_PREV"]} if undo and "SIZE_PREV" in value else {}
+    return {name: text for name, text in (value | before).items() if name not in _FLAGS}

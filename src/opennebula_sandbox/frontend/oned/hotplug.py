@@ -52,6 +52,19 @@ class Hotplug:
         vm.template = flag_device(vm, name, number, flags)
         self._lifecycle.do(vm, DELETION_WHILE_OFF if off else HOTPLUG[action])
 
+    def resize_disk(self, vm: Vm, number: int, size: int) -> None:
+        """Make a disk larger, to *size* MB."""
+        for disk in vm.template.vectors("DISK"):
+            before = int(disk.get("SIZE") or 0)
+            if disk["DISK_ID"] == str(number) and size <= before:
+                words = "New disk size has to be greater than current one"
+                raise Refusal(ErrorCode.ACTION, words)
+            flags = {"RESIZE": "YES", "SIZE": str(size), "SIZE_PREV": str(before)}
+            if disk["DISK_ID"] == str(number):
+                self.change_device(vm, "RESIZEDISK", "DISK", number, flags)
+                return
+        raise Refusal(ErrorCode.ACTION, "VM disk does not exist")
+
     def create_snapshot(self, vm: Vm, name: str) -> int:
         """Create a system snapshot and return its id."""
         self._require_running(vm, "snapshot")

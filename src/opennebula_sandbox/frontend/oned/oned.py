@@ -5,8 +5,10 @@ from typing import Protocol
 
 from opennebula_sandbox.cloud.clock import Clock
 from opennebula_sandbox.cloud.objects import Host
+from opennebula_sandbox.cloud.vm.resources import Resources
 from opennebula_sandbox.frontend.api.calls import Api
 from opennebula_sandbox.frontend.api.host_methods import HostMethods
+from opennebula_sandbox.frontend.api.resource_methods import make_resource_methods
 from opennebula_sandbox.frontend.api.template_methods import TemplateMethods
 from opennebula_sandbox.frontend.api.vm_methods import VmMethods
 from opennebula_sandbox.frontend.home import Home
@@ -54,7 +56,8 @@ class LocalOned:
         pools = self.pools = Pools(clock, restricted=[*release.profile.restricted])
         self._release = release
         self._datastores = str(home.var / "datastores")
-        vm_builder = VmBuilder(release, one_key)
+        self.resources = Resources()
+        vm_builder = VmBuilder(release, one_key, self.resources)
         messenger = Messenger(pools, release, home, vm_builder, self._send)
         lifecycle = LifeCycle(pools, release, messenger.send)
         dispatch = Dispatch(pools, release, lifecycle, vm_builder)
@@ -68,7 +71,8 @@ class LocalOned:
         self.add_user = hosts.add_user
         templates = TemplateMethods(pools, dispatch)
         vms = VmMethods(pools, release, dispatch, hotplug, vm_builder)
-        self.api = Api(pools, {**hosts.methods(), **templates.methods(), **vms.methods()})
+        methods = {**hosts.methods(), **templates.methods(), **vms.methods()}
+        self.api = Api(pools, {**methods, **make_resource_methods(self.resources)})
 
     def create_monitoring(
         self,

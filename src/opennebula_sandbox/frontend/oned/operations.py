@@ -135,7 +135,7 @@ HOTPLUG: dict[str, Transition] = {
     "SNAPSHOTREVERT": Transition(active(LcmState.HOTPLUG_SNAPSHOT), "SNAPSHOTREVERT"),
     "SNAPSHOTDELETE": Transition(active(LcmState.HOTPLUG_SNAPSHOT), "SNAPSHOTDELETE"),
     "DISKSNAPSHOTCREATE": Transition(active(LcmState.DISK_SNAPSHOT), "DISKSNAPSHOTCREATE"),
-    "RESIZEDISK": Transition(active(LcmState.DISK_RESIZE), "RESIZEDISK"),
+    "RESIZEDISK": Transition(active(LcmState.DISK_RESIZE), "RESIZEDISK", 29, renew=True),
     "RESIZE": Transition(active(LcmState.HOTPLUG_RESIZE), "RESIZE"),
     "UPDATECONF": Transition(active(LcmState.HOTPLUG), "UPDATECONF"),
     "MIGRATE": Transition(active(LcmState.MIGRATE), "MIGRATE", 2),

@@ -7,8 +7,9 @@ from opennebula_sandbox.cloud.accounts import User
 from opennebula_sandbox.cloud.merging import remove
 from opennebula_sandbox.cloud.objects import Vm
 from opennebula_sandbox.cloud.vm.context import VmVariables, replace_context
-from opennebula_sandbox.cloud.vm.devices import RULES, Resources, next_id
+from opennebula_sandbox.cloud.vm.devices import RULES, next_id
 from opennebula_sandbox.cloud.vm.expansion import expand_context
+from opennebula_sandbox.cloud.vm.resources import Resources
 from opennebula_sandbox.frontend.release import Release
 from opennebula_sandbox.frontend.secret import decrypt, encrypt
 
@@ -33,17 +34,17 @@ _GENERATED = ("DISK_ID", "TARGET", "ONEGATE_ENDPOINT", "VMID")
 _ENCRYPTED = "PASSWORD"
 _FROM_NIC = ("IP", "MAC")
 _PLAIN_DISK = ("DEV_PREFIX", "DISK_ID", "TARGET")
-"""What oned adds to a disk without a datastore."""
+"""What oned adds to a volatile disk without a datastore."""
 
 
 class VmBuilder:
     """Builds the parts of VMs."""
 
-    def __init__(self, release: Release, one_key: str) -> None:
+    def __init__(self, release: Release, one_key: str, resources: Resources) -> None:
         """Encrypt secrets with *one_key*."""
         self._release = release
         self._one_key = one_key
-        self._resources = Resources()
+        self._resources = resources
 
     def split_template(
         self, source: Template, vm_id: int, template_id: int, uid: int
@@ -88,7 +89,7 @@ class VmBuilder:
         disks = vm.template.vectors("DISK")
         number = next_id([*disks, vm.template.vector("CONTEXT")], "DISK_ID")
         disk = self._resources.build_disk(wanted, number, len(disks), self._release.profile)
-        if self._release.public_cloud:
+        if self._release.public_cloud and "IMAGE_ID" not in disk:
             disk = wanted | {name: disk[name] for name in _PLAIN_DISK}
         vm.template.add("DISK", disk | {"ATTACH": "YES"})
 
