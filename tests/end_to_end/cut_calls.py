@@ -49,6 +49,10 @@ class Operation:
     """The operation that brings a VM to where this one is possible."""
     at_once: int = LANES
     """In how many lanes it may be held."""
+    kind: str = ""
+    """DISK or NIC, where it changes such a device."""
+    has_effect: Callable[[LocalVm], bool] = lambda vm: True
+    """Tells whether a VM that is where it is to be has also got what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class Lane:
     cloud: SimulatedCloud
     host: LocalHost
     vm: LocalVm
+    network: int = -1
+    """A local network that stands for one of the remote."""
     operation: Operation = field(init=False)
     mark: int = 0
     """How long ``oned.log`` was when the operation began."""
@@ -94,6 +100,8 @@ class Lane:
         subject = request.arguments[1] if len(request.arguments) > 1 else None
         if request.method.startswith("one.host."):
             return subject == self.host.id
+        if request.method.startswith("one.vn."):
+            return subject == self.network
         return request.method.startswith("one.vm.") and subject == self.vm.id
 
     def prepare_request(self, request: ApiRequest) -> ApiRequest:
@@ -110,6 +118,11 @@ class Lane:
         """Begin the operation; the count of its calls starts at 0."""
         self.calls, self.mark = [], len(self.frontend.log)
         self.operation.begin(self)
+
+    def has_succeeded(self) -> bool:
+        """Tell whether there is nothing to repeat."""
+        there = self.vm.state == self.operation.goal and self.operation.has_effect(self.vm)
+        return there or self.vm.state == "DONE"
 
     def is_settled(self) -> bool:
         """Tell whether oned waits for no answer about the VM."""
@@ -218,9 +231,15 @@ def lanes(generation: str, way: str) -> Iterator[Lanes]:
         both = Lanes(frontend, [])
         for number in range(LANES):
             cloud = stack.enter_context(SimulatedCloud(generation, clock=Clock(virtual=True)))
-            attributes = of_the_host(cloud) | {"ONE_HYBRID_ID": f"hybrid-{number}"}
+            attributes = of_the_host(cloud) | {
+                "ONE_HYBRID_ID": f"hybrid-{number}",
+                "ONE_PASS_THROUGH": "DISK NIC",
+            }
             host = frontend.add_host(f"burst{number}", **attributes)
-            lane = Lane(frontend, cloud, host, frontend.add_vm(TEMPLATE))
+            remote = cloud.add_network("backend", "10.0.0.10")
+            mapping = {"ONE_REMOTE_NETWORK": str(remote)}
+            network = frontend.add_network(f"mirror{number}", "10.0.0.10", **mapping)
+            lane = Lane(frontend, cloud, host, frontend.add_vm(TEMPLATE), network)
             cloud.faults.on(_deliver_remote(lane), times=None)
             both.lanes.append(lane)
         frontend.faults.on(both.deliver, times=None)

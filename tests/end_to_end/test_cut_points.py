@@ -16,6 +16,7 @@ from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.wire.delivery import ApiRequest, Delivery, Drop
 from tests.end_to_end.burst import TEMPLATE, WAYS
 from tests.end_to_end.cut_calls import STEADY, Call, Lane, Lanes, Operation, lanes
+from tests.end_to_end.cut_devices import DEVICES, check_devices
 
 
 def deploy(lane: Lane) -> None:
@@ -59,6 +60,7 @@ OPERATIONS = {
     "terminate-hard": Operation(act("terminate-hard"), "CANCEL", "DONE", "deploy"),
     "delete": Operation(recover("delete"), "CLEANUP", "DONE", "deploy"),
     "recreate": Operation(recover("recreate"), "CLEANUP", "PENDING", "deploy"),
+    **DEVICES,
 }
 """By name; ``after`` is what brings a VM to where an operation is possible."""
 
@@ -187,7 +189,7 @@ def repeat(lane: Lane) -> None:
         lane.vm.recover("failure")
     if lane.vm.state.endswith("FAILURE"):
         lane.vm.recover("retry")
-    elif lane.vm.state not in (lane.operation.goal, "DONE"):
+    elif not lane.has_succeeded():
         lane.operation.begin(lane)
     if lane.vm.state != "DONE":
         lane.vm.wait(lane.operation.goal)
@@ -303,7 +305,10 @@ def cut_once(
             assert lane.wait_answered(message), what
         lane.eager, lane.cuts = True, {}
         move(lane)
-        check(lane, what, may_lack=move is pretend_success or lane.operation.goal == "DONE")
+        may_lack = move is pretend_success or lane.operation.goal == "DONE"
+        check(lane, what, may_lack=may_lack)
+        if lane.operation.kind and lane.vm.state == "RUNNING":
+            check_devices(lane, what, may_lack=may_lack or move is recreate)
         end(lane)
         assert lane.list_left() == [], what
 

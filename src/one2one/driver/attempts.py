@@ -1,7 +1,7 @@
 """Carrying an operation out, and starting it again with new credentials or after a failure."""
 
 from one2one import runtime
-from one2one.driver import configuring, lifecycle, resizing, snapshots
+from one2one.driver import configuring, disks, lifecycle, nics, resizing, snapshots
 from one2one.driver.lifecycle import ANSWER_IF_UNREADABLE
 from one2one.driver.operation import Job, Operation, Pause, Steps
 from one2one.hybrid.pass_through import require_passed
@@ -9,8 +9,10 @@ from one2one.hybrid.retry import Attempts
 from one2one.opennebula.errors import AuthenticationError, Busy, OneError, Unreachable
 
 OPERATIONS: dict[str, Operation] = {
-    **lifecycle.OPERATIONS,
     **configuring.OPERATIONS,
+    **disks.OPERATIONS,
+    **lifecycle.OPERATIONS,
+    **nics.OPERATIONS,
     **resizing.OPERATIONS,
     **snapshots.OPERATIONS,
 }

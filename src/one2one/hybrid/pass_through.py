@@ -47,6 +47,26 @@ ACTIONS = (
         *("UPDATECONF", "UPDATECONF", "updateconf", "RUNNING", "5.10"),
         *("one.vm.updateconf", "5.10"),
     ),
+    PassedAction(
+        *("DISK", "ATTACHDISK", "disk-attach", "RUNNING", "5.6"),
+        *("one.vm.attach", "5.6"),
+    ),
+    PassedAction(
+        *("DISK", "DETACHDISK", "disk-detach", "RUNNING", "5.6"),
+        *("one.vm.detach", "5.6"),
+    ),
+    PassedAction(
+        *("DISK", "RESIZEDISK", "disk-resize", "RUNNING", "5.6"),
+        *("one.vm.diskresize", "5.6"),
+    ),
+    PassedAction(
+        *("NIC", "ATTACHNIC", "nic-attach", "RUNNING", "5.6"),
+        *("one.vm.attachnic", "5.6"),
+    ),
+    PassedAction(
+        *("NIC", "DETACHNIC", "nic-detach", "RUNNING", "5.6"),
+        *("one.vm.detachnic", "5.6"),
+    ),
 )
 """All of them, by kind."""
 

@@ -6,13 +6,14 @@
     DEPLOY's one.template.instantiate  patiently     again          no                no
     REBOOT's, RESET's one.vm.action    patiently     again          no                no
     SNAPSHOTCREATE's, …REVERT's call   patiently     again          no                no
+    ATTACHDISK's, ATTACHNIC's call     patiently     again          no                no
     any of POLL                        no            no             no                no
     any other                          patiently     again          again             no
 
 Without an answer the driver cannot know whether the call had its effect. Those marked *no* would
-have it twice: two VMs or snapshots, a second reboot or revert. All others ask for a state that the
-VM may already be in, or only read, and an operation that starts again finds out (``driver.reach``,
-``driver.hotplug``, ``driver.vm_index``).
+have it twice: two VMs, snapshots, disks or NICs, a second reboot or revert. All others ask for a
+state that the VM may already be in, or only read, and an operation that starts again finds out
+(``driver.reach``, ``driver.hotplug``, ``driver.vm_index``).
 
 *again*: as often as the ``-r`` of the driver's ARGUMENTS says, 0 by default.
 *patiently*: PATIENCE times more, for any ``-r``. An HA zone without a leader refuses what would
@@ -38,6 +39,8 @@ _ONCE = {
     ("DEPLOY", "one.template.instantiate"),
     ("REBOOT", "one.vm.action"),
     ("RESET", "one.vm.action"),
+    ("ATTACHDISK", "one.vm.attach"),
+    ("ATTACHNIC", "one.vm.attachnic"),
     ("SNAPSHOTCREATE", "one.vm.snapshotcreate"),
     ("SNAPSHOTREVERT", "one.vm.snapshotrevert"),
 }

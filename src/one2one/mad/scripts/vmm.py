@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import TextIO
 
 from one2one import runtime
+from one2one.driver import disks
 from one2one.driver.attempts import OPERATIONS, carry_out
 from one2one.driver.local import LocalCloud
 from one2one.driver.operation import Job, Outcome, Pause, Wait, explain, resume
 from one2one.driver.remotes import Remotes
 from one2one.driver.watch import FIRST_S, INTERVAL_S, end_wait, read_states
-from one2one.hybrid.pass_through import unsupported_error
+from one2one.hybrid.pass_through import require_passed, unsupported_error
 from one2one.hybrid.request import Request
 from one2one.mad import messages
 from one2one.mad.scripts.ensure import ensure_monitored
 from one2one.opennebula.clean import clean_line
-from one2one.opennebula.errors import OneError, to_one_error
+from one2one.opennebula.errors import OneError, Refused, to_one_error
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import LcmState, State
 from one2one.opennebula.xml import parse
@@ -75,6 +76,7 @@ def run(script: str, argv: list[str], payload: str) -> str:
     try:
         local = LocalCloud()
         job = Job(request, local, Remotes(local), lambda _: None, runtime.monotonic())
+        _require_datastore(job, payload)
         return "" if _is_needless(script, job) else _run(job)
     except Exception as error:  # noqa: BLE001 - after a bug too, it tells the VM and its host
         remote = job.opened if job else None
@@ -96,6 +98,23 @@ def _is_needless(script: str, job: Job) -> bool:
     if ("NIC" if changes_nic else "UPDATECONF") not in passed:
         raise unsupported_error(job.request.action)
     return True
+
+
+def _require_datastore(job: Job, payload: str) -> None:
+    """Raise Refused for a disk of a VM without a datastore, as on a public cloud up to 6.10.
+
+    The stock shell runs the transfer manager against the host's name, before or after the script.
+    """
+    action = job.request.action
+    if action not in disks.OPERATIONS:
+        return
+    if parse(messages.decode_payload(payload)).find("DATASTORE") is not None:
+        return
+    require_passed(action, job.open_remote(job.not_before).settings.pass_through)
+    raise Refused(
+        f"{action} is not possible with the scripts on a public-cloud host",
+        remedy="Use the resident driver: one2one install",
+    )
 
 
 def _run(job: Job) -> str:
