@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from one2one.opennebula.states import HostState, RaftState, State, VmState
-from one2one.opennebula.template import Template
+from one2one.opennebula.template import Template, Vector
 from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.faults import answer_garbage
 from opennebula_sandbox.cloud.objects import Host
@@ -378,6 +378,27 @@ def test_doubtful_templates_are_told(newest: Clouds) -> None:
     )
     assert answers["burst1", "template parts"][0] == "warning"
     assert answers["burst1", "template requirements"][0] == "warning"
+
+
+def test_sizes_that_the_remote_does_not_allow_are_told(newest: Clouds) -> None:
+    newest.add_host("burst1")
+    local: Vector = {"TYPE": "opennebula", "TEMPLATE_ID": "0", "SIZE": "LOCAL"}
+    newest.front_end.add_template(HYBRID | {"MEMORY": "256"})
+    assert answer(newest, "local sizes")[0] == "skipped"
+    newest.front_end.add_template(HYBRID | {"MEMORY": "256", "PUBLIC_CLOUD": local})
+    assert answer(newest, "local sizes") == (
+        "ok",
+        "the remote allows the sizes of 1 local templates",
+    )
+    newest.remote.oned.templates[0].template.add("MEMORY_MAX", "128")
+    newest.front_end.add_template(HYBRID | {"PUBLIC_CLOUD": local | {"SIZE": "HUGE"}})
+    _, answers = examine(newest)
+    severity, text = answers["burst1", "local sizes"]
+    assert severity == "failure"
+    assert "1: MEMORY 256 is not what remote template 0 allows: MEMORY_MAX 128" in text
+    assert "2: PUBLIC_CLOUD/SIZE is 'HUGE' instead of LOCAL or REMOTE" in text
+    differing = "a local template and its remote one differ: 0 has MEMORY 256 for 128"
+    assert answers["burst1", "template sizes"] == ("warning", differing)
 
 
 def test_a_template_that_leaves_the_key_to_the_remote_is_told(newest: Clouds) -> None:

@@ -12,6 +12,7 @@ import pytest
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.records import VmTemplate
+from one2one.opennebula.states import RUNNING
 from one2one.opennebula.template import Template, Value
 from opennebula_sandbox.cloud.faults import answer_garbage, drop_after, drop_before, refuse, run
 from opennebula_sandbox.cloud.wire.xmlrpc import write_answer
@@ -108,6 +109,20 @@ def test_a_user_input_is_asked_for_here(newest: Clouds) -> None:
     assert local.template.vector("USER_INPUTS") == {"DOMAIN": inputs["DOMAIN"]}
     assert local.template.text("INPUTS_ORDER") == "DOMAIN"
     assert local.template.vector("CONTEXT") == {"DOMAIN": "$DOMAIN", "SET_HOSTNAME": "$NAME"}
+
+
+def test_the_size_is_asked_for_where_the_host_gives_it_to_the_remote_vm(newest: Clouds) -> None:
+    added = add_remote(newest, USER_INPUTS={"MEMORY": "O|range||64..256|128"})
+    sync(newest, str(added))
+    newest.front_end.call("one.host.update", 0, "ONE_SIZE = LOCAL", 1)
+    [change] = steps(newest, str(added))[0]["changes"]
+    assert (change["attribute"], change["new"]) == ("USER_INPUTS/MEMORY", "O|range||64..256|128")
+    [local] = local_templates(newest)
+    extra = "MEMORY = 256"
+    vm_id = newest.front_end.call("one.template.instantiate", local.id, "", False, extra, False)
+    newest.front_end.call("one.vm.deploy", vm_id, 0)
+    assert newest.remote.wait_for(0, RUNNING)
+    assert newest.remote.vms[0].template.text("MEMORY") == "256"
 
 
 def test_an_input_that_users_may_not_set_is_left_out(newest: Clouds) -> None:

@@ -128,6 +128,24 @@ def test_an_input_that_oned_would_act_on_is_left_out(name: str) -> None:
     assert inputs == {"USER_INPUTS/PORT", "CONTEXT/PORT"}
 
 
+def test_the_size_is_asked_for_here_where_the_remote_vm_gets_it() -> None:
+    inputs: Vector = {"PORT": "M|text|p", "MEMORY": "M|range||1..9|1", "CPU": "M|text|c"}
+    template = remote(
+        ("USER_INPUTS", inputs), ("INPUTS_ORDER", "MEMORY,PORT"), ("CONTEXT", {"RAM": "$MEMORY"})
+    )
+    derived = derive(template, "burst1", {"CPU"}, local_size=True)
+    assert derived.left_out == ("CPU",)
+    assert derived.attributes["INPUTS_ORDER"] == "MEMORY,PORT"
+    vectors = {path: text for path, text in derived.attributes.items() if "/" in path}
+    assert vectors == {
+        "USER_INPUTS/PORT": "M|text|p",
+        "USER_INPUTS/MEMORY": "M|range||1..9|1",
+        "CONTEXT/PORT": "$PORT",
+        "CONTEXT/RAM": "$MEMORY",
+    }
+    assert derive(template, "burst1").left_out == ()
+
+
 def test_the_order_of_the_inputs_stays() -> None:
     inputs: Vector = {"A": "M|text|a", "B": "M|text|b", "CPU": "M|text|c", "FILES": "M|text|d"}
     derived = derive(remote(("USER_INPUTS", inputs), ("INPUTS_ORDER", "b, CPU,FILES,A,X")), "h")

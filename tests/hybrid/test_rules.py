@@ -15,7 +15,7 @@ from one2one.hybrid.naming import (
     read_marks,
 )
 from one2one.hybrid.onegate import make_onegate_token
-from one2one.hybrid.public_cloud import find_template_id
+from one2one.hybrid.public_cloud import find_template_id, takes_local_size
 from one2one.hybrid.settings import CapacityLimit, read_settings
 from one2one.opennebula.errors import ConfigurationError, Refused
 from one2one.opennebula.records import Host, Vm
@@ -102,6 +102,27 @@ def test_a_malformed_mark_is_no_mark_of_ours(wrong: dict[str, str]) -> None:
 def test_the_section_for_the_host_is_chosen(sections: list[Vector], expected: int) -> None:
     template = Template([("PUBLIC_CLOUD", section) for section in sections])
     assert find_template_id(template, "burst1") == expected
+
+
+def test_a_wrong_size_is_named() -> None:
+    section = {"TYPE": "opennebula", "TEMPLATE_ID": "7", "SIZE": "x" * 99}
+    with pytest.raises(Refused, match=r"SIZE is 'X{60}' instead of LOCAL or REMOTE"):
+        takes_local_size(Template([("PUBLIC_CLOUD", section)]), "b", by_default=True)
+
+
+@pytest.mark.parametrize(
+    ("size", "by_host", "expected"),
+    [
+        (" local", False, True),
+        ("Remote", True, False),
+        ("", True, True),
+        ("", False, False),
+    ],
+)
+def test_a_section_may_say_whose_size_counts(size: str, *, by_host: bool, expected: bool) -> None:
+    section = {"TYPE": "opennebula", "TEMPLATE_ID": "7", "SIZE": size}
+    template = Template([("PUBLIC_CLOUD", section)])
+    assert takes_local_size(template, "b", by_default=by_host) == expected
 
 
 @pytest.mark.parametrize(

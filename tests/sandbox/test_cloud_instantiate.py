@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from one2one.opennebula.states import RUNNING
-from one2one.opennebula.template import Template, Vector, to_xml
+from one2one.opennebula.template import Template, Value, Vector, to_xml
 from opennebula_sandbox.cloud.clock import Clock
 from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.objects import OWN, Vm
@@ -261,3 +261,109 @@ TEXT = st.text(
 def test_a_raw_attribute_carries_any_value_through_expansion(value: str) -> None:
     extra = with_context({"Q": "$ONE_RAW_1"}, ONE_RAW_1=value)
     assert context_of(cloud().instantiate(0, "x", extra)) == {"Q": value}
+
+
+NODES: list[tuple[str, Vector]] = [("NUMA_NODE", {"TOTAL_CPUS": "2", "MEMORY": "64"})] * 2
+SIZED: list[tuple[str, Value]] = [("CPU", "1"), ("MEMORY", "128"), ("VCPU", "4")]
+
+
+AFFINE: Vector = {
+    "SOCKETS": "1",
+    "CORES": "2",
+    "THREADS": "1",
+    "NODE_AFFINITY": "0",
+    "PIN_POLICY": "NONE",
+}
+
+
+def size_vm(topology: Vector, nodes: list[tuple[str, Vector]], extra: str) -> Template:
+    simulated = cloud()
+    attributes: list[tuple[str, Value]] = [*SIZED, ("TOPOLOGY", topology), *nodes]
+    template = simulated.oned.add_template(simulated.oneadmin, "sized", Template(attributes))
+    return simulated.instantiate(template.id, "x", extra).template
+
+
+@pytest.mark.parametrize(
+    ("topology", "nodes", "extra", "size", "topology_of_vm", "nodes_of_vm"),
+    [
+        (
+            {"SOCKETS": "1", "CORES": "2", "THREADS": "2"},
+            [],
+            "MEMORY=256",
+            ("1", "256", "4"),
+            {"SOCKETS": "1", "CORES": "2", "THREADS": "2", "PIN_POLICY": "NONE"},
+            [],
+        ),
+        (
+            {"NODE_AFFINITY": "0"},
+            [],
+            "MEMORY=256\nVCPU=2",
+            ("1", "256", "2"),
+            AFFINE,
+            [{"MEMORY": "262144", "TOTAL_CPUS": "2"}],
+        ),
+        (
+            {"PIN_POLICY": "core"},
+            [],
+            "CPU=0.5\nVCPU=2",
+            ("2", "128", "2"),
+            {"PIN_POLICY": "core", "SOCKETS": "1"},
+            [{"MEMORY": "131072", "TOTAL_CPUS": "2"}],
+        ),
+        (
+            {"PIN_POLICY": "CORE"},
+            NODES,
+            "CPU=4",
+            ("4", "128", "4"),
+            {"PIN_POLICY": "CORE", "SOCKETS": "2"},
+            [{"MEMORY": "65536", "TOTAL_CPUS": "2"}] * 2,
+        ),
+    ],
+)
+def test_a_topology_is_completed_as_measured(
+    topology: Vector,
+    nodes: list[tuple[str, Vector]],
+    extra: str,
+    size: tuple[str, str, str],
+    topology_of_vm: Vector,
+    nodes_of_vm: list[Vector],
+) -> None:
+    template = size_vm(topology, nodes, extra)
+    assert tuple(template.text(name) for name in ("CPU", "MEMORY", "VCPU")) == size
+    assert template.vector("TOPOLOGY") == topology_of_vm
+    assert template.vectors("NUMA_NODE") == nodes_of_vm
+
+
+@pytest.mark.parametrize(
+    ("topology", "nodes", "extra", "words"),
+    [
+        ({"SOCKETS": "1", "CORES": "2", "THREADS": "2"}, [], "VCPU=2", "needs to match VCPU"),
+        ({"SOCKETS": "1"}, [], "", "needs to set  SOCKETS, CORES and THREADS numbers"),
+        ({"NODE_AFFINITY": "0"}, [], "VCPU_MAX=8", "does not support CPU hotplug"),
+        ({"PIN_POLICY": "CORE", "NODE_AFFINITY": "0"}, [], "", "cannot be set for pinned VMs"),
+        (
+            {"PIN_POLICY": "CORE", "SOCKETS": "2"},
+            [],
+            "VCPU=3",
+            "VCPU is not multiple of the number",
+        ),
+        ({"PIN_POLICY": "CORE", "SOCKETS": "2"}, [], "MEMORY=129", "MEMORY is not multiple"),
+        ({"PIN_POLICY": "CORE", "CORES": "2"}, [], "VCPU=6", "threads is not power of 2"),
+        ({"PIN_POLICY": "CORE", "CORES": "2"}, [], "VCPU=3", "not multiple of the total number"),
+        ({"PIN_POLICY": "CORE"}, NODES, "MEMORY=256", "Total MEMORY of NUMA nodes is different"),
+        ({"PIN_POLICY": "CORE"}, NODES, "VCPU=2", "Total CPUS of NUMA nodes is different"),
+    ],
+)
+def test_a_size_that_does_not_fit_the_topology_is_refused(
+    topology: Vector, nodes: list[tuple[str, Vector]], extra: str, words: str
+) -> None:
+    with pytest.raises(Refusal, match=words) as refusal:
+        size_vm(topology, nodes, extra)
+    assert refusal.value.code == ErrorCode.ALLOCATE
+
+
+@pytest.mark.parametrize(("release", "where"), [("5.10", "user"), ("6.10", "vm"), ("7.2", "vm")])
+def test_how_far_a_vm_may_grow_is_kept(release: str, where: str) -> None:
+    vm = cloud(release).instantiate(0, "x", "MEMORY_MAX=512\nVCPU_MAX=4")
+    kept = vm.user_template if where == "user" else vm.template
+    assert (kept.text("MEMORY_MAX"), kept.text("VCPU_MAX")) == ("512", "4")

@@ -6,7 +6,7 @@ template decides the rest.
 
 from functools import partial
 
-from one2one.driver.contexts import build_context
+from one2one.driver.contexts import build_context, read_remote_template
 from one2one.driver.hotplug import Ask, Done, Follower, change
 from one2one.driver.operation import Job, Operation, Steps
 from one2one.hybrid import goals
@@ -63,7 +63,7 @@ def follow_context(job: Job) -> Follower:
 
 def _build_context(job: Job, local: Vm) -> Template:
     template_id = find_template_id(job.request.vm.user_template, job.request.host_name)
-    return build_context(job, local, template_id)
+    return build_context(job, local, read_remote_template(job, template_id))
 
 
 def _ask_to_update(job: Job, remote: Vm, merged: Template) -> Ask:

@@ -8,14 +8,15 @@ from collections.abc import Generator
 from dataclasses import replace
 
 from one2one import runtime
-from one2one.driver.contexts import build_context
+from one2one.driver.contexts import build_context, read_remote_template
 from one2one.driver.operation import Job, Wait
 from one2one.driver.reach import destroy, reach
 from one2one.hybrid import goals
+from one2one.hybrid.allowed_size import override_size
 from one2one.hybrid.goals import Step
 from one2one.hybrid.naming import format_deploy_id, format_marks, format_remote_name, read_marks
 from one2one.hybrid.origin import format_origin
-from one2one.hybrid.public_cloud import find_template_id
+from one2one.hybrid.public_cloud import find_template_id, takes_local_size
 from one2one.hybrid.sizes import format_followed, read_size
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.records import Vm
@@ -59,10 +60,14 @@ def create(job: Job) -> Generator[Wait, State | None, int]:
 
 def _build_extra_template(job: Job, local: Vm, template_id: int) -> str:
     """Return what instantiate gets besides the template: marks, origin, size and context."""
-    context = build_context(job, local, template_id)
-    marks, origin = format_marks(job.marks), format_origin(local, runtime.host_name())
-    size = format_followed(read_size(local))
-    return to_xml(Template([*marks, *origin, *size, *context]))
+    asked_by, by_default = job.request.vm.user_template, job.remote.settings.local_size
+    has_own_size = takes_local_size(asked_by, job.request.host_name, by_default=by_default)
+    template = read_remote_template(job, template_id)
+    extra = [*format_marks(job.marks), *format_origin(local, runtime.host_name())]
+    extra += format_followed(read_size(local))
+    if has_own_size:
+        extra += override_size(local.template, template)
+    return to_xml(Template([*extra, *build_context(job, local, template)]))
 
 
 def _adopt(job: Job, earlier: list[Vm]) -> Generator[Wait, State | None, int | None]:

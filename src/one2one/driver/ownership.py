@@ -67,6 +67,17 @@ def read_own(job: Job, remote_id: int) -> Vm:
     return vm
 
 
+def is_own(identity: Identity, marks: Marks, local: LocalCloud, host_name: str) -> bool:
+    """Tell whether a remote VM is the local VM's that *marks* name, by its marks or an import.
+
+    Raises the errors of a call: the local VM is read where there are no marks.
+    """
+    verdict = judge(identity, marks)
+    if verdict is Ownership.UNMARKED:
+        return is_imported(local.get_vm(marks.vm_id), identity.remote_id, host_name)
+    return verdict is Ownership.OURS
+
+
 def mark_imported(remote: Remote, local: LocalCloud, remote_id: int, marks: Marks) -> Marks:
     """Give an imported remote VM *marks*, with the host's hybrid id, and return them.
 

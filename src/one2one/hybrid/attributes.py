@@ -54,6 +54,13 @@ CAPACITY_MEMORY = Attribute(
     "The host offers no more memory than this. 0 leaves it to the remote quotas",
     default="0",
 )
+SIZE = Attribute(
+    "ONE_SIZE",
+    "LOCAL or REMOTE",
+    "Whose CPU, VCPU and MEMORY a new remote VM has: [the local VM's](size.md), or the remote "
+    "template's. `SIZE` in PUBLIC_CLOUD counts before it",
+    default="REMOTE",
+)
 CA_FILE = Attribute(
     "ONE_CA_FILE",
     "path",
@@ -124,6 +131,7 @@ ATTRIBUTES = (
     PASSWORD,
     CAPACITY_CPU,
     CAPACITY_MEMORY,
+    SIZE,
     CA_FILE,
     VERIFY_TLS,
     PROXY,

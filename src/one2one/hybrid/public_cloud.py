@@ -1,4 +1,4 @@
-"""Which remote template a local VM asks for, in its PUBLIC_CLOUD attributes."""
+"""Which remote template a local VM asks for, and whose size, in its PUBLIC_CLOUD attributes."""
 
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.ids import read_id
@@ -14,6 +14,33 @@ def find_template_id(user_template: Template, host_name: str) -> int:
     host. TYPE and HOST are compared without regard to letter case. Raises Refused, with what to
     write, when there is no such section, more than one, or no number in it.
     """
+    value = _find_section(user_template, host_name).get("TEMPLATE_ID", "").strip()
+    template_id = read_id(value)
+    if template_id is None:
+        raise Refused(
+            f"PUBLIC_CLOUD/TEMPLATE_ID is {value[:60]!r} instead of the id of a remote template",
+            remedy=f"Write it as {_EXAMPLE}",
+        )
+    return template_id
+
+
+def takes_local_size(user_template: Template, host_name: str, *, by_default: bool) -> bool:
+    """Tell whether the remote VM gets the local VM's size, and not the remote template's.
+
+    SIZE in the section for the host says so; where it does not, *by_default* counts, which the
+    host says. Raises Refused as ``find_template_id`` does, and for a wrong SIZE.
+    """
+    size = _find_section(user_template, host_name).get("SIZE", "").strip().upper()
+    sizes = {"LOCAL": True, "REMOTE": False, "": by_default}
+    if size not in sizes:
+        raise Refused(
+            f"PUBLIC_CLOUD/SIZE is {size[:60]!r} instead of LOCAL or REMOTE",
+            remedy="Correct it in the VM's template",
+        )
+    return sizes[size]
+
+
+def _find_section(user_template: Template, host_name: str) -> Vector:
     sections = [
         s for s in user_template.vectors("PUBLIC_CLOUD") if _matches("opennebula", s, "TYPE")
     ]
@@ -30,14 +57,7 @@ def find_template_id(user_template: Template, host_name: str) -> int:
             f"the VM has {count} PUBLIC_CLOUD sections for host {host_name}",
             remedy=f'Give exactly one of them HOST="{host_name}", or none',
         )
-    value = candidates[0].get("TEMPLATE_ID", "").strip()
-    template_id = read_id(value)
-    if template_id is None:
-        raise Refused(
-            f"PUBLIC_CLOUD/TEMPLATE_ID is {value[:60]!r} instead of the id of a remote template",
-            remedy=f"Write it as {_EXAMPLE}",
-        )
-    return template_id
+    return candidates[0]
 
 
 def _matches(expected: str, section: Vector, name: str) -> bool:

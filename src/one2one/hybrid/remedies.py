@@ -4,6 +4,9 @@ The words are those of ``src/um/QuotaVirtualMachine.cc``, ``src/rm/*.cc`` and ``
 same from 5.10 to 7.2.
 """
 
+_RESTRICTED = 'leave it to the remote template (SIZE="REMOTE"), or see VM_RESTRICTED_ATTR there'
+_TOPOLOGY = "The remote template's TOPOLOGY and NUMA_NODE fit other sizes alone"
+
 _BY_WORDS = (
     (
         "virtual machine template [",
@@ -16,10 +19,18 @@ _BY_WORDS = (
         "Instantiating with a context needs it: oneacl create '#<user id> TEMPLATE/* CREATE'",
     ),
     ("perform USE TEMPLATE", "Let the remote account use the template: onetemplate chmod, there"),
+    *(
+        (f"restricted attribute {name}", f"The remote lets no user choose {name}: {_RESTRICTED}")
+        for name in ("CPU", "MEMORY", "VCPU")
+    ),
     (
         "restricted attribute",
         "Take the attribute out of the remote template, or have its administrator allow it",
     ),
+    ("needs to match VCPU", _TOPOLOGY),
+    ("is not multiple of the", _TOPOLOGY),
+    ("is not power of 2", _TOPOLOGY),
+    ("of NUMA nodes is different", _TOPOLOGY),
     ("zone disabled", "Its administrator disabled the zone: onezone enable, there"),
     (
         "to gRPC leader",

@@ -33,6 +33,8 @@ class Settings:
     password: str = field(repr=False)
     """A password or a login token."""
     capacity: CapacityLimit
+    local_size: bool
+    """Whether remote VMs have the local VM's size, where its PUBLIC_CLOUD does not say."""
     ca_file: str | None
     verify_tls: bool
     proxy: str | None = field(repr=False)
@@ -70,8 +72,9 @@ def read_settings(host: Host) -> Settings:
             reader.read_number(attributes.CAPACITY_CPU),
             int(reader.read_number(attributes.CAPACITY_MEMORY)),
         ),
+        local_size=reader.read_either(attributes.SIZE, "LOCAL", "REMOTE"),
         ca_file=reader.read_text(attributes.CA_FILE) or None,
-        verify_tls=reader.read_yes_or_no(attributes.VERIFY_TLS),
+        verify_tls=reader.read_either(attributes.VERIFY_TLS, "YES", "NO"),
         proxy=reader.url(attributes.PROXY, parse_proxy) or None,
         timeout=reader.read_number(attributes.TIMEOUT),
         max_connections=reader.read_whole(attributes.MAX_CONNECTIONS),
@@ -133,12 +136,12 @@ class _Reader:
             raise self._value_error(attribute, f"a whole number, {attribute.minimum:g} or more")
         return int(number)
 
-    def read_yes_or_no(self, attribute: Attribute) -> bool:
-        answers = {"YES": True, "NO": False}
-        answer = answers.get(self.read_text(attribute).upper())
-        if answer is None:
-            raise self._value_error(attribute, "YES or NO")
-        return answer
+    def read_either(self, attribute: Attribute, one: str, other: str) -> bool:
+        """Tell whether the value is *one*, and not the *other*."""
+        value = self.read_text(attribute).upper()
+        if value not in (one, other):
+            raise self._value_error(attribute, f"{one} or {other}")
+        return value == one
 
     def read_words(self, attribute: Attribute, known: Collection[str]) -> frozenset[str]:
         """Return a list of words, with commas or blanks between them, in upper case."""

@@ -78,6 +78,7 @@ HOST: Checks[HybridHost] = {
     "remote templates": templates.check_visible,
     "template mapping": templates.check_mapped,
     "template sizes": templates.check_sizes,
+    "local sizes": templates.check_local_sizes,
     "template parts": templates.check_parts,
     "template context": templates.check_context,
     "template requirements": templates.check_requirements,

@@ -4,9 +4,10 @@ from one2one.admin.doctor.facts import HybridHost
 from one2one.admin.doctor.finding import Finding, failure, join_some, ok, warning
 from one2one.admin.doctor.vms import all_orphans
 from one2one.driver.imports import Imports
+from one2one.driver.ownership import is_own
 from one2one.hybrid.marked_vms import find_unmarked
 from one2one.hybrid.naming import HYBRID_ID, Marks, find_remote_id, format_marks
-from one2one.hybrid.ownership import Identity, Ownership, is_imported, judge, not_ours_error
+from one2one.hybrid.ownership import not_ours_error
 from one2one.hybrid.wild import find_wild
 from one2one.opennebula.records import VmSummary
 
@@ -18,7 +19,7 @@ def check_owners(host: HybridHost) -> Finding:
     for vm in host.local_vms:
         remote_id, marks = find_remote_id(vm.deploy_id), _build_marks(host, vm)
         identity = marked.get(remote_id) if remote_id is not None else None
-        if identity and not _may_act(host, identity, marks):
+        if identity and not is_own(identity, marks, host.front_end.local, host.host.name):
             wrong.append(not_ours_error(identity, marks).cause)
     if wrong:
         return failure(
@@ -82,11 +83,3 @@ def check_imports(host: HybridHost) -> Finding:
 
 def _build_marks(host: HybridHost, vm: VmSummary) -> Marks:
     return Marks(host.settings.hybrid_id, vm.id, vm.stime, vm.sequence)
-
-
-def _may_act(host: HybridHost, identity: Identity, marks: Marks) -> bool:
-    verdict = judge(identity, marks)
-    if verdict is Ownership.UNMARKED:
-        local = host.front_end.local.get_vm(marks.vm_id)
-        return is_imported(local, identity.remote_id, host.host.name)
-    return verdict is Ownership.OURS

@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from one2one.admin.doctor.facts import HybridHost
 from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skip, warning
 from one2one.admin.template.mapping import find_mapped_id
+from one2one.hybrid.allowed_size import override_size
 from one2one.hybrid.context import find_unset
+from one2one.hybrid.public_cloud import takes_local_size
+from one2one.opennebula.errors import Refused
 from one2one.opennebula.records import VmTemplate
 
 _SIZE = ("CPU", "MEMORY", "VCPU")
@@ -43,7 +46,7 @@ def check_sizes(host: HybridHost) -> Finding:
     differing = []
     for template, number in _list_mapped(host):
         remote = host.templates.get(number)
-        if remote is None:
+        if remote is None or not _leaves_size(host, template):
             continue
         for name in _SIZE:
             local_size, remote_size = template.template.text(name), remote.template.text(name)
@@ -59,6 +62,27 @@ def check_sizes(host: HybridHost) -> Finding:
             f"See: one2one template sync {host.host.name} --dry-run",
         )
     return ok("the same on both sides")
+
+
+def check_local_sizes(host: HybridHost) -> Finding:
+    """Check that the remote allows the size of each template whose remote VMs get it."""
+    refusals, checked = [], 0
+    for template, number in _list_mapped(host):
+        remote = host.templates.get(number)
+        try:
+            if remote and _asks_for_local_size(host, template):
+                checked += 1
+                override_size(template.template, remote)
+        except Refused as error:
+            refusals.append(f"{template.id}: {error.cause}")
+    if refusals:
+        return failure(
+            f"VMs of a template are refused for their size: {join_some(refusals)}",
+            "Correct it, or leave the size to the remote template: SIZE = REMOTE in PUBLIC_CLOUD",
+        )
+    if not checked:
+        return skip("no template gives its size to the remote VM")
+    return ok(f"the remote allows the sizes of {checked} local templates")
 
 
 def check_parts(host: HybridHost) -> Finding:
@@ -105,6 +129,19 @@ def check_requirements(host: HybridHost) -> Finding:
             'Add SCHED_REQUIREMENTS = "HYPERVISOR=\\"opennebula\\""',
         )
     return ok("they keep VMs off local hosts")
+
+
+def _asks_for_local_size(host: HybridHost, template: VmTemplate) -> bool:
+    by_default = host.settings.local_size
+    return takes_local_size(template.template, host.host.name, by_default=by_default)
+
+
+def _leaves_size(host: HybridHost, template: VmTemplate) -> bool:
+    """Tell whether VMs of *template* have the remote template's size."""
+    try:
+        return not _asks_for_local_size(host, template)
+    except Refused:  # check_local_sizes tells why
+        return False
 
 
 def _list_mapped(host: HybridHost) -> Iterator[tuple[VmTemplate, int]]:

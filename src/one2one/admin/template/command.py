@@ -17,6 +17,7 @@ from one2one.admin.template.sync import carry_out
 from one2one.admin.template.table import print_steps
 from one2one.driver.local import LocalCloud
 from one2one.hybrid.context import find_unset
+from one2one.hybrid.settings import read_settings
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.errors import NotAuthorized, NotFound
 from one2one.opennebula.records import Host, VmTemplate
@@ -147,6 +148,7 @@ def _read_terms(local: Cloud, host: Host, *, overwrite: bool) -> Terms:
         host_name=host.name,
         user_id=read_integer(local.get_user(), "ID"),
         restricted=frozenset(restricted),
+        local_size=read_settings(host).local_size,
         overwrite=overwrite,
     )
 

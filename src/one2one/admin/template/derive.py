@@ -44,15 +44,18 @@ class Derived:
     """The user inputs that cannot be asked for here."""
 
 
-def derive(remote: VmTemplate, host_name: str, restricted: Iterable[str] = ()) -> Derived:
+def derive(
+    remote: VmTemplate, host_name: str, restricted: Iterable[str] = (), *, local_size: bool = False
+) -> Derived:
     """Return what the local template for *remote* on a host must say, but for PUBLIC_CLOUD.
 
     The size is the remote's, for the local scheduler and quotas. A user input reaches the remote
-    VM through the context, so the local context asks for each. Its size cannot be an input: that
-    is the remote template's to say. A value of the remote's CONTEXT that tells of the VM's user
-    or name is expanded here, where that user and that name are. The requirements keep the VM off
-    local hosts, where it has no disks, with every release's scheduler. An input that is called
-    like something that oned acts on, or that users may not set (*restricted*), is left out.
+    VM through the context, so the local context asks for each. Its size is an input only where
+    the remote VM gets the local size (*local_size*). A value of the remote's CONTEXT that tells of
+    the VM's user or name is expanded here, where that user and that name are. The requirements
+    keep the VM off local hosts, where it has no disks, with every release's scheduler. An input
+    that is called like something that oned acts on, or that users may not set (*restricted*), is
+    left out.
 
     Raises Refused when no VM can be made of *remote*, or not all of it can be taken over.
     """
@@ -64,14 +67,19 @@ def derive(remote: VmTemplate, host_name: str, restricted: Iterable[str] = ()) -
     asked = {
         name.upper(): text
         for name, text in template.vector("USER_INPUTS").items()
-        if name.upper() not in _SIZE
+        if local_size or name.upper() not in _SIZE
     }
     barred = frozenset(restricted)
-    inputs = {name: text for name, text in asked.items() if _may_be_asked(name, barred)}
+    inputs = {
+        name: text
+        for name, text in asked.items()
+        if _may_be_asked(name, barred) or (name in _SIZE and name not in barred)
+    }
     attributes |= {f"USER_INPUTS/{name}": text for name, text in inputs.items()}
     if order := _sort_inputs(template.text("INPUTS_ORDER"), inputs):
         attributes["INPUTS_ORDER"] = order
-    context = {name: f"${name}" for name in inputs} | _expand_here(template, inputs)
+    sent = {name: f"${name}" for name in inputs if name not in _SIZE}
+    context = sent | _expand_here(template, inputs)
     attributes |= {f"CONTEXT/{name}": text for name, text in context.items()}
     return Derived(_check(attributes), tuple(sorted(asked.keys() - inputs.keys())))
 

@@ -21,6 +21,8 @@ class Terms:
     """Who runs it, in the local cloud."""
     restricted: frozenset[str] = frozenset()
     """Attributes that plain users may not set in the local cloud."""
+    local_size: bool = False
+    """Whether remote VMs have the local size: ONE_SIZE of the host."""
     overwrite: bool = False
     """Take over what was changed here by hand too."""
 

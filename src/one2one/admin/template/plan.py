@@ -24,7 +24,9 @@ def plan(remote: Iterable[VmTemplate], known: Known, terms: Terms) -> Iterator[P
             yield Show(Step(Action.LEAVE.value, by_hand.id, remote_id, by_hand.name))
             continue
         try:
-            derived = derive(template, terms.host_name, terms.restricted)
+            derived = derive(
+                template, terms.host_name, terms.restricted, local_size=terms.local_size
+            )
             if made:
                 yield from (_adapt(local, template, derived, terms) for local in made)
             else:

@@ -9,10 +9,11 @@ from typing import Self
 from one2one.admin.hosts import list_hybrid_hosts
 from one2one.admin.units import format_duration
 from one2one.driver.local import LocalCloud
+from one2one.driver.ownership import is_own
 from one2one.driver.remotes import Remote, Remotes
 from one2one.hybrid.mirror import Report, is_started, map_state
 from one2one.hybrid.naming import Marks, find_remote_id
-from one2one.hybrid.ownership import Identity, Ownership, judge, not_ours_error
+from one2one.hybrid.ownership import not_ours_error
 from one2one.hybrid.verdicts import explain_failure_at
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.pools import VISIBLE
@@ -39,7 +40,7 @@ class VmPair:
     host: str
     remote_id: int | None
     remote_state: str
-    """Empty where it could not be read."""
+    """Empty where it could not be read, or is another's."""
     addresses: list[str]
     age: int
     """Seconds since the local VM was created."""
@@ -90,30 +91,32 @@ class PairReader:
                 name: f"its remote VM cannot be read: {why}"
                 for name, why in opened.cloud.unread.items()
             }
-            strangers = _strangers(opened, vms, opened.identities.read(remote.values()))
+            strangers = self._find_strangers(opened, vms, remote)
         except OneError as error:
             outage = str(error)
+        pairs = (
+            _make_pair(vm, remote, problems.get(f"VM {find_remote_id(vm.deploy_id)}", outage))
+            for vm in vms
+        )
         return [
-            replace(pair, problem=strangers.get(pair.id, pair.problem))
-            for pair in (
-                _make_pair(vm, remote, problems.get(f"VM {find_remote_id(vm.deploy_id)}", outage))
-                for vm in vms
-            )
+            replace(pair, remote_state="", addresses=[], problem=strangers[pair.id])
+            if pair.id in strangers
+            else pair
+            for pair in pairs
         ]
 
-
-def _strangers(
-    remote: Remote, vms: list[VmSummary], marked: Mapping[int, Identity]
-) -> dict[int, str]:
-    """Return what is wrong with each VM whose remote VM carries the marks of another."""
-    problems = {}
-    for vm in vms:
-        number = find_remote_id(vm.deploy_id)
-        one = marked.get(number) if number is not None else None
-        marks = Marks(remote.settings.hybrid_id, vm.id, vm.stime, vm.sequence)
-        if one and judge(one, marks) is Ownership.ANOTHERS:
-            problems[vm.id] = not_ours_error(one, marks).cause
-    return problems
+    def _find_strangers(
+        self, remote: Remote, vms: list[VmSummary], rows: Mapping[int, VmSummary]
+    ) -> dict[int, str]:
+        """Return what is wrong with each VM whose remote VM is another's."""
+        identities, problems = remote.identities.read(rows.values()), {}
+        for vm in vms:
+            number = find_remote_id(vm.deploy_id)
+            one = identities.get(number) if number is not None else None
+            marks = Marks(remote.settings.hybrid_id, vm.id, vm.stime, vm.sequence)
+            if one and not is_own(one, marks, self._local, vm.host_name):
+                problems[vm.id] = not_ours_error(one, marks).cause
+        return problems
 
 
 def _make_pair(vm: VmSummary, remotes: dict[int, VmSummary], outage: str) -> VmPair:

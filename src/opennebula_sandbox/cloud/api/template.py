@@ -11,6 +11,7 @@ from opennebula_sandbox.cloud.oned import RemoteOned
 from opennebula_sandbox.cloud.quotas import Amounts
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal, not_authorized_error
 from opennebula_sandbox.cloud.vm.creation import VmRequest, create_vm, is_storable
+from opennebula_sandbox.cloud.vm.topology import build_topology
 from opennebula_sandbox.cloud.wire.grammar import parse
 from opennebula_sandbox.cloud.wire.render import render_template
 
@@ -76,10 +77,11 @@ def instantiate(
     ):
         reason = f"User Template includes a restricted attribute {attribute}"
         raise not_authorized_error(user.id, reason)
+    merged = build_topology(merge(template.template, added))
     oned.find_template(user, template_id, Right.USE)
     if extra:
         _check_may_create(user)
-    wanted = remove(merge(template.template, added), "NAME", "TEMPLATE_NAME", "TEMPLATE_ID")
+    wanted = remove(merged, "NAME", "TEMPLATE_NAME", "TEMPLATE_ID")
     request = _sum_request(wanted, oned.resources.image_size)
     if problem := oned.accounts.find_exceeded_quota(user, request, oned.profile.quota_metrics):
         raise not_authorized_error(user.id, problem)

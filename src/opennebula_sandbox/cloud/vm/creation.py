@@ -25,6 +25,8 @@ _KNOWN = frozenset(
 )
 """oned copies these attributes to TEMPLATE; all others go to USER_TEMPLATE."""
 _CAPACITY = ("CPU", "MEMORY", "VCPU")
+_HOTPLUG = ("MEMORY_MAX", "MEMORY_SLOTS", "MEMORY_RESIZE_MODE", "VCPU_MAX")
+"""How far CPU and memory may grow later; oned copies them to TEMPLATE (6.4)."""
 _REBUILT = (*_CAPACITY, "NAME", "VMID", "DISK", "NIC", "CONTEXT", "SUBMIT_ON_HOLD")
 
 NOT_STORABLE = "Error transforming the VM to XML."
@@ -49,9 +51,10 @@ def create_vm(
 ) -> Vm:
     """Return the VM of *request*; raises Refusal and then creates nothing."""
     wanted, owner = request.template, request.owner
+    known = _KNOWN.union(_HOTPLUG if profile.newer_body else ())
     template = Template([("VMID", str(vm_id)), ("TEMPLATE_ID", str(request.template_id))])
     for name, value in wanted:
-        if name in _KNOWN:
+        if name in known:
             template.add(name, value)
     _add_capacity(template, wanted)
     if profile.newer_body and not template.vectors("OS"):
@@ -65,7 +68,7 @@ def create_vm(
         name=request.name or f"{request.template_name}-{vm_id}",
         stime=now,
         template=template,
-        user_template=remove(wanted, *_REBUILT, *_KNOWN),
+        user_template=remove(wanted, *_REBUILT, *known),
         state=HOLD if request.hold else PENDING,
     )
     _add_devices(vm, wanted, resources, profile)
