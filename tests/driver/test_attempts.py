@@ -22,6 +22,7 @@ from tests.driver.scripted import (
     NO_LEADER,
     NOT_AUTHENTICATED,
     Answer,
+    Happening,
     ScriptedOned,
     drop,
     lose,
@@ -153,16 +154,29 @@ def test_a_host_that_is_gone_is_told_at_once(world: World) -> None:
         finish(carry_out(job, retries=5))
 
 
-def test_a_new_password_is_tried_at_once_and_without_retries(world: World) -> None:
-    world.add_both(remote_state="SUSPENDED")
+def change_password(world: World, password: str) -> Happening:
+    """Return the refusal of the present password, while an administrator writes a new one."""
 
-    def renew(carry_out: Callable[[], Answer]) -> Answer:
-        world.local.hosts[HOST_ID]["ONE_PASSWORD"] = "neu"
+    def happen(carry_out: Callable[[], Answer]) -> Answer:
+        world.local.hosts[HOST_ID]["ONE_PASSWORD"] = password
         world.wait(1)
         return refuse(NOT_AUTHENTICATED)(carry_out)
 
-    world.remote.script("vm.info", renew)
+    return happen
+
+
+def test_a_new_password_is_tried_at_once_and_without_retries(world: World) -> None:
+    world.add_both(remote_state="SUSPENDED")
+    world.remote.script("vm.info", change_password(world, "neu"))
     assert finish(carry_out(world.make_job())) == ""
+    assert world.remote.count("vm.info") == 2
+
+
+def test_of_many_new_passwords_one_is_tried(world: World) -> None:
+    world.add_both(remote_state="SUSPENDED")
+    world.remote.script("vm.info", *(change_password(world, str(n)) for n in range(5)))
+    with pytest.raises(AuthenticationError):
+        finish(carry_out(world.make_job(), retries=5))
     assert world.remote.count("vm.info") == 2
 
 

@@ -220,6 +220,11 @@ def test_a_vm_that_the_local_cloud_calls_anothers_is_not_taken_over(world: World
     assert world.log[0] == "Remote VM 9 has this VM's marks, but is VM 8's"
 
 
+def test_a_vm_that_oned_names_already_is_taken_over(world: World) -> None:
+    world.add_remote(9)
+    assert run_create(start(world, deploy_id="opennebula-hybrid-9")) == 9
+
+
 def test_an_instantiate_whose_answer_was_lost_is_found_by_its_marks(world: World) -> None:
     job = start(world)
     world.remote.script("template.instantiate", lose)

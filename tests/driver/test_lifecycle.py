@@ -159,11 +159,15 @@ def test_a_poll_tells_nothing_of_the_vm_of_another(world: World) -> None:
     assert "remote VM 9 is not VM 7's" in world.log[0]
 
 
-def test_a_clean_up_destroys_what_a_lost_deploy_made(world: World) -> None:
+@pytest.mark.parametrize(
+    ("action", "state"),
+    [("CLEANUP", "CLEANUP_DELETE"), ("CANCEL", "CLEANUP_DELETE"), ("CANCEL", "DONE")],
+)
+def test_a_clean_up_destroys_what_a_lost_deploy_made(world: World, action: str, state: str) -> None:
     world.add_local(7)
     world.add_remote(9)
     world.remote.after["terminate-hard"] = "DONE"
-    assert finish(begin(world, "CLEANUP", "CLEANUP_DELETE")) == ""
+    assert finish(begin(world, action, state)) == ""
     assert world.remote.actions == ["terminate-hard 9"]
 
 

@@ -11,7 +11,7 @@ from one2one.hybrid.onegate import make_onegate_token
 from one2one.opennebula.errors import ConfigurationError, NotFound, ProtocolError, Refused
 from one2one.opennebula.secrets import encrypt
 from one2one.opennebula.states import RaftState
-from tests.driver.scripted import BORN, answer
+from tests.driver.scripted import BORN, after, answer
 from tests.driver.world import HOST, HOST_ID, HYBRID_ID, World
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -223,3 +223,10 @@ def test_deploy_ids_are_those_of_the_host_and_serve_a_burst(world: World) -> Non
     world.wait(1)
     world.cloud.map_deploy_ids(HOST_ID, world.now)
     assert world.local.count("host.info") == 2
+
+
+def test_a_vm_that_leaves_the_host_meanwhile_is_not_the_hosts(world: World) -> None:
+    vm = world.add_local(7, deploy_id="opennebula-hybrid-9")
+    leave = after(lambda: vm.hosts.append((HOST_ID + 1, "burst2")))
+    world.local.script("vmpool.infoset", leave)
+    assert world.cloud.map_deploy_ids(HOST_ID, world.now) == {}

@@ -13,7 +13,7 @@ from one2one.hybrid.naming import read_marks
 from one2one.hybrid.outage import GRACE_S
 from one2one.opennebula.errors import ConfigurationError, NotFound, ProtocolError, Unreachable
 from one2one.opennebula.states import HostState, RaftState
-from tests.driver.scripted import STATES, answer, drop
+from tests.driver.scripted import STATES, after, answer, drop
 from tests.driver.world import HOST, HOST_ID, MARKS, World
 
 
@@ -79,8 +79,21 @@ def test_a_state_that_was_first_seen_in_this_round_is_not_corrected_yet(
     world: World, host: MonitoredHost
 ) -> None:
     world.add_both(remote_state="POWEROFF")
+    world.remote.script("vmpool.infoset", after(lambda: world.wait(1)))
     (report,) = host.monitor.read_states().reports
     assert report.report is Report.SILENCE
+
+
+def test_a_vm_that_gets_another_remote_vm_meanwhile_is_not_corrected(
+    world: World, host: MonitoredHost
+) -> None:
+    world.add_both(remote_state="POWEROFF")
+    host.round()
+    local = world.local.vms[7]
+    move = after(lambda: setattr(local, "deploy_id", "opennebula-hybrid-10"))
+    world.remote.script("vmpool.infoset", move)
+    world.wait(5)
+    assert host.monitor.read_states().links == {}
 
 
 def test_a_vm_that_oned_moves_while_the_remote_is_read_is_not_corrected(

@@ -177,6 +177,17 @@ def test_what_takes_too_long_fails_with_the_setting_to_raise(world: World, state
         steps.send(None)
 
 
+def test_an_action_that_is_accepted_late_is_not_waited_for_beyond_the_deadline(
+    world: World,
+) -> None:
+    world.add_both(remote_state="HOTPLUG_NIC")
+    world.remote.script("vm.action", refuse(WRONG_STATE))
+    steps, deadline = reach(open_own_job(world), 9, goals.POWEROFF, "poweroff"), world.now + 60
+    next(steps)
+    world.wait(58)
+    assert steps.send(STATES["RUNNING"]) == StateWait(9, STATES["RUNNING"], deadline)
+
+
 @pytest.mark.parametrize("gone", ["DONE", "FAILED", "SHUTDOWN"])
 def test_a_vm_that_ended_on_the_way_fails(world: World, gone: str) -> None:
     world.add_both()

@@ -7,6 +7,7 @@ import pytest
 
 from one2one.driver.single_flight import SingleFlight
 from one2one.opennebula.errors import InternalError, Unreachable
+from tests.driver.world import World
 
 LONG_AGO = 0.0
 NEVER_BEFORE = float("inf")
@@ -34,6 +35,18 @@ def test_those_who_asked_before_a_reading_share_it_and_those_after_do_not() -> N
     assert shared.get("host", time.monotonic(), cloud.read) == 2
     assert shared.get("host", before, cloud.read) == 2
     assert shared.get("host", NEVER_BEFORE, cloud.read) == 3
+
+
+def test_who_asks_while_a_reading_is_under_way_does_not_share_it(world: World) -> None:
+    cloud, shared = Cloud(), SingleFlight[str, int]()
+
+    def read_slowly() -> int:
+        world.wait(1)
+        return cloud.read()
+
+    begun = world.now
+    assert shared.get("host", begun, read_slowly) == 1
+    assert shared.get("host", begun + 0.5, read_slowly) == 2
 
 
 def test_each_thing_is_read_by_itself() -> None:
