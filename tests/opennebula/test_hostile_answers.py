@@ -1,7 +1,7 @@
 """Whatever bytes come as an answer: a typed error, soon, and the next call is as good as new."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -181,6 +181,20 @@ def test_an_answer_that_is_unusual_but_right(name: str) -> None:
     with serving(play(HEALTHY[name])) as port:
         client = Client(Endpoint(f"http://127.0.0.1:{port}/RPC2"), SESSION)
         assert client.call("one.system.version") == "6.10.0"
+        assert client.call("one.system.version") == "6.10.0"
+        client.close()
+
+
+@pytest.mark.parametrize("bug", [KeyError("row"), RecursionError("deep"), MemoryError()])
+def test_whatever_reading_an_answer_fails_with_is_typed(bug: Exception) -> None:
+    def fail(pieces: Iterator[bytes]) -> None:
+        assert b"".join(pieces) == b"6.10.0"
+        raise bug
+
+    with serving(play(page(OK))) as port:
+        client = Client(Endpoint(f"http://127.0.0.1:{port}/RPC2"), SESSION)
+        with pytest.raises(errors.ProtocolError, match=f"cannot be read .{type(bug).__name__}"):
+            client.read(fail, "one.vmpool.info")
         assert client.call("one.system.version") == "6.10.0"
         client.close()
 
