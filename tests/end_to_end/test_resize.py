@@ -179,6 +179,35 @@ def test_a_quota_of_the_remote_keeps_a_resized_vm_from_starting() -> None:
         assert sizes(both, vm)[1]["CPU"] == "1.5"
 
 
+def test_what_failed_while_it_ran_is_not_taken_for_done() -> None:
+    with passing() as both:
+        both.cloud.machine.live_resize = True
+        vm = both.run_vm()
+        both.cloud.owner.quotas.limit(CPU=2)
+        resize(both, vm, "FAILURE", CPU="2.5")
+        power_off(both, vm)
+        vm.resize(CPU="2.5")
+        start(both, vm, "FAILURE")
+        assert "limit of 2 reached for CPU quota in VM" in vm.error
+        both.cloud.owner.quotas.limit(CPU=3)
+        start(both, vm)
+        assert sizes(both, vm)[1]["CPU"] == "2.5"
+
+
+def test_a_vm_is_resized_back_to_what_it_was() -> None:
+    with passing() as both:
+        both.cloud.machine.live_resize = True
+        vm = both.run_vm()
+        resize(both, vm, CPU="0.5")
+        both.cloud.owner.quotas.limit(CPU=2)
+        resize(both, vm, "FAILURE", CPU="2.5")
+        power_off(both, vm)
+        vm.resize(CPU="0.1")
+        start(both, vm)
+        here, there = sizes(both, vm)
+        assert here["CPU"] == there["CPU"] == "0.1"
+
+
 def test_more_than_the_host_offers_is_refused_by_the_local_cloud() -> None:
     with passing() as both:
         vm = both.run_vm()

@@ -17,7 +17,7 @@ from one2one.hybrid.goals import Step
 from one2one.hybrid.naming import format_deploy_id, format_marks, format_remote_name, read_marks
 from one2one.hybrid.origin import format_origin
 from one2one.hybrid.public_cloud import find_template_id, takes_local_size
-from one2one.hybrid.sizes import format_followed, read_size
+from one2one.hybrid.sizes import Followed, format_followed, read_size
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import FAILURES, State
@@ -64,7 +64,7 @@ def _build_extra_template(job: Job, local: Vm, template_id: int) -> str:
     has_own_size = takes_local_size(asked_by, job.request.host_name, by_default=by_default)
     template = read_remote_template(job, template_id)
     extra = [*format_marks(job.marks), *format_origin(local, runtime.host_name())]
-    extra += format_followed(read_size(local))
+    extra += format_followed(Followed(read_size(local)))
     if has_own_size:
         extra += override_size(local.template, template)
     return to_xml(Template([*extra, *build_context(job, local, template)]))

@@ -10,9 +10,12 @@ from one2one.driver.hotplug import Ask, Done, Follower, change
 from one2one.driver.operation import Job, Operation, Steps
 from one2one.hybrid import goals
 from one2one.hybrid.sizes import (
+    Followed,
     Size,
     find_changes,
+    find_left,
     format_followed,
+    note_try,
     read_followed,
     read_old_size,
     read_size,
@@ -25,14 +28,17 @@ from one2one.opennebula.template import Template, to_xml
 def resize(job: Job) -> Steps:
     """RESIZE: what the user changed; oned takes it back where that fails.
 
-    What is followed is noted first. If the remote then resizes, and oned does not learn of it, the
-    next start finds that the local size is not the one noted.
+    What is tried is noted first: so the next start can tell where only the remote has done it.
     """
-    size = read_size(job.request.vm)
-    wanted = find_changes(size, read_old_size(job.request.vm))
+    before = read_old_size(job.request.vm)
+    wanted = find_changes(read_size(job.request.vm), before)
 
     def plan(remote: Vm, _: frozenset[str]) -> Ask | Done | None:
-        return _ask_to_note(job, remote, size) or _ask_to_resize(job, remote, wanted) or Done()
+        changes = find_changes(wanted, read_size(remote))
+        if not changes:
+            return Done()
+        note = _ask_to_note(job, remote, note_try(remote, before, changes))
+        return note or _ask_to_resize(job, remote, changes)
 
     return change(job, plan, goals.CHANGEABLE)
 
@@ -45,26 +51,22 @@ def follow_size(job: Job) -> Follower:
     size = read_size(job.request.vm)
 
     def ask(remote: Vm, _: frozenset[str]) -> Ask | None:
-        followed = read_followed(remote)
-        wanted = {} if followed is None else find_changes(size, followed)
-        return _ask_to_resize(job, remote, wanted) or _ask_to_note(job, remote, size)
+        if changes := find_left(remote, size):
+            return _ask_to_resize(job, remote, changes)
+        return _ask_to_note(job, remote, Followed(size))
 
     return ask
 
 
-def _ask_to_resize(job: Job, remote: Vm, wanted: Size) -> Ask | None:
-    """Return what gives *remote* the size that is *wanted*, None where it has that."""
-    changes = find_changes(wanted, read_size(remote))
-    if not changes:
-        return None
+def _ask_to_resize(job: Job, remote: Vm, changes: Size) -> Ask:
     template = to_xml(Template(changes.items()))
     return Ask("resize", partial(job.remote.cloud.resize_vm, remote.id, template))
 
 
-def _ask_to_note(job: Job, remote: Vm, size: Size) -> Ask | None:
-    if read_followed(remote) == size:
+def _ask_to_note(job: Job, remote: Vm, followed: Followed) -> Ask | None:
+    if read_followed(remote) == followed:
         return None
-    template = to_xml(format_followed(size))
+    template = to_xml(format_followed(followed))
     call = partial(job.remote.cloud.update_vm, remote.id, template, Update.MERGE)
     return Ask("update", call)
 
