@@ -43,7 +43,9 @@ def test_status_says_what_the_remote_failed_at(newest: Clouds) -> None:
     remote.state = State(VmState.ACTIVE, LcmState.PROLOG_FAILURE)
     newest.remote.vms.note_change(remote)
     [pair] = list_pairs(newest)
-    assert pair["problem"] == "the remote's storage could not bring its disks"
+    assert pair["problem"] == (
+        "remote VM 0 is PROLOG_FAILURE: the remote's storage could not bring its disks"
+    )
 
 
 def test_status_says_that_the_remote_vm_is_gone(clouds: Clouds) -> None:

@@ -189,7 +189,11 @@ class ScriptedOned:
         return vm_id
 
     def _update_vm(self, vm_id: int, template: str, _mode: int) -> int:
-        _find(self.vms, vm_id).user_template |= dict(from_xml(etree.fromstring(template)))
+        attributes = _find(self.vms, vm_id).user_template
+        for name, value in from_xml(etree.fromstring(template)):
+            attributes[name] = value
+            if isinstance(value, dict) and not any(value.values()):  # oned drops such members
+                del attributes[name]
         return vm_id
 
     def _list_vms(self, _whose: int, start: int, end: int, _state: int) -> str:

@@ -26,6 +26,11 @@ class Links:
         self._denied: dict[int, Refused] = {}
         self._untold: list[Refused] = []
 
+    @property
+    def denied(self) -> Mapping[int, Refused]:
+        """Why each of the local VMs whose link the marks deny is not shown its remote VM."""
+        return self._denied
+
     def confirm(
         self, remote: Remote, links: Mapping[int, int], rows: Iterable[VmRow]
     ) -> dict[int, int]:

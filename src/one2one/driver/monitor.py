@@ -14,6 +14,7 @@ from one2one.driver.host_vms import HostVms
 from one2one.driver.imports import Imports
 from one2one.driver.links import Links
 from one2one.driver.local import LocalCloud
+from one2one.driver.problems import RemoteProblems
 from one2one.driver.remotes import Remote, Remotes
 from one2one.driver.round import Round, VmReport, VmUsage
 from one2one.driver.watch import GONE
@@ -55,6 +56,7 @@ class HostMonitor:
         """
         self._vms = HostVms(host_id, local)
         self._links = Links(local, self._vms)
+        self._problems = RemoteProblems(local, self._vms, self._links)
         self._imports = Imports(host_id, local)
         self._clouds = local, remotes
         self._stuck_after = stuck_after
@@ -163,6 +165,13 @@ class HostMonitor:
             )
             for vm_id, row in running.items()
         ]
+
+    def tell_problems(self, last: Round) -> None:
+        """Have the local VMs tell what is wrong with their remote VMs.
+
+        *last* is the round that was just read. Raises the errors of a call.
+        """
+        self._problems.tell(self._ensure_open(), last)
 
     def read_capacity(self, last: Round) -> HostCapacity:
         """Return the capacity of the host, less what the VMs of the *last* round use.

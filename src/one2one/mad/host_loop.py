@@ -4,7 +4,8 @@
     ────────────   ────────────────────────────────────────────────────────────────
     BEACON_HOST    the host itself: settings, and which VMs it has
     STATE_VM       both clouds' states of these VMs; this shows whether the remote answers
-    MONITOR_VM     what they use, where the remote has a newer record (``mad.usage_news``)
+    MONITOR_VM     what they use, where the remote has a newer record (``mad.usage_news``). What is
+                   wrong with them is not sent: it is written into them (``driver.problems``)
     MONITOR_HOST   the remote's quotas, and the whole account
     SYSTEM_HOST    nothing more; sent as well where the capacity, or what may be imported, is
                    another
@@ -108,6 +109,7 @@ class HostLoop:
             return
         if "MONITOR_VM" in due:
             self._send_usages(self._last)
+            self._tell_problems(self._last)
         if due & _OF_THE_HOST:
             self._send_host(due, self._last)
 
@@ -192,6 +194,14 @@ class HostLoop:
         news = self._usage_news.select_news(usages, now)
         if news and self._send("MONITOR_VM", im_texts.format_monitor_vm(news)):
             self._usage_news.record_sent(news, now)
+
+    def _tell_problems(self, last: Round) -> None:
+        try:
+            self._monitor.tell_problems(last)
+        except Exception as error:  # noqa: BLE001 - what it shows must not cost what is monitored
+            self._failures.record_failure("problems", to_one_error(error))
+        else:
+            self._failures.record_success("problems")
 
     def _send_host(self, due: set[str], last: Round) -> None:
         """Send SYSTEM_HOST and MONITOR_HOST, from a reading that is as new as MONITOR_HOST."""

@@ -14,7 +14,7 @@ from one2one.driver.resumption import resume_running
 from one2one.hybrid.mirror import Report
 from one2one.hybrid.outage import GRACE_ROUNDS, Outage
 from one2one.mad import im_texts
-from one2one.opennebula.errors import OneError
+from one2one.opennebula.errors import OneError, to_one_error
 
 Item = TypeVar("Item")
 
@@ -65,6 +65,10 @@ def _read_all(
         log(error)
         capacity = monitor.known_capacity
     usages = _read_or_log(lambda: monitor.read_usages(last), log)
+    try:
+        monitor.tell_problems(last)
+    except Exception as error:  # noqa: BLE001 - what it shows must not cost what is monitored
+        log(to_one_error(error))
     wilds = _read_or_log(monitor.survey_account, log)
     return im_texts.format_monitor(monitor.host_name, capacity, reports, usages, wilds)
 

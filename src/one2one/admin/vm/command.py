@@ -75,7 +75,8 @@ def _build_sections(both: VmDetails) -> dict[str, dict[str, object]]:
     if both.remote is None:
         sections["REMOTE VM"] = {"PROBLEM": both.problem}
     else:
-        sections[f"REMOTE VM {both.remote.id}"] = _build_side(both.remote)
+        problem = {"PROBLEM": both.problem} if both.problem else {}
+        sections[f"REMOTE VM {both.remote.id}"] = _build_side(both.remote) | problem
     if both.marks:
         sections["MARKS OF THE REMOTE VM"] = {
             "HYBRID ID": both.marks.hybrid_id,

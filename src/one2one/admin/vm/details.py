@@ -11,6 +11,7 @@ from one2one.driver.locations import vm_log
 from one2one.driver.remotes import Remotes
 from one2one.hybrid.naming import HYBRID_ID, Marks, parse_deploy_id
 from one2one.hybrid.ownership import Identity, Ownership, judge
+from one2one.hybrid.problems import find_problem
 from one2one.hybrid.usage import read_usage_age
 from one2one.opennebula.errors import OneError, Refused
 from one2one.opennebula.records import Vm
@@ -52,7 +53,7 @@ class VmDetails:
     deploy_id: str
     remote: CloudVm | None
     problem: str
-    """Why the remote VM could not be read."""
+    """What is wrong with the remote VM, or why it could not be read; empty when nothing is."""
     marks: MarksView | None
     usage_age: int | None
     """Seconds since the remote measured the usage; None if it has not yet."""
@@ -68,9 +69,9 @@ def read_details(local: LocalCloud, vm_id: int) -> VmDetails:
     host = local.get_host(vm.history[-1].host_id)
     remote, problem, remotes = None, "", Remotes(local)
     try:
-        remote = remotes.open_for_host(host.id, host.name).cloud.get_vm(
-            parse_deploy_id(vm.deploy_id)
-        )
+        opened = remotes.open_for_host(host.id, host.name)
+        remote = opened.cloud.get_vm(parse_deploy_id(vm.deploy_id))
+        problem = find_problem(remote, secret=opened.settings.password)
     except OneError as error:
         problem = str(error)
     finally:

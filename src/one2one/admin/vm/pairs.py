@@ -14,7 +14,7 @@ from one2one.driver.remotes import Remote, Remotes
 from one2one.hybrid.mirror import Report, is_started, map_state
 from one2one.hybrid.naming import Marks, find_remote_id
 from one2one.hybrid.ownership import not_ours_error
-from one2one.hybrid.verdicts import explain_failure_at
+from one2one.hybrid.problems import find_problem, may_be_problem
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.records import Host, VmSummary
@@ -82,7 +82,7 @@ class PairReader:
     def _read_pairs(self, host: Host, vms: list[VmSummary]) -> list[VmPair]:
         ids = [number for vm in vms if (number := find_remote_id(vm.deploy_id)) is not None]
         problems, strangers = dict[str, str](), dict[int, str]()
-        remote: dict[int, VmSummary] = {}
+        remote, told = dict[int, VmSummary](), dict[int, str]()
         outage = ""
         try:
             opened = self._remotes.open_for_host(host.id, host.name)
@@ -92,10 +92,15 @@ class PairReader:
                 for name, why in opened.cloud.unread.items()
             }
             strangers = self._find_strangers(opened, vms, remote)
+            suspect = [vm.id for vm in remote.values() if may_be_problem(vm.state)]
+            told = {
+                vm.id: find_problem(vm, secret=opened.settings.password)
+                for vm in opened.cloud.list_whole_vms_by_id(suspect)
+            }
         except OneError as error:
             outage = str(error)
         pairs = (
-            _make_pair(vm, remote, problems.get(f"VM {find_remote_id(vm.deploy_id)}", outage))
+            _make_pair(vm, remote, told, problems.get(f"VM {find_remote_id(vm.deploy_id)}", outage))
             for vm in vms
         )
         return [
@@ -119,8 +124,13 @@ class PairReader:
         return problems
 
 
-def _make_pair(vm: VmSummary, remotes: dict[int, VmSummary], outage: str) -> VmPair:
-    """Return a pair; *outage* says why its remote VM could not be read."""
+def _make_pair(
+    vm: VmSummary, remotes: dict[int, VmSummary], told: dict[int, str], outage: str
+) -> VmPair:
+    """Return a pair; *outage* says why its remote VM could not be read.
+
+    *told* has what is wrong with remote VMs, by their ids.
+    """
     number = find_remote_id(vm.deploy_id)
     remote = remotes.get(number) if number is not None else None
     return VmPair(
@@ -132,11 +142,17 @@ def _make_pair(vm: VmSummary, remotes: dict[int, VmSummary], outage: str) -> VmP
         remote_state=str(remote.state) if remote else "",
         addresses=list(remote.addresses) if remote else [],
         age=max(0, int(time.time()) - vm.stime),
-        problem=_find_problem(vm, number, remote, outage),
+        problem=_find_problem(vm, remote, number, outage, told),
     )
 
 
-def _find_problem(vm: VmSummary, number: int | None, remote: VmSummary | None, outage: str) -> str:
+def _find_problem(
+    vm: VmSummary,
+    remote: VmSummary | None,
+    number: int | None,
+    outage: str,
+    told: Mapping[int, str],
+) -> str:
     if vm.state.state == VmState.ACTIVE and vm.state.lcm_state in FAILURES:
         return "the last operation failed"
     if number is None:
@@ -147,8 +163,8 @@ def _find_problem(vm: VmSummary, number: int | None, remote: VmSummary | None, o
         return outage
     if remote is None or remote.state.state == VmState.DONE:
         return "its remote VM is gone"
-    if failure := explain_failure_at(remote.state):
-        return failure
+    if problem := told.get(remote.id):
+        return problem
     if is_started(vm.state, remote.state):
         return "its remote VM was started there"
     expected = _expect_report(vm.state)

@@ -15,7 +15,7 @@ from one2one.opennebula.states import LcmState, State
 from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.accounts import Accounts, User, find_quotas
 from opennebula_sandbox.cloud.clock import Clock, Timer
-from opennebula_sandbox.cloud.merging import remove
+from opennebula_sandbox.cloud.merging import merge, remove
 from opennebula_sandbox.cloud.objects import Host, Vm
 from opennebula_sandbox.cloud.profile import Profile
 from opennebula_sandbox.cloud.quotas import Quotas, sum_amounts, sum_running_amounts
@@ -45,6 +45,7 @@ class Machine:
         self._timers: dict[int, Timer] = {}
         self._requests = 0
         self._scheduling = True
+        self._shortage = ""
         self.delay = 0.0
         """Seconds that each intermediate state lasts."""
         self.delays: dict[LcmState, float] = {}
@@ -59,6 +60,21 @@ class Machine:
         """LIVE_RESIZE of the VMM driver: whether a VM that runs can be resized, since 6.0."""
         self.shutdown_timeout = 1.0
         """Seconds that oned waits for a guest that ignores ACPI."""
+
+    @property
+    def shortage(self) -> str:
+        """Why the scheduler finds no place for a PENDING VM; it says so in SCHED_MESSAGE.
+
+        Empty where it does find one.
+        """
+        return self._shortage
+
+    @shortage.setter
+    def shortage(self, why: str) -> None:
+        with self._clock.lock:
+            self._shortage = why
+            for vm in self._vms:
+                self._schedule(vm)
 
     @property
     def scheduling(self) -> bool:
@@ -151,7 +167,7 @@ class Machine:
         end(not failed)
         if failed:
             action = lifecycle.HOTPLUG_ERRORS.get(kind, kind)
-            self._write_error(vm, f" {action}: the hypervisor does not do it")
+            self._write_message(vm, "ERROR", f" {action}: the hypervisor does not do it")
         if vm.state != path[-1]:
             self.enter(vm, path[-1])
 
@@ -186,12 +202,23 @@ class Machine:
 
     def _fail(self, vm: Vm, at: State) -> None:
         if words := lifecycle.ERRORS.get(str(at).partition("_")[0]):
-            self._write_error(vm, words)
+            self._write_message(vm, "ERROR", words)
         self.enter(vm, lifecycle.FAILURES[at])
 
-    def _write_error(self, vm: Vm, words: str) -> None:
-        error = f"{time.ctime(self._clock.now())}: {words}"
-        vm.user_template = Template([*remove(vm.user_template, "ERROR"), ("ERROR", error)])
+    def _write_message(self, vm: Vm, name: str, words: str) -> None:
+        """Write *words*, after the time, into an attribute."""
+        separator = ": " if self._profile.newer_body else " : "
+        text = f"{time.ctime(self._clock.now())}{separator}{words}"
+        vm.user_template = merge(vm.user_template, Template([(name, text)]))
+        self._vms.note_change(vm)
+
+    def _clear_message(self, vm: Vm) -> None:
+        """Clear SCHED_MESSAGE; the scheduler of 6.x leaves an empty one."""
+        if vm.user_template.text("SCHED_MESSAGE"):
+            vm.user_template = remove(vm.user_template, "SCHED_MESSAGE")
+            if self._profile.newer_body and not self._profile.plans:
+                vm.user_template.add("SCHED_MESSAGE", "")
+            self._vms.note_change(vm)
 
     def _enter(self, vm: Vm, state: State) -> None:
         before, now = vm.state, int(self._clock.now())
@@ -220,6 +247,10 @@ class Machine:
 
     def _deploy(self, vm: Vm) -> None:
         if vm.state == PENDING and self._scheduling:
+            if self._shortage:
+                self._write_message(vm, "SCHED_MESSAGE", self._shortage)
+                return
+            self._clear_message(vm)
             if not vm.template.text("TM_MAD_SYSTEM"):
                 vm.template.add("TM_MAD_SYSTEM", "dummy")
             self._run(vm, lifecycle.DEPLOYMENTS[State(history.read_previous_state(vm))])

@@ -19,10 +19,11 @@ _ROW_DISK = (
 _ROW_NIC = ("IP", "MAC", "NETWORK", "NETWORK_ID", "NIC_ID", "SECURITY_GROUPS")
 _ROW_ATTRIBUTES = frozenset(
     (
-        *("LABELS", "ERROR", "SCHED_MESSAGE", "SCHED_RANK", "SCHED_DS_RANK", "USER_PRIORITY"),
+        *("LABELS", "SCHED_RANK", "SCHED_DS_RANK", "USER_PRIORITY"),
         *("SCHED_REQUIREMENTS", "SCHED_DS_REQUIREMENTS"),
     )
 )
+_NEWER_ROW_ATTRIBUTES = frozenset({"ERROR", "SCHED_MESSAGE"})
 
 
 def render_vm_body(
@@ -65,6 +66,8 @@ def render_vm_row(vm: Vm, profile: Profile) -> str:
         for device in template.vectors(kind)
     )
     shown = _ROW_ATTRIBUTES | ({"PUBLIC_CLOUD"} if profile.public_clouds else set())
+    if newer:
+        shown |= _NEWER_ROW_ATTRIBUTES
     user_template = render_attributes(
         item for item in vm.user_template if item[0] in shown and item[1]
     )
