@@ -27,6 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all-cuts", action="store_true", help="cut every call in every way")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Run two tests a processor: most of their time is spent in waiting for other processes."""
+    return 2 * (os.cpu_count() or 1)
+
+
 @pytest.fixture(autouse=True)
 def secret_watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretWatch]:
     """Watch every front-end and cloud of a test, and fail it if a password comes to light."""
