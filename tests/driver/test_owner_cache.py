@@ -20,7 +20,9 @@ def test_a_vm_is_known_to_be_the_local_vm_that_its_marks_name(world: World) -> N
 def test_what_is_known_is_forgotten_in_time(world: World) -> None:
     cache = OwnerCache()
     cache.add(9, MARKS)
-    world.wait(599)
+    for _ in range(599):
+        world.wait(1)
+        cache.record_answer()
     assert cache.holds(9, MARKS)
     world.wait(2)
     assert not cache.holds(9, MARKS)
@@ -39,6 +41,21 @@ def test_after_an_outage_nothing_is_known(world: World) -> None:
     cache = OwnerCache()
     cache.add(9, MARKS)
     cache.forget()
+    assert not cache.holds(9, MARKS)
+
+
+def test_after_a_silence_nothing_is_known(world: World) -> None:
+    """The remote may have been restored, and its outage not seen."""
+    cache = OwnerCache()
+    cache.add(9, MARKS)
+    world.wait(10)
+    assert cache.holds(9, MARKS)
+    cache.record_answer()
+    world.wait(10)
+    assert cache.holds(9, MARKS)
+    world.wait(1)
+    assert not cache.holds(9, MARKS)
+    cache.record_answer()
     assert not cache.holds(9, MARKS)
 
 

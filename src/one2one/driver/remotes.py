@@ -92,6 +92,8 @@ class Remotes:
         def on_call(method: str, seconds: float, error: OneError | None) -> None:
             if isinstance(error, Unreachable | NotFound):
                 owner_cache.forget()
+            else:
+                owner_cache.record_answer()
             self._emit(CallEnded(settings.host_id, method, seconds, error))
 
         cloud.client.on_call = on_call
