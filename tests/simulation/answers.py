@@ -54,6 +54,8 @@ class AnswerWatcher:
     def __init__(self, memories: Mapping[str, Memory]) -> None:
         """Take what was so at the remotes, by name."""
         self._memories = memories
+        self.operations = 0
+        """How many actions oned asked for."""
         self._asked: dict[Process, dict[int, list[Action]]] = defaultdict(lambda: defaultdict(list))
 
     def hear_oned(self, side: Side, process: Process, line: str, now: float) -> None:
@@ -63,6 +65,7 @@ class AnswerWatcher:
         if action == _CANCEL:
             asked.append(Action(action, now))
             return
+        self.operations += 1
         vm = side.site.oned.pools.vms[vm_id]
         place, sequence = vm.history[-1], len(vm.history) - 1
         asked.append(Action(action, now, vm.state, vm.deploy_id, vm.stime, sequence, place.host_id))

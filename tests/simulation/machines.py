@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from tests.simulation import users
 from tests.simulation.plan import Event
 from tests.simulation.remote_site import RemoteSite
 from tests.simulation.side import Side
@@ -14,13 +15,13 @@ _RESTORE_S = 20.0
 def restart_remote(world: World, event: Event) -> None:
     remote = world.choose_remote(event.first)
     remote.down()
-    world.scheduler.after(120 * event.second**2, remote.up)
+    world.later(120 * event.second**2, remote.up)
 
 
 def restart_front_end(world: World, event: Event) -> None:
     site = world.choose_side(event.first).site
     site.down()
-    world.scheduler.after(60 * event.second**2, site.up)
+    world.later(60 * event.second**2, site.up)
 
 
 def kill_vmm(world: World, event: Event) -> None:
@@ -46,7 +47,7 @@ def change_password(world: World, event: Event) -> None:
     remote = world.choose_remote(event.first)
     world.passwords[remote.name] += 1
     remote.cloud.owner.password = f"password{world.passwords[remote.name]}"
-    world.scheduler.after(20 * event.second, partial(world.tell_hosts_password, remote))
+    world.later(20 * event.second, partial(world.tell_hosts_password, remote))
 
 
 def take_snapshot(world: World, event: Event) -> None:
@@ -61,11 +62,12 @@ def take_snapshot(world: World, event: Event) -> None:
 
 
 def restore(world: World, event: Event) -> None:
-    """Put back what was saved: all that was done since is forgotten there."""
+    """Put back what was saved: all that was done since is forgotten there, and ids come again."""
     if event.second < 0.5:
         _restore_front_end(world, world.choose_side(event.first))
     else:
         _restore_remote(world, world.choose_remote(event.first))
+    world.later(_RESTORE_S + 2, partial(_use_ids_again, world, event))
 
 
 def _restore_front_end(world: World, side: Side) -> None:
@@ -78,7 +80,7 @@ def _restore_front_end(world: World, side: Side) -> None:
     _excuse_all(side)
     for remote in world.remotes:
         world.tell_hosts_password(remote)
-    world.scheduler.after(_RESTORE_S, side.site.up)
+    world.later(_RESTORE_S, side.site.up)
 
 
 def _restore_remote(world: World, remote: RemoteSite) -> None:
@@ -95,10 +97,17 @@ def _restore_remote(world: World, remote: RemoteSite) -> None:
         for (name, vm_id), state in world.strangers.items()
         if name != remote.name
     }
-    world.scheduler.after(_RESTORE_S, remote.up)
+    world.later(_RESTORE_S, remote.up)
 
 
 def _excuse_all(side: Side) -> None:
     """Note that VMs may have lost their other side by what an administrator did."""
     for vm in side.site.vms:
         side.ended.add((vm.id, vm.stime))
+
+
+def _use_ids_again(world: World, event: Event) -> None:
+    """Have users make VMs, which may get the ids of others, and then act on all of them."""
+    for side in world.sides:
+        users.create(world, event, side)
+    world.later(10.0 + 20.0 * event.third, partial(users.act_on_all, world, event))

@@ -44,7 +44,7 @@ GUESTS = (
     "SANDBOX_FAILS=BOOT",
 )
 
-_WEIGHTS = {
+_BY_USERS = {
     "create": 6,
     "act": 14,
     "deploy": 3,
@@ -52,9 +52,15 @@ _WEIGHTS = {
     "act at the remote": 4,
     "stranger": 1,
     "guest": 1,
+    "pause": 2,
+}
+_FAULTS = {
     "fail": 8,
     "fail locally": 4,
     "instantiate is lost": 3,
+    "action is lost": 3,
+    "is overtaken": 3,
+    "clean-up is lost": 2,
     "dies at a call": 4,
     "cut": 3,
     "unknown name": 1,
@@ -68,8 +74,9 @@ _WEIGHTS = {
     "password": 1,
     "snapshot": 2,
     "restore": 2,
-    "pause": 2,
 }
+_WEIGHTS = _BY_USERS | _FAULTS
+"""The kinds of events, and how often each happens."""
 
 
 class Event(NamedTuple):
@@ -82,6 +89,11 @@ class Event(NamedTuple):
     second: float
     third: float
     """Numbers from 0 to 1, which decide to whom, how and for how long."""
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether something fails by it."""
+        return self.what in _FAULTS and self.what != "snapshot"
 
     def choose(self, options: Sequence[str], number: float) -> str:
         """Return the one of *options* that a number means."""

@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import NamedTuple
 
+from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.api import calls
 from opennebula_sandbox.cloud.cloud import SimulatedCloud
+from opennebula_sandbox.cloud.vm.machine import FAILS
 from opennebula_sandbox.cloud.wire import xmlrpc
 from tests.simulation.clock import SimulatedClock
 from tests.simulation.network import Network, Stream
@@ -72,6 +74,21 @@ class RemoteSite:
         """Close all connections and listen no more; the VMs live on."""
         self.is_up = False
         self._process.end()
+
+    def fail_boots(self, seconds: float) -> None:
+        """Let VMs that are made in the next seconds not start."""
+        template = self.cloud.oned.templates[0]
+        if template.template.text(FAILS):
+            return
+        right, template.template = (
+            template.template,
+            Template([*template.template, (FAILS, "BOOT")]),
+        )
+
+        def end() -> None:
+            template.template = right
+
+        self._scheduler.after(seconds, end)
 
     def snapshot(self) -> Callable[[], None]:
         """Return what has it find its present VMs again when it starts, but those on their way."""

@@ -26,6 +26,8 @@ class Outcome:
     events: Sequence[Event]
     """Those that happened."""
     steps: int
+    operations: int
+    """Actions that oned asked for."""
     calls: int
     """Of the drivers to the remotes."""
     seconds: float
@@ -67,6 +69,7 @@ def simulate(generation: str, seed: int, events: Sequence[Event] | None = None) 
         generation,
         happened,
         world.scheduler.steps,
+        world.answers.operations,
         world.calls.calls,
         world.scheduler.now,
         world.history,

@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 from functools import partial
 
+from one2one.opennebula.states import VmState
 from opennebula_sandbox.cloud import faults
+from opennebula_sandbox.cloud.objects import Vm
 from opennebula_sandbox.cloud.wire.delivery import ApiRequest, Drop, deliver
 from tests.simulation.machines import kill_im, kill_vmm, restart_front_end
 from tests.simulation.plan import EFFECTS, ELECTIONS, INSTANTIATE, LOCAL_METHODS, METHODS, Event
-from tests.simulation.users import create
+from tests.simulation.side import Side
+from tests.simulation.users import act, act_on, choose_vm, create, deploy_on
 from tests.simulation.world import World
+
+_BOOTS_FAIL_S = 20.0
 
 
 def fail(world: World, event: Event) -> None:
@@ -30,17 +35,67 @@ def fail_locally(world: World, event: Event) -> None:
 def lose_instantiate(world: World, event: Event) -> None:
     """Lose the answer to an instantiate, or let it be done when its driver has given it up.
 
-    Perhaps the next calls are lost too. The administrator tries again soon.
+    Perhaps the next calls are lost too, or the VM does not start there. The administrator tries
+    again soon.
     """
-    rules = world.choose_remote(event.first).cloud.faults
-    world.scheduler.after(1 + 60 * event.first, partial(_retry_boots, world))
+    remote = world.choose_remote(event.first)
+    rules = remote.cloud.faults
+    world.later(1 + 60 * event.first, partial(_retry_boots, world))
     create(world, event)
+    if int(100 * event.third) % 4 == 0:
+        remote.fail_boots(_BOOTS_FAIL_S)
     if event.second > 0.7:
         rules.on(faults.delay((1 + event.third) * world.setting.timeout), INSTANTIATE)
         return
     rules.on(faults.drop_after if event.second < 0.4 else faults.reset, INSTANTIATE)
     if event.third < 0.7:
         rules.on(faults.drop_before, "one.vmpool.*", times=1 + int(10 * event.third))
+
+
+def lose_action(world: World, event: Event) -> None:
+    """Lose the answer to what a user asks for."""
+    for remote in world.remotes:
+        effect = (faults.drop_after, faults.reset, faults.truncate)[int(3 * event.third)]
+        remote.cloud.faults.on(effect, "one.vm.action")
+    act(world, event)
+
+
+def overtake(world: World, event: Event) -> None:
+    """Have a VM recovered while its driver waits for an answer, so that oned cancels the action."""
+    found = choose_vm(world, event, lambda vm: not vm.history or vm.state.state == VmState.ACTIVE)
+    if found is None:
+        return
+    side, vm = found
+    for remote in world.remotes:
+        remote.cloud.faults.on(faults.delay(1 + 4 * event.third), "one.vm.*", times=2)
+        remote.cloud.faults.on(faults.delay(1 + 4 * event.third), INSTANTIATE)
+    if vm.history:
+        act_on(world, event, side, vm)
+    else:
+        deploy_on(side, vm.id, event.second)
+
+    def recover() -> None:
+        way = event.choose(("delete", "recreate", "failure"), event.third)
+        world.note(f"{side.site.name} admin: recover --{way} VM {vm.id}")
+        side.ended.add((vm.id, vm.stime))
+        side.site.vm(vm.id).recover(way)
+
+    world.later(event.third, recover)
+
+
+def lose_cleanup(world: World, event: Event) -> None:
+    """Have a VM recreated while its remote does not answer, and soon deployed again."""
+    found = choose_vm(world, event, lambda vm: bool(vm.history))
+    if found is None:
+        return
+    side, vm = found
+    times = 1 + int(4 * event.third)
+    for remote in world.remotes:
+        remote.cloud.faults.on(faults.drop_before, "one.vm*", times=times)
+    world.note(f"{side.site.name} admin: recover --recreate VM {vm.id}")
+    side.ended.add((vm.id, vm.stime))
+    side.site.vm(vm.id).recover("recreate")
+    world.later(5 + 60 * event.second, partial(_deploy_again, world, side, vm))
 
 
 def die_at_a_call(world: World, event: Event) -> None:
@@ -77,7 +132,7 @@ def elect(world: World, event: Event) -> None:
         if rule in rules.rules:
             rules.rules.remove(rule)
 
-    world.scheduler.after(1 + 20 * event.third, end)
+    world.later(1 + 20 * event.third, end)
 
 
 def refuse(world: World, event: Event) -> None:
@@ -107,3 +162,9 @@ def _retry_boots(world: World) -> None:
             if str(vm.state) == "BOOT_FAILURE":
                 world.note(f"{side.site.name} admin: recover --retry VM {vm.id}")
                 side.site.vm(vm.id).recover("retry")
+
+
+def _deploy_again(world: World, side: Side, vm: Vm) -> None:
+    if side.site.is_up and side.site.vm(vm.id).state == "PENDING":
+        world.note(f"{side.site.name} admin: deploy VM {vm.id}")
+        side.site.call("one.vm.deploy", vm.id, vm.history[-1].host_id)

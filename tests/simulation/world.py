@@ -1,9 +1,11 @@
 """Both sides in one simulated world, and all that is known of them."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 from one2one.mad.process import Arguments
+from opennebula_sandbox.cloud.refusal import Refusal
 from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 from tests.simulation.answers import AnswerWatcher
 from tests.simulation.calls import CallWatcher
@@ -44,7 +46,7 @@ class World:
         """How often each remote's password was changed."""
         self.strangers: dict[tuple[str, int], str] = {}
         """VMs of the account that no driver made, with the state that they were left in."""
-        self.snapshots: dict[str, Callable[[], None]] = {}
+        self.snapshots = {remote.name: remote.snapshot() for remote in self.remotes}
         """What puts back the databases that were saved, by the cloud's name."""
 
     def close(self) -> None:
@@ -64,6 +66,15 @@ class World:
         return self.remotes[int(number * len(self.remotes))]
 
     # time
+
+    def later(self, seconds: float, call: Callable[[], object]) -> None:
+        """Do something in so many seconds, which a cloud may refuse."""
+
+        def do() -> None:
+            with contextlib.suppress(Refusal):
+                call()
+
+        self.scheduler.after(seconds, do)
 
     def run_until(self, holds: Callable[[], bool], limit: float) -> bool:
         """Go on until something holds; tell whether it does within *limit* seconds."""
