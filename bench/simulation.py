@@ -6,6 +6,7 @@ that arrives or comes due. The same seed gives the same history; ``--runs 1`` re
 """
 
 import argparse
+import hashlib
 import sys
 import time
 from collections import Counter
@@ -27,25 +28,39 @@ def main() -> int:
 
 
 def _run(generation: str, options: argparse.Namespace) -> int:
-    begun, tally = time.monotonic(), Counter[str]()
+    began, tally = time.monotonic(), Counter[str]()
+    histories = hashlib.sha256()
     broken: Outcome | None = None
     seeds = iter(count(options.seed))
     with ProcessPoolExecutor(options.processes) as pool:
         while tally["steps"] < options.steps and tally["runs"] < options.runs and not broken:
             batch = list(islice(seeds, min(_BATCH, options.runs - tally["runs"])))
             for outcome in pool.map(simulate, [generation] * len(batch), batch):
-                tally.update(
-                    runs=1, steps=outcome.steps, events=len(outcome.events), calls=outcome.calls
-                )
-                tally["virtual hours"] += round(outcome.seconds)
+                tally.update(_count(outcome))
+                histories.update(outcome.digest.encode())
                 broken = broken or (outcome if outcome.broken else None)
-    seconds = time.monotonic() - begun
-    tally["virtual hours"] //= 3600
-    figures = ", ".join(f"{number:,} {what}" for what, number in tally.items())
-    print(f"{generation}: {figures}; {tally['steps'] / seconds:,.0f} steps/s", flush=True)
+    seconds = time.monotonic() - began
+    figures = [f"{number:,} {what}" for what, number in tally.items()]
+    figures += [f"{seconds:,.0f} s", f"{tally['steps'] / seconds:,.0f} steps/s"]
+    last = options.seed + tally["runs"] - 1
+    print(f"{generation}, seeds {options.seed} to {last}: {', '.join(figures)}")
+    print(f"digest of the histories: {histories.hexdigest()[:16]}", flush=True)
     if broken:
         print(tell(shrink(broken)))
     return int(broken is not None)
+
+
+def _count(outcome: Outcome) -> dict[str, int]:
+    faults = sum(event.is_fault for event in outcome.events)
+    return {
+        "runs": 1,
+        "steps": outcome.steps,
+        "operations": outcome.operations,
+        "faults": faults,
+        "other events": len(outcome.events) - faults,
+        "calls": outcome.calls,
+        "virtual seconds": round(outcome.seconds),
+    }
 
 
 def _options() -> argparse.Namespace:
