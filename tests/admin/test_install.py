@@ -90,6 +90,7 @@ def test_oned_asks_the_driver_for_what_a_host_may_pass_through(
     entry = driver(front_end.etc / "oned.conf", "VM_MAD")
     release = tuple(map(int, series.split(".")))
     assert entry["KEEP_SNAPSHOTS"] == "yes"
+    assert entry.get("COLD_NIC_ATTACH", "no") == ("yes" if release >= (5, 12) else "no")
     assert entry.get("LIVE_RESIZE", "no") == ("yes" if release >= (6, 0) else "no")
     actions = {word.strip() for word in entry.get("IMPORTED_VMS_ACTIONS", "").split(",")}
     assert ("snapshot-create" in actions) == (release < (7, 0))

@@ -31,17 +31,17 @@ def local_nics(vm: LocalVm) -> list[Vector]:
 
 
 def attach(both: Burst, vm: LocalVm, network: int, result: str = "SUCCESS", **nic: str) -> None:
-    log = len(both.frontend.log)
+    log, before = len(both.frontend.log), vm.state
     vm.attach_nic(NETWORK_ID=str(network), **nic)
     wait_answer(both, f"ATTACHNIC {result} {vm.id}", log)
-    vm.wait("RUNNING")
+    vm.wait(before)
 
 
 def detach(both: Burst, vm: LocalVm, number: int, result: str = "SUCCESS") -> None:
-    log = len(both.frontend.log)
+    log, before = len(both.frontend.log), vm.state
     vm.detach_nic(number)
     wait_answer(both, f"DETACHNIC {result} {vm.id}", log)
-    vm.wait("RUNNING")
+    vm.wait(before)
 
 
 def wait_answer(both: Burst, text: str, begin: int) -> None:
@@ -231,6 +231,36 @@ def test_a_remote_vm_that_is_off_gets_it_too() -> None:
         both.wait_remote(vm, "POWEROFF")
         attach(both, vm, network)
         assert len(remote_nics(both, vm)) == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("generation", ["6.10", "7.2"])
+def test_a_vm_that_is_off_gets_its_nics_too(generation: str, way: str) -> None:
+    with passing(generation, way, delay=0.02) as both:
+        network = add_networks(both)
+        vm = both.run_vm()
+        vm.act("poweroff-hard")
+        vm.wait("POWEROFF")
+        attach(both, vm, network)
+        assert [nic["IP"] for nic in remote_nics(both, vm)] == ["10.0.0.10"]
+        attach(both, vm, network)
+        detach(both, vm, 0)
+        assert [nic["IP"] for nic in remote_nics(both, vm)] == ["10.0.0.11"]
+        vm.act("resume")
+        vm.wait("RUNNING")
+
+
+def test_up_to_5_10_oned_asks_no_driver_about_a_vm_that_is_off() -> None:
+    with passing("5.10") as both:
+        network = add_networks(both)
+        vm = both.run_vm()
+        vm.act("poweroff-hard")
+        vm.wait("POWEROFF")
+        vm.attach_nic(NETWORK_ID=str(network))
+        vm.act("resume")
+        vm.wait("RUNNING")
+        assert (len(local_nics(vm)), remote_nics(both, vm)) == (1, [])
+        detach(both, vm, 0)
 
 
 @pytest.mark.parametrize("way", WAYS)

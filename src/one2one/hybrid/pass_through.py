@@ -60,11 +60,11 @@ ACTIONS = (
         *("one.vm.diskresize", "5.6"),
     ),
     PassedAction(
-        *("NIC", "ATTACHNIC", "nic-attach", "RUNNING", "5.6"),
+        *("NIC", "ATTACHNIC", "nic-attach", "RUNNING, POWEROFF", "5.6"),
         *("one.vm.attachnic", "5.6"),
     ),
     PassedAction(
-        *("NIC", "DETACHNIC", "nic-detach", "RUNNING", "5.6"),
+        *("NIC", "DETACHNIC", "nic-detach", "RUNNING, POWEROFF", "5.6"),
         *("one.vm.detachnic", "5.6"),
     ),
 )

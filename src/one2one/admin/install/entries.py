@@ -43,6 +43,8 @@ VM_MAD = [
     TYPE           = "xml",
     KEEP_SNAPSHOTS = "yes"{more}
 ]"""
+_COLD_NIC_ATTACH = """,
+    COLD_NIC_ATTACH = "yes\""""
 _LIVE_RESIZE = """,
     LIVE_RESIZE    = "yes\""""
 _IMPORTED = """,
@@ -110,7 +112,8 @@ def _arguments(source: str, kind: str, executable: str) -> str:
 def _vm_mad(source: str, layout: Layout, mode: Mode) -> str:
     executable, arguments = _VMM[mode]
     arguments = _arguments(source, "VM_MAD", executable) or arguments
-    more = _LIVE_RESIZE if layout.version >= (6,) else ""
+    more = _COLD_NIC_ATTACH if layout.version >= (5, 12) else ""
+    more += _LIVE_RESIZE if layout.version >= (6,) else ""
     more += _IMPORTED if layout.version < (7,) else ""
     return _VM_MAD.format(driver=DRIVER, executable=executable, arguments=arguments, more=more)
 

@@ -47,12 +47,8 @@ class VmMethods:
             "one.vm.attach": Method(self._attach_disk, (int, str)),
             "one.vm.attachnic": Method(self._attach_nic, (int, str)),
             "one.vm.deploy": Method(self._deploy, (int, int), (bool, int, str)),
-            "one.vm.detach": Method(
-                self._make_device_call("DETACHDISK", "DISK", "ATTACH"), (int, int)
-            ),
-            "one.vm.detachnic": Method(
-                self._make_device_call("DETACHNIC", "NIC", "ATTACH"), (int, int)
-            ),
+            "one.vm.detach": Method(self._detach_disk, (int, int)),
+            "one.vm.detachnic": Method(self._detach_nic, (int, int)),
             "one.vm.diskresize": Method(self._resize_disk, (int, int, str)),
             "one.vm.info": Method(self._info, (int,), (bool,)),
             "one.vm.migrate": Method(self._migrate, (int, int, bool), (bool, int, int)),
@@ -156,20 +152,18 @@ class VmMethods:
         self._hotplug.attach_nic(self._find_vm(user, vm_id), parse(template).vector("NIC"))
         return vm_id
 
+    def _detach_nic(self, user: User, vm_id: int, number: int) -> int:
+        self._hotplug.detach_nic(self._find_vm(user, vm_id), number)
+        return vm_id
+
     def _resize_disk(self, user: User, vm_id: int, number: int, size: str) -> int:
         self._hotplug.resize_disk(self._find_vm(user, vm_id), number, int(size))
         return number
 
-    def _make_device_call(
-        self, action: str, name: str, mark: str
-    ) -> Callable[[User, int, int], int]:
-        def do(user: User, vm_id: int, number: int) -> int:
-            self._hotplug.change_device(
-                self._find_vm(user, vm_id), action, name, number, {mark: "YES"}
-            )
-            return vm_id
-
-        return do
+    def _detach_disk(self, user: User, vm_id: int, number: int) -> int:
+        vm = self._find_vm(user, vm_id)
+        self._hotplug.change_device(vm, "DETACHDISK", "DISK", number, {"ATTACH": "YES"})
+        return vm_id
 
     def _make_snapshot_call(self, what: str) -> Callable[[User, int, int], int]:
         def do(user: User, vm_id: int, number: int) -> int:

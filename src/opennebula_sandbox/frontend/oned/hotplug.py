@@ -9,10 +9,15 @@ from opennebula_sandbox.cloud.merging import merge, remove
 from opennebula_sandbox.cloud.objects import Host, Vm
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
 from opennebula_sandbox.cloud.vm.devices import next_id
-from opennebula_sandbox.frontend.oned.device_flags import flag_device
+from opennebula_sandbox.frontend.oned.device_flags import flag_device, settle_device
 from opennebula_sandbox.frontend.oned.dispatch import wrong_state_error
 from opennebula_sandbox.frontend.oned.lifecycle import LifeCycle, make_next_record
-from opennebula_sandbox.frontend.oned.operations import DELETION_WHILE_OFF, HOTPLUG, POWEROFF
+from opennebula_sandbox.frontend.oned.operations import (
+    COLD_NIC,
+    DELETION_WHILE_OFF,
+    HOTPLUG,
+    POWEROFF,
+)
 from opennebula_sandbox.frontend.oned.pools import Pools
 from opennebula_sandbox.frontend.oned.vm_builder import VmBuilder
 from opennebula_sandbox.frontend.release import Release
@@ -40,9 +45,27 @@ class Hotplug:
 
     def attach_nic(self, vm: Vm, wanted: Vector) -> None:
         """Attach a new NIC."""
-        self._require_running(vm, "attachnic")
+        if vm.state != POWEROFF:
+            self._require_running(vm, "attachnic")
         self._vm_builder.add_nic(vm, wanted)
-        self._lifecycle.do(vm, HOTPLUG["ATTACHNIC"])
+        self._change_nic(vm, "ATTACHNIC")
+
+    def detach_nic(self, vm: Vm, number: int) -> None:
+        """Detach a NIC."""
+        if vm.state != POWEROFF:
+            self._require_running(vm, "detachnic")
+        vm.template = flag_device(vm, "NIC", number, {"ATTACH": "YES"})
+        self._change_nic(vm, "DETACHNIC")
+
+    def _change_nic(self, vm: Vm, action: str) -> None:
+        """Ask the driver; for a VM in POWEROFF only one with COLD_NIC_ATTACH, since 5.12."""
+        if vm.state != POWEROFF:
+            self._lifecycle.do(vm, HOTPLUG[action])
+        elif self._pools.cold_nic_attach and self._release.version >= (5, 12):
+            self._lifecycle.do(vm, COLD_NIC[action])
+        else:
+            self._lifecycle.do(vm, HOTPLUG[action]._replace(to=None, message=""))
+            vm.template = settle_device(vm.template, action, success=True)
 
     def change_device(self, vm: Vm, action: str, name: str, number: int, flags: Vector) -> None:
         """Do *action* on the disk, NIC or snapshot *number*; it has *flags* until the answer."""

@@ -143,6 +143,12 @@ HOTPLUG: dict[str, Transition] = {
 }
 """The changes of a VM that is RUNNING, by the message to the driver."""
 
+COLD_NIC: dict[str, Transition] = {
+    action: HOTPLUG[action]._replace(to=active(LcmState.HOTPLUG_NIC_POWEROFF))
+    for action in ("ATTACHNIC", "DETACHNIC")
+}
+"""The changes of the NICs of a VM in POWEROFF, where the driver is asked."""
+
 DELETION_WHILE_OFF = Transition(
     State(VmState.POWEROFF, LcmState.HOTPLUG_SNAPSHOT), "SNAPSHOTDELETE"
 )

@@ -40,6 +40,8 @@ class Pools:
     expands_context: bool = False
     """Whether variables in CONTEXT are expanded when a VM is created, as oned does. Without that,
     drivers get all text that a template has."""
+    cold_nic_attach: bool = True
+    """COLD_NIC_ATTACH of the driver: whether it is asked about NICs of VMs that are off."""
     live_resize: bool = True
     """LIVE_RESIZE of the driver: whether it is asked to resize a VM that runs, since 6.0."""
     raft: RaftState = RaftState.SOLO

@@ -70,6 +70,7 @@ def _make_hotplug_reaction(state: LcmState, failed: str, done: str) -> Reaction:
 
 _HOTPLUG = LcmState.HOTPLUG
 _NIC = LcmState.HOTPLUG_NIC
+_NICS: Moves = {_NIC: RUNNING, LcmState.HOTPLUG_NIC_POWEROFF: State(VmState.POWEROFF)}
 _SNAPSHOT = LcmState.HOTPLUG_SNAPSHOT
 _REBOOT = "VM, assume it's still running"
 
@@ -91,12 +92,10 @@ REACTIONS: dict[str, Reaction] = {
     "DETACHDISK": _make_hotplug_reaction(
         _HOTPLUG, "Error detaching VM Disk", "VM Disk successfully detached."
     ),
-    "ATTACHNIC": _make_hotplug_reaction(
-        _NIC, "Error attaching new VM NIC", "VM NIC Successfully attached."
+    "ATTACHNIC": Reaction(
+        _NICS, _NICS, "Error attaching new VM NIC", "VM NIC Successfully attached."
     ),
-    "DETACHNIC": _make_hotplug_reaction(
-        _NIC, "Error detaching VM NIC", "VM NIC Successfully detached."
-    ),
+    "DETACHNIC": Reaction(_NICS, _NICS, "Error detaching VM NIC", "VM NIC Successfully detached."),
     "SNAPSHOTCREATE": _make_hotplug_reaction(
         _SNAPSHOT, "Error creating new VM Snapshot", "VM Snapshot successfully created."
     ),
@@ -131,7 +130,7 @@ RECOVERED_ACTIONS: dict[LcmState, str] = {
     **dict.fromkeys(_SHUT_DOWN, "SHUTDOWN"),
     **dict.fromkeys(_SAVED, "SAVE"),
     _HOTPLUG: "ATTACHDISK",
-    _NIC: "ATTACHNIC",
+    **dict.fromkeys(_NICS, "ATTACHNIC"),
     LcmState.HOTPLUG_RESIZE: "RESIZE",
     LcmState.DISK_SNAPSHOT: "DISKSNAPSHOTCREATE",
     LcmState.DISK_RESIZE: "RESIZEDISK",
