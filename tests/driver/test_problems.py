@@ -62,6 +62,16 @@ def test_it_is_written_once_and_removed_once(world: World, host: Host) -> None:
     assert host.writes() == 2
 
 
+def test_words_that_the_scheduler_clears_for_a_moment_stay(world: World, host: Host) -> None:
+    remote = world.add_both()
+    hold_back(remote)
+    host.look()
+    remote.user_template["SCHED_MESSAGE"] = ""
+    for _ in range(3):
+        host.look()
+        assert (host.read_problem(), host.writes()) == (SAID, 1)
+
+
 def test_another_reason_takes_its_place(world: World, host: Host) -> None:
     remote = world.add_both()
     hold_back(remote)

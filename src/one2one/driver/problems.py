@@ -92,7 +92,12 @@ class RemoteProblems:
             return None
         now = runtime.monotonic()
         lasts = now - self._pending_since.get(vm_id, now) >= PATIENCE_S
-        return find_problem(vm, lasts=lasts, secret=remote.settings.password)
+        # A scheduler clears its words for a moment each time it looks.
+        is_told = vm.state.state == VmState.PENDING and "PENDING" in self._told.get(vm_id, "")
+        secret = remote.settings.password
+        return find_problem(vm, lasts=lasts and not is_told, secret=secret) or (
+            None if is_told else ""
+        )
 
     def _note_pending(self, vm_ids: Iterable[int]) -> None:
         now = runtime.monotonic()
