@@ -135,6 +135,20 @@ def test_a_nic_without_a_network_is_refused() -> None:
         assert local_nics(vm) == []
 
 
+def test_a_nic_whose_alias_was_refused_is_not_detached() -> None:
+    """Up to 5.10 it goes on naming the alias, and oned would crash."""
+    with passing("5.10") as both:
+        network = add_networks(both)
+        vm = both.run_vm()
+        attach(both, vm, network)
+        with both.frontend.clock.lock:
+            local_nics(vm)[0]["ALIAS_IDS"] = "1"
+        kept = remote_nics(both, vm)
+        detach(both, vm, 0, "FAILURE")
+        assert "NIC 0 still names alias 1, which is gone" in vm.error
+        assert (len(local_nics(vm)), remote_nics(both, vm)) == (1, kept)
+
+
 def test_a_lost_answer_makes_no_second_nic() -> None:
     with passing(delay=0.02, arguments="-t 15 -r 3 one") as both:
         network = add_networks(both)

@@ -2,7 +2,15 @@
 
 import pytest
 
-from one2one.hybrid.devices import DISK, NIC, LocalDevice, find_active, find_remote, is_active
+from one2one.hybrid.devices import (
+    DISK,
+    NIC,
+    LocalDevice,
+    find_active,
+    find_lost_aliases,
+    find_remote,
+    is_active,
+)
 from one2one.hybrid.request import Request
 from one2one.opennebula.errors import ProtocolError
 from one2one.opennebula.records import Placement, Vm
@@ -64,3 +72,13 @@ def test_an_alias_is_told_from_a_nic() -> None:
     alias = vm(("NIC_ALIAS", {"NIC_ID": "1", "ATTACH": "YES"}))
     assert is_active(alias, "NIC_ALIAS")
     assert not is_active(alias, "NIC")
+
+
+@pytest.mark.parametrize(
+    ("named", "lost"), [("", []), ("1", []), ("1,2", ["2"]), ("2,3", ["2", "3"])]
+)
+def test_an_alias_that_is_gone_is_found_in_its_nic(named: str, lost: list[str]) -> None:
+    nic = {"NIC_ID": "0", "ATTACH": "YES", "ALIAS_IDS": named}
+    local = vm(("NIC", nic), ("NIC_ALIAS", {"NIC_ID": "1"}))
+    device = find_active(Request("DETACHNIC", local, "burst1", ""), NIC)
+    assert find_lost_aliases(local, device) == lost

@@ -9,7 +9,7 @@ from functools import partial
 
 from one2one.driver.devices import attach, detach, find_mapped
 from one2one.driver.operation import Job, Operation, Steps
-from one2one.hybrid.devices import NIC, LocalDevice, find_active, is_active
+from one2one.hybrid.devices import NIC, LocalDevice, find_active, find_lost_aliases, is_active
 from one2one.hybrid.pass_through import unsupported_error
 from one2one.opennebula.devices import get_network
 from one2one.opennebula.errors import Refused
@@ -35,7 +35,13 @@ def detach_nic(job: Job) -> Steps:
     if any(is_active(job.request.vm, other) for other in _OTHERS):
         yield from ()
         return ""
-    return (yield from detach(job, find_active(job.request, NIC)))
+    local = find_active(job.request, NIC)
+    if lost := find_lost_aliases(job.request.vm, local):
+        raise Refused(
+            f"NIC {local.number} still names alias {', '.join(lost)}, which is gone",
+            remedy="oned up to 5.10 would crash: keep the NIC until the VM ends",
+        )
+    return (yield from detach(job, local))
 
 
 OPERATIONS: dict[str, Operation] = {"ATTACHNIC": attach_nic, "DETACHNIC": detach_nic}

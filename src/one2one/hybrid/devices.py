@@ -83,6 +83,17 @@ def find_active(request: Request, kind: Kind) -> LocalDevice:
     raise ProtocolError(f"oned sent VM {vm.id} without an active {kind.vector}", remedy="")
 
 
+def find_lost_aliases(vm: Vm, nic: LocalDevice) -> list[str]:
+    """Return the numbers of aliases that *nic* names and its VM does not have.
+
+    Up to 5.10 a NIC goes on naming an alias that is gone, and oned crashes when the NIC is detached
+    (``VirtualMachinePool::delete_attach_nic``; measured on 5.10.5). Later releases correct both.
+    """
+    present = {alias.get("NIC_ID") for alias in vm.template.vectors("NIC_ALIAS")}
+    named = nic.members.get("ALIAS_IDS", "").split(",")
+    return [number for number in named if number and number not in present]
+
+
 def find_remote(remote: Vm, local: LocalDevice) -> list[RemoteDevice]:
     """Return the devices of *remote* that carry the number of *local*, the newest first.
 
