@@ -50,7 +50,7 @@ class Operation:
     at_once: int = LANES
     """In how many lanes it may be held."""
     kind: str = ""
-    """DISK or NIC, where it changes such a device."""
+    """The kind of what is changed, as ONE_PASS_THROUGH names it, if anything is."""
     has_effect: Callable[[LocalVm], bool] = lambda vm: True
     """Tells whether a VM that is where it is to be has also got what was asked for."""
 
@@ -233,8 +233,9 @@ def lanes(generation: str, way: str) -> Iterator[Lanes]:
             cloud = stack.enter_context(SimulatedCloud(generation, clock=Clock(virtual=True)))
             attributes = of_the_host(cloud) | {
                 "ONE_HYBRID_ID": f"hybrid-{number}",
-                "ONE_PASS_THROUGH": "DISK NIC",
+                "ONE_PASS_THROUGH": "SNAPSHOT RESIZE UPDATECONF DISK NIC",
             }
+            cloud.machine.live_resize = True
             host = frontend.add_host(f"burst{number}", **attributes)
             remote = cloud.add_network("backend", "10.0.0.10")
             mapping = {"ONE_REMOTE_NETWORK": str(remote)}

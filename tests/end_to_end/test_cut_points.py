@@ -16,6 +16,7 @@ from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.wire.delivery import ApiRequest, Delivery, Drop
 from tests.end_to_end.burst import TEMPLATE, WAYS
 from tests.end_to_end.cut_calls import STEADY, Call, Lane, Lanes, Operation, lanes
+from tests.end_to_end.cut_changes import CHANGES, check_followed, check_snapshots
 from tests.end_to_end.cut_devices import DEVICES, check_devices
 
 
@@ -60,6 +61,7 @@ OPERATIONS = {
     "terminate-hard": Operation(act("terminate-hard"), "CANCEL", "DONE", "deploy"),
     "delete": Operation(recover("delete"), "CLEANUP", "DONE", "deploy"),
     "recreate": Operation(recover("recreate"), "CLEANUP", "PENDING", "deploy"),
+    **CHANGES,
     **DEVICES,
 }
 """By name; ``after`` is what brings a VM to where an operation is possible."""
@@ -237,6 +239,7 @@ def list_calls(name: str, generation: str, way: str) -> list[Call]:
         lane.begin()
         assert lane.wait_answered(lane.operation.message)
         lane.vm.wait(lane.operation.goal)
+        assert lane.operation.has_effect(lane.vm), f"{name} has failed"
         calls, lane.eager = list(lane.calls), True
         end(lane)
     assert calls[0] == Call("one.host.info", remote=False)
@@ -246,7 +249,7 @@ def list_calls(name: str, generation: str, way: str) -> list[Call]:
 
 def prepare(lane: Lane, name: str) -> None:
     """Give the lane a new VM in the state in which the operation is possible."""
-    lane.vm = lane.frontend.add_vm(TEMPLATE)
+    lane.vm = lane.frontend.add_vm(TEMPLATE | {"CONTEXT": {"GREETING": "hello"}})
     lane.eager, lane.cuts = True, {}
     chain = [OPERATIONS[name]]
     while chain[0].after:
@@ -308,7 +311,7 @@ def cut_once(
         may_lack = move is pretend_success or lane.operation.goal == "DONE"
         check(lane, what, may_lack=may_lack)
         if lane.operation.kind and lane.vm.state == "RUNNING":
-            check_devices(lane, what, may_lack=may_lack or move is recreate)
+            CHECKS[lane.operation.kind](lane, what, may_lack=may_lack or move is recreate)
         end(lane)
         assert lane.list_left() == [], what
 
@@ -342,6 +345,14 @@ def end(lane: Lane) -> None:
         lane.clean_up("delete")
 
 
+CHECKS = {
+    "SNAPSHOT": check_snapshots,
+    "RESIZE": check_followed,
+    "UPDATECONF": check_followed,
+    "DISK": check_devices,
+    "NIC": check_devices,
+}
+"""What else must be true of a VM that runs, by the kind of what was changed."""
 SHARES = {"resident": 4, "scripts": 60}
 """Of so many cut points one is tried where not all are asked for."""
 
@@ -352,6 +363,8 @@ def test_one_remote_vm_whatever_is_cut(
     name: str, way: str, pytestconfig: pytest.Config, record_property: Callable[[str, object], None]
 ) -> None:
     generation = pytestconfig.getoption("generation")
+    if OPERATIONS[name].message == "RESIZE" and generation == "5.10":
+        pytest.skip("oned 5.10 resizes no VM that runs")
     calls = list_calls(name, generation, way)
     points = choose_points(len(calls))
     if not pytestconfig.getoption("all_cuts"):

@@ -97,10 +97,10 @@ class _Change:
                     yield from self._ask(wanted)
                     continue
                 wake = self._accepted_at + SETTLE_S
-                if self._has_new_error() or runtime.monotonic() >= wake:
-                    raise verdicts.change_failed(self._remote, wanted.name)
+                if self._new_error or runtime.monotonic() >= wake:
+                    raise verdicts.failed_change_error(self._remote, wanted.name, self._new_error)
             elif step is Step.NEVER:
-                raise verdicts.not_changeable(self._remote, self._action)
+                raise verdicts.unchangeable_error(self._remote, self._action)
             else:
                 self._settle_doubt()
             yield from self._wait(min(wake, self._deadline))
@@ -139,11 +139,14 @@ class _Change:
         self._doubt = None
 
     def _require_success(self, done: Done) -> None:
-        if not done.visible and self._has_new_error():
-            raise verdicts.change_failed(self._remote, self._action)
+        if not done.visible and self._new_error:
+            raise verdicts.failed_change_error(self._remote, self._action, self._new_error)
 
-    def _has_new_error(self) -> bool:
-        return self._remote.user_template.text("ERROR") not in ("", self._error)
+    @property
+    def _new_error(self) -> str:
+        """The remote VM's ERROR, nothing where it had that before."""
+        error = self._remote.user_template.text("ERROR")
+        return "" if error == self._error else error
 
     def _wait(self, wake: float) -> Generator[Wait, State | None, None]:
         """Wait until the remote VM is in another state, at most until *wake*, and read it."""

@@ -76,9 +76,11 @@ def dead_end_error(remote_id: int, state: State, goal: Goal) -> Refused:
     )
 
 
-def change_failed(remote: Vm, what: str) -> Refused:
-    """Return the error for a remote VM that accepted *what* and did not do it."""
-    error = remote.user_template.text("ERROR")
+def failed_change_error(remote: Vm, what: str, error: str) -> Refused:
+    """Return the error for a remote VM that accepted *what* and did not do it.
+
+    *error* is what the remote VM says of that, perhaps nothing.
+    """
     said = f" ({error})" if error else ""
     return Refused(
         f"remote VM {remote.id} is {remote.state}: {what} failed there{said}",
@@ -86,7 +88,7 @@ def change_failed(remote: Vm, what: str) -> Refused:
     )
 
 
-def not_changeable(remote: Vm, action: str) -> Refused:
+def unchangeable_error(remote: Vm, action: str) -> Refused:
     """Return the error for a remote VM whose state does not allow *action*."""
     return Refused(
         f"remote VM {remote.id} is {remote.state}, which does not allow {action}",
