@@ -14,8 +14,6 @@ class Fault:
     old: str
     """A text that the module has once."""
     new: str
-    cut: tuple[str, ...] = ()
-    """Operations of ``test_cut_points.py`` that ought to notice it."""
 
     def put_into(self, source: str) -> str:
         """Return *source* with the fault; raises ValueError where the old text is not there."""
@@ -197,7 +195,6 @@ _OPERATIONS = (
         "driver/lifecycle.py",
         "for vm in job.remote.vm_index.find_marked(job.marks, job.not_before):",
         "for vm in ():",
-        cut=("delete", "recreate"),
     ),
     Fault(
         "An election counts as a refusal",

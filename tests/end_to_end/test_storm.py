@@ -9,7 +9,7 @@ from tests.end_to_end.storm import Storm
 
 SETTINGS = settings(
     max_examples=1,
-    stateful_step_count=30,
+    stateful_step_count=20,
     derandomize=True,
     deadline=None,
     database=None,

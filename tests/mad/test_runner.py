@@ -97,6 +97,25 @@ def wait_ended(work: Work, *tasks: Task) -> bool:
         return work.changed.wait_for(lambda: work.ended.issuperset(tasks), 20)
 
 
+def test_a_task_behind_another_of_its_vm_uses_no_reading_from_before() -> None:
+    ended, reached = threading.Event(), threading.Event()
+
+    def advance(_: Task) -> Wait | None:
+        reached.set()
+        ended.wait(10)
+        return None
+
+    runner = Runner(2, advance)
+    first, second, of_another_vm = task(1, "a"), task(1, "a"), task(2, "a")
+    runner.add(first)
+    reached.wait(10)
+    for later in (second, of_another_vm):
+        runner.add(later)
+    ended.set()
+    assert (first.not_before, of_another_vm.not_before) == (first.arrived, of_another_vm.arrived)
+    assert second.not_before == float("inf"), "the first may have made what the reading lacks"
+
+
 def test_a_task_that_ends_in_a_bug_takes_nothing_from_the_others() -> None:
     work = Work()
     broken, behind, beside = task(1, "a"), task(1, "a"), task(2, "a")
