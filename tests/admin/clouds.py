@@ -1,6 +1,8 @@
 """A simulated front-end and a simulated remote cloud of each generation, and the command."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -11,6 +13,7 @@ from one2one.opennebula.template import Value
 from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
+from opennebula_sandbox.frontend.oned.oned import Driver
 from tests.admin.command import one2one
 
 GENERATIONS = ("5.10", "6.10", "7.2")
@@ -21,6 +24,34 @@ HYBRID: dict[str, Value] = {
     "PUBLIC_CLOUD": {"TYPE": "opennebula", "TEMPLATE_ID": "0"},
     "SCHED_REQUIREMENTS": 'HYPERVISOR="opennebula"',
 }
+
+
+class LazyDriver:
+    """A driver that starts with its first message: most commands need none."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._runs = False
+
+    def start(self) -> None:
+        """Wait for a message."""
+
+    def send(self, line: str) -> None:
+        if not self._runs:
+            self._driver.start()
+            self._runs = True
+        self._driver.send(line)
+
+    def stop(self) -> None:
+        if self._runs:
+            self._driver.stop()
+
+
+class LazyFrontEnd(FrontEnd):
+    """A front-end whose driver starts with its first message."""
+
+    def _create_vmm_driver(self) -> Driver:
+        return LazyDriver(super()._create_vmm_driver())
 
 
 @dataclass(frozen=True)
@@ -70,3 +101,13 @@ class Clouds:
 def remote_id(vm: LocalVm) -> int:
     """Return the id of a local VM's remote VM."""
     return int(vm.deploy_id.removeprefix("opennebula-hybrid-"))
+
+
+@contextmanager
+def open_clouds(generation: str = "7.2") -> Iterator[Clouds]:
+    """Give both sides of one release."""
+    with (
+        SimulatedCloud(generation) as remote,
+        LazyFrontEnd(generation, driver=[DRIVER]) as front_end,
+    ):
+        yield Clouds(front_end, remote)

@@ -12,9 +12,7 @@ import pytest
 import yaml
 
 from one2one.admin.cli import commands
-from opennebula_sandbox.cloud.cloud import SimulatedCloud
-from opennebula_sandbox.frontend.frontend import FrontEnd
-from tests.admin.clouds import DRIVER, Clouds
+from tests.admin.clouds import Clouds, open_clouds
 from tests.admin.command import one2one
 from tests.admin.test_doctor import unpack_files
 
@@ -24,8 +22,7 @@ Named = tuple[str, ...]
 @pytest.fixture(scope="module")
 def burst1() -> Iterator[Clouds]:
     """A front-end of the newest release where all is in place, for commands that only look."""
-    with SimulatedCloud("7.2") as remote, FrontEnd("7.2", driver=[DRIVER]) as front_end:
-        both = Clouds(front_end, remote)
+    with open_clouds() as both:
         burst(both)
         yield both
 

@@ -17,9 +17,8 @@ from opennebula_sandbox.cloud.faults import answer_garbage
 from opennebula_sandbox.cloud.objects import Host
 from opennebula_sandbox.cloud.wire.delivery import ApiRequest
 from opennebula_sandbox.cloud.wire.xmlrpc import format_http_answer
-from opennebula_sandbox.frontend.frontend import FrontEnd
 from tests.admin.certificates import certificate
-from tests.admin.clouds import DRIVER, GENERATIONS, HYBRID, Clouds
+from tests.admin.clouds import DRIVER, GENERATIONS, HYBRID, Clouds, LazyFrontEnd
 from tests.admin.stock import FrontEnd as Files
 from tests.admin.stock import unpack
 
@@ -213,7 +212,7 @@ def secure(tmp_path: Path) -> Iterator[Callable[[int], tuple[Clouds, Path]]]:
         def start(days: int) -> tuple[Clouds, Path]:
             files = certificate(tmp_path, days)
             remote = stack.enter_context(SimulatedCloud("7.2", certificate=files))
-            front_end = stack.enter_context(FrontEnd("7.2", driver=[DRIVER]))
+            front_end = stack.enter_context(LazyFrontEnd("7.2", driver=[DRIVER]))
             return Clouds(front_end, remote), files[0]
 
         yield start

@@ -9,9 +9,7 @@ import pytest
 
 from one2one.opennebula.clean import clean_line
 from opennebula_sandbox.cloud import faults
-from opennebula_sandbox.cloud.cloud import SimulatedCloud
-from opennebula_sandbox.frontend.frontend import FrontEnd
-from tests.admin.clouds import DRIVER, Clouds, remote_id
+from tests.admin.clouds import Clouds, open_clouds, remote_id
 
 NAME = "=cmd|'x'!A1\n\N{RIGHT-TO-LEFT OVERRIDE}txt\x9b31m\x7f\u2028\N{ARABIC LETTER MARK}"
 REASON = "500 \x1b]0;owned\x07\x1b[2J oops"
@@ -21,8 +19,8 @@ SHOWN = clean_line(NAME)
 @pytest.fixture(scope="module")
 def odd() -> Iterator[Clouds]:
     """A hybrid VM, its remote VM and a remote template of an odd name."""
-    with SimulatedCloud("7.2") as remote, FrontEnd("7.2", driver=[DRIVER]) as front_end:
-        clouds = Clouds(front_end, remote)
+    with open_clouds() as clouds:
+        front_end, remote = clouds.front_end, clouds.remote
         vm = clouds.run_vm()
         twin = remote.vms[remote_id(vm)]
         with front_end.clock.lock:

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -12,17 +11,10 @@ from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.wire.delivery import ApiRequest
 from opennebula_sandbox.cloud.wire.xmlrpc import format_http_answer
-from opennebula_sandbox.frontend.frontend import FrontEnd
 from opennebula_sandbox.frontend.handles import LocalHost, LocalVm
-from tests.admin.clouds import DRIVER, HYBRID, Clouds, remote_id
+from tests.admin.clouds import HYBRID, Clouds, open_clouds, remote_id
 
 Row = dict[str, str]
-
-
-@contextmanager
-def front_end(generation: str) -> Iterator[Clouds]:
-    with SimulatedCloud(generation) as remote, FrontEnd(generation, driver=[DRIVER]) as front_end:
-        yield Clouds(front_end, remote)
 
 
 def check(clouds: Clouds, title: str, subject: str = "burst1") -> Row:
@@ -110,7 +102,7 @@ def test_marks_that_were_lost_are_told_and_how_to_write_them_again(clouds: Cloud
 
 @pytest.mark.parametrize("generation", ["5.10", "6.10"])
 def test_an_imported_vm_outlives_its_local_vm_and_is_told(generation: str) -> None:
-    with front_end(generation) as clouds:
+    with open_clouds(generation) as clouds:
         foreign = clouds.remote.instantiate(0, "web")
         vm = import_vm(clouds, clouds.add_host(), foreign.id)
         vm.act("poweroff")
@@ -143,7 +135,7 @@ def test_a_guest_that_gives_itself_the_marks_of_another_gains_nothing(newest: Cl
 
 
 def test_a_vm_that_cannot_be_imported_is_told() -> None:
-    with front_end("6.10") as clouds, SimulatedCloud("6.10") as second:
+    with open_clouds("6.10") as clouds, SimulatedCloud("6.10") as second:
         others = Clouds(clouds.front_end, second)
         host, _ = clouds.add_host("burst1"), others.add_host("burst2")
         assert clouds.remote.instantiate(0, "web").id == second.instantiate(0, "web").id
@@ -165,7 +157,7 @@ def test_a_vm_that_cannot_be_imported_is_told() -> None:
     ],
 )
 def test_whether_users_may_submit_a_deploy_id_is_told(generation: str, found: str) -> None:
-    with front_end(generation) as clouds:
+    with open_clouds(generation) as clouds:
         assert answer(clouds, "deploy ids of users", "front-end") == ("ok", found)
 
 

@@ -4,16 +4,14 @@ import json
 
 import pytest
 
-from opennebula_sandbox.cloud.cloud import SimulatedCloud
-from opennebula_sandbox.frontend.frontend import FrontEnd
-from tests.admin.clouds import DRIVER, Clouds, remote_id
+from tests.admin.clouds import Clouds, open_clouds, remote_id
 from tests.end_to_end.poison import poison
 
 
 @pytest.mark.parametrize("generation", ["5.10", "6.10"])
 def test_every_command_tells_of_the_others(generation: str) -> None:
-    with SimulatedCloud(generation) as remote, FrontEnd(generation, driver=[DRIVER]) as front_end:
-        clouds = Clouds(front_end, remote)
+    with open_clouds(generation) as clouds:
+        front_end, remote = clouds.front_end, clouds.remote
         host = clouds.add_host()
         vm, lost = clouds.run_vm(host), clouds.run_vm(host)
         gone = remote_id(lost)

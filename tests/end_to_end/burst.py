@@ -19,6 +19,8 @@ from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 
 GENERATIONS = ("5.10", "6.10", "7.2")
 WAYS = ("resident", "scripts")
+GUARD_S = 31
+"""Seconds for which oned distrusts a report about a VM that it has just moved."""
 DRIVER = str(Path(sys.executable).with_name("one_vmm_one2one"))
 IM_DRIVER = str(Path(sys.executable).with_name("one_im_one2one"))
 STATES = {state.name: State(state) for state in VmState} | {"RUNNING": RUNNING}

@@ -128,7 +128,7 @@ class Lane:
         """Tell whether oned waits for no answer about the VM."""
         return self.vm.state in STEADY or self.vm.state.endswith("FAILURE")
 
-    def wait_answered(self, message: str, timeout: float = 20.0) -> bool:
+    def wait_answered(self, message: str, timeout: float = 60.0) -> bool:
         """Wait until the driver has answered *message* since the operation began."""
         words = [
             f"Message received: {message} {result} {self.vm.id} "

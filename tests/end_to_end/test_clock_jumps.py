@@ -8,7 +8,7 @@ import pytest
 
 from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.frontend.frontend import FrontEnd
-from tests.end_to_end.burst import Burst, monitoring_settings, of_the_host
+from tests.end_to_end.burst import GUARD_S, Burst, monitoring_settings, of_the_host
 
 YEARS = 10 * 365 * 86400.0
 PROGRAM = """\
@@ -81,10 +81,12 @@ def test_monitoring_while_the_clock_is_set(
     vm = both.run_vm()
     clock.set(seconds)
     both.rounds(2)
+    both.frontend.clock.jump(GUARD_S)
     both.cloud.act(both.remote_id(vm), "poweroff")
     vm.wait("POWEROFF")
     clock.set(-seconds)
     both.rounds(2)
+    both.frontend.clock.jump(GUARD_S)
     both.cloud.act(both.remote_id(vm), "resume")
     vm.wait("RUNNING")
     assert both.host.state == "MONITORED"

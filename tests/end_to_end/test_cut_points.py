@@ -102,7 +102,7 @@ class Cut:
     def strike(self, running: list[Lane], action: Callable[[], object]) -> None:
         """Do *action* when the call of each lane is held."""
         for lane in running:
-            assert self.arrived.acquire(timeout=20), f"VM {lane.vm.id} made other calls this time"
+            assert self.arrived.acquire(timeout=60), f"VM {lane.vm.id} made other calls this time"
         action()
         self.struck.set()
 

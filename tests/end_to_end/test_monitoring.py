@@ -5,10 +5,8 @@ import pytest
 from one2one.hybrid.mirror import BY_LCM_STATE, BY_STATE, Report
 from one2one.opennebula.states import LcmState, State, VmState
 from opennebula_sandbox.frontend.handles import LocalVm
-from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitoring_settings
+from tests.end_to_end.burst import GENERATIONS, GUARD_S, WAYS, Burst, burst, monitoring_settings
 
-GUARD_S = 31
-"""Seconds for which oned distrusts a report about a VM that it has just moved."""
 BY_HAND = [
     [("suspend", "SUSPENDED"), ("resume", "RUNNING"), ("terminate", "POWEROFF")],
     [("poweroff", "POWEROFF"), ("resume", "RUNNING"), ("lost", "UNKNOWN")],

@@ -9,7 +9,15 @@ from one2one.opennebula.template import parse_text
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.wire.xmlrpc import write_answer
 from opennebula_sandbox.frontend.handles import LocalVm
-from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitoring_settings, of_the_host
+from tests.end_to_end.burst import (
+    GENERATIONS,
+    GUARD_S,
+    WAYS,
+    Burst,
+    burst,
+    monitoring_settings,
+    of_the_host,
+)
 
 COMBINATIONS = [("5.10", "resident"), ("6.10", "scripts"), ("7.2", "resident"), ("5.10", "scripts")]
 FOREIGN = 'Import me "1", [a=b]\nand 漢'
@@ -81,7 +89,7 @@ def test_a_foreign_vm_is_imported_and_followed(generation: str, way: str) -> Non
         wait(both, lambda: both.host.template.text("TOTAL_WILDS") == "1")
         vm = import_vm(both)
         assert (vm.state, both.remote_id(vm)) == ("RUNNING", foreign.id)
-        both.frontend.clock.jump(31)
+        both.frontend.clock.jump(GUARD_S)
         both.cloud.act(foreign.id, "poweroff")
         vm.wait("POWEROFF")
         assert own.state == "RUNNING"
@@ -145,7 +153,7 @@ def test_a_quota_that_is_none_leaves_the_capacity_as_it_was(generation: str) -> 
         vm = both.run_vm()
         clear = "quota CPU of group g is '\"many\"', not a number. Correct it in the remote cloud"
         both.frontend.wait_for_log(clear)
-        both.frontend.clock.jump(31)
+        both.frontend.clock.jump(GUARD_S)
         both.cloud.act(both.remote_id(vm), "poweroff")
         vm.wait("POWEROFF")
         unseen = both.frontend.add_host("burst2", **of_the_host(both.cloud), ONE_OUTAGE_GRACE="1")
@@ -160,7 +168,7 @@ def test_a_quota_that_is_none_leaves_the_capacity_as_it_was(generation: str) -> 
 def test_a_monitord_with_a_key(generation: str, way: str) -> None:
     with burst(generation, way, monitoring=monitoring_settings(generation, encrypted=True)) as both:
         vm = both.run_vm()
-        both.frontend.clock.jump(31)
+        both.frontend.clock.jump(GUARD_S)
         both.cloud.act(both.remote_id(vm), "poweroff")
         vm.wait("POWEROFF")
         wait(both, lambda: both.host.state == "MONITORED")

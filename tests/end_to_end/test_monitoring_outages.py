@@ -8,7 +8,7 @@ import pytest
 
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.frontend.mad import Mad
-from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitoring_settings
+from tests.end_to_end.burst import GENERATIONS, GUARD_S, WAYS, Burst, burst, monitoring_settings
 
 UP = ("MONITORED", "MONITORING_MONITORED")
 QUICK = "1"
@@ -70,7 +70,7 @@ def test_the_local_cloud_cannot_be_read_for_a_while(generation: str) -> None:
         both.cloud.act(both.remote_id(vm), "poweroff")
         both.wait_remote(vm, "POWEROFF")
         both.frontend.server.start()
-        both.frontend.clock.jump(31)
+        both.frontend.clock.jump(GUARD_S)
         vm.wait("POWEROFF")
         if generation != "5.10":  # this oned only hears that the read failed
             assert both.host.state == "MONITORED"
@@ -101,7 +101,7 @@ def test_a_client_that_was_killed_is_started_again(generation: str) -> None:
         pid_file = Path(both.frontend.home.var, f".one2one-monitor-{both.host.id}.pid")
         os.kill(int(pid_file.read_text()), signal.SIGKILL)
         both.cloud.act(both.remote_id(vm), "suspend")
-        both.frontend.clock.jump(31)
+        both.frontend.clock.jump(GUARD_S)
         vm.wait("SUSPENDED")
 
 
@@ -120,7 +120,7 @@ def test_a_host_whose_settings_are_wrong_says_so_until_they_are_right(
         both.host.wait("ERROR")
         assert "host burst1 has no ONE_USER. Set it with: onehost update" in both.host.error
         both.host.update(ONE_USER=both.cloud.user)
-        both.frontend.clock.jump(31)
+        both.frontend.clock.jump(GUARD_S)
         vm.wait("RUNNING")
         assert is_back(both)
         log = "\n".join(both.frontend.log)
@@ -141,7 +141,7 @@ def test_a_remote_that_hangs_delays_nobody_else(generation: str) -> None:
         vm = other.run_vm()
         both.run_vm()
         both.cloud.faults.on(faults.delay(60), "one.vmpool.*", times=None)
-        both.frontend.clock.jump(31)
+        both.frontend.clock.jump(GUARD_S)
         other.cloud.act(other.remote_id(vm), "suspend")
         vm.wait("SUSPENDED")
         assert both.host.state != "ERROR"

@@ -5,7 +5,15 @@ from collections.abc import Callable
 import pytest
 
 from opennebula_sandbox.frontend.handles import LocalVm
-from tests.end_to_end.burst import GENERATIONS, STATES, WAYS, Burst, burst, monitoring_settings
+from tests.end_to_end.burst import (
+    GENERATIONS,
+    GUARD_S,
+    STATES,
+    WAYS,
+    Burst,
+    burst,
+    monitoring_settings,
+)
 
 ATTEMPTS = (
     *("suspend", "stop", "poweroff", "undeploy"),
@@ -87,7 +95,7 @@ def test_no_user_sees_the_vm_of_another(generation: str, way: str) -> None:
             return any(told in line for line in lines)
 
         assert both.frontend.pools.wait_for(is_told, 30)
-        both.frontend.clock.jump(31)
+        both.frontend.clock.jump(GUARD_S)
         both.cloud.act(both.remote_id(victim), "poweroff")
         victim.wait("POWEROFF")
         both.rounds(2)

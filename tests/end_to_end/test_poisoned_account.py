@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitoring_settings
+from tests.end_to_end.burst import GENERATIONS, GUARD_S, WAYS, Burst, burst, monitoring_settings
 from tests.end_to_end.poison import poison
 from tests.end_to_end.test_reaper import has_log
 
@@ -24,6 +24,7 @@ def test_monitoring_and_the_reaper_go_on(generation: str, way: str) -> None:
         both.wait_remote(ended, "DONE")
         assert set(both.alive()) == {both.remote_id(stays), both.remote_id(odd_one), *odd}
 
+        both.frontend.clock.jump(GUARD_S)
         both.cloud.act(both.remote_id(stays), "poweroff-hard")
         stays.wait("POWEROFF")  # monitoring tells
         stays.act("resume")

@@ -20,7 +20,7 @@ from one2one.opennebula.states import RaftState
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 from opennebula_sandbox.frontend.mad import Mad
-from tests.end_to_end.burst import IM_DRIVER, WAYS, Burst, burst, monitoring_settings
+from tests.end_to_end.burst import GUARD_S, IM_DRIVER, WAYS, Burst, burst, monitoring_settings
 
 GENERATIONS = ("6.10", "7.2")
 """Those with monitord."""
@@ -66,7 +66,7 @@ def check_new_report(both: Burst) -> None:
 def check_followed_vm(both: Burst) -> None:
     """Check that a VM is told of."""
     vm = both.run_vm()
-    both.frontend.clock.jump(31)
+    both.frontend.clock.jump(GUARD_S)
     both.cloud.act(both.remote_id(vm), "poweroff")
     vm.wait("POWEROFF")
 
@@ -150,7 +150,7 @@ def test_a_follower_is_silent_until_it_leads(way: str) -> None:
         assert len(both.cloud.calls) == 0, "the leader asks the remote"
         both.frontend.log.clear()
         both.frontend.set_raft_state(RaftState.LEADER)
-        both.frontend.clock.jump(31)
+        both.frontend.clock.jump(GUARD_S)
         vm.wait("POWEROFF")
         check_monitoring(both)
         assert not any("being a follower" in line for line in both.frontend.log)
