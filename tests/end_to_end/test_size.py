@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from one2one.opennebula.template import Template, Value, Vector
+from opennebula_sandbox.cloud.faults import drop_after
 from opennebula_sandbox.frontend.handles import LocalVm
 from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitoring_settings
 
@@ -51,6 +52,26 @@ def test_the_host_may_ask_for_it_and_the_vm_decides(generation: str) -> None:
         remote = LOCAL | {"SIZE": "Remote"}
         vm = both.run_vm(MEMORY="256", PUBLIC_CLOUD=remote)
         assert read_size(both, vm) == ("0.1", "128", "1")
+
+
+def test_it_costs_no_call_more() -> None:
+    with burst(ONE_SIZE="LOCAL") as both:
+        vm = both.vm(MEMORY="256")
+        vm.deploy(both.host)
+        vm.wait("RUNNING")
+        assert dict(both.cloud.calls.counts()) == {
+            "one.vmpool.info": 1,
+            "one.template.info": 1,
+            "one.template.instantiate": 1,
+        }
+
+
+def test_a_lost_answer_leaves_one_vm_of_the_local_size() -> None:
+    with burst(ONE_SIZE="LOCAL") as both:
+        both.cloud.faults.on(drop_after, "one.template.instantiate")
+        vm = both.run_vm(MEMORY="256")
+        assert both.alive() == [both.remote_id(vm)]
+        assert read_size(both, vm) == ("0.1", "256", "1")
 
 
 def test_without_it_the_remote_template_decides() -> None:

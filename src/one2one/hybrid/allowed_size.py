@@ -1,8 +1,9 @@
 """The size of a remote VM, where it is that of its local VM and not that of the remote template.
 
 A user of a template may give a VM another CPU, MEMORY and VCPU, unless VM_RESTRICTED_ATTR lists
-them (``VMTemplateInstantiate``, ``Template::check_restricted``; tried on 6.10). The remote refuses
-that by itself. What a template says below, only OpenNebula's interfaces obey. So do we:
+them: the remote refuses that by itself (``VMTemplateInstantiate``, ``Template::check_restricted``;
+tried on 5.10, 6.10 and 7.2). What a template says below, only OpenNebula's interfaces obey. So do
+we:
 
     the remote template says                      the local size
     ───────────────────────────────────────────   ────────────────────────────────────
