@@ -1,5 +1,7 @@
 """SUCCESS means that the remote VM is where oned wanted it, however it came there."""
 
+from dataclasses import replace
+
 import pytest
 
 from one2one.driver.operation import Job
@@ -156,6 +158,20 @@ def test_a_vm_in_the_middle_of_something_else_is_waited_for(world: World) -> Non
     steps = reach(open_own_job(world), 9, goals.POWEROFF, "poweroff")
     assert finish(steps, "RUNNING", "SHUTDOWN_POWEROFF", "POWEROFF") == ""
     assert world.remote.actions == ["poweroff 9", "poweroff 9"]
+
+
+def test_a_vm_that_got_the_id_during_an_outage_is_left_alone(world: World) -> None:
+    """As after the remote was restored, and another host has had a VM made."""
+    world.add_both(remote_state="BOOT")
+    world.remote.script("vm.action", refuse(WRONG_STATE))
+    job = open_own_job(world)
+    steps = reach(job, 9, goals.SUSPENDED, "suspend")
+    next(steps)
+    job.remote.owner_cache.forget()
+    world.add_remote(9, "RUNNING", replace(MARKS, vm_id=8))
+    with pytest.raises(Refused, match="carries the marks of VM 8"):
+        steps.send(STATES["RUNNING"])
+    assert world.remote.calls[-1] == "vm.info 9"
 
 
 def test_something_else_that_began_on_the_way_takes_no_patience_away(world: World) -> None:

@@ -43,6 +43,7 @@ def reach(job: Job, remote_id: int, goal: Goal, action: str) -> Steps:
         elif step is Step.BUSY:
             accepted, moved = None, False
         elif accepted is None:
+            require_own(job, remote_id)  # a remote that was restored may have given away the id
             accepted = _request_action(job, action, remote_id)
             wake = now + SETTLE_S
         elif moved or now >= accepted + SETTLE_S:
