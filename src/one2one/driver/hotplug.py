@@ -121,12 +121,13 @@ class _Change:
             self._doubt = wanted.name, error
         else:
             self._accept(wanted.name)
+        if self._doubt is None:
+            yield from self._read_patiently()
+            return
         try:
             self._remote = self._job.remote.cloud.get_vm(self._remote.id)
         except (Unreachable, Busy):
-            if self._doubt is not None:
-                raise self._doubt[1] from None
-            yield from self._read_patiently()
+            raise self._doubt[1] from None
 
     def _accept(self, name: str) -> None:
         self._accepted |= {name}
