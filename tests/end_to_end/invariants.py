@@ -61,7 +61,9 @@ class StormClouds:
             )
         )
         patience = {"ONE_TIMEOUT": "1", "ONE_SHUTDOWN_TIMEOUT": "3"}
-        attributes = of_the_host(self.cloud) | patience
+        passed = {"ONE_PASS_THROUGH": "SNAPSHOT, RESIZE, UPDATECONF"}
+        attributes = of_the_host(self.cloud) | patience | passed
+        self.cloud.machine.live_resize = True
         self.hosts = [self.frontend.add_host(name, **attributes) for name in ("burst1", "burst2")]
         self.vms: list[LocalVm] = []
         self.ended: set[int] = set()

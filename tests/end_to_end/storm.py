@@ -4,7 +4,7 @@ The drivers are real processes. What must hold after each run is in ``promises``
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -33,6 +33,7 @@ EFFECTS: Mapping[str, Delivery] = {
 }
 METHODS = (
     *("one.template.instantiate", "one.template.info", "one.vm.action", "one.vm.info"),
+    *("one.vm.snapshot*", "one.vm.resize", "one.vm.updateconf", "one.vm.update"),
     *("one.vmpool.*", "one.vmpool.infoset", "one.*"),
 )
 LOCAL_METHODS = ("one.host.info", "one.vm.info", "one.host.*", "one.*")
@@ -42,6 +43,13 @@ ACTIONS = (
 )
 REMOTE_ACTIONS = ("suspend", "resume", "poweroff-hard", "stop", "undeploy-hard", "terminate-hard")
 RECOVERIES = ("failure", "success", "retry", "delete", "recreate")
+CHANGES: Mapping[str, Callable[[LocalVm], object]] = {
+    "snapshot-create": lambda vm: vm.snapshot("storm"),
+    "snapshot-revert": lambda vm: vm.revert_snapshot(0),
+    "snapshot-delete": lambda vm: vm.delete_snapshot(0),
+    "resize": lambda vm: vm.resize(CPU="0.2" if vm.template.text("CPU") == "0.1" else "0.1"),
+    "updateconf": lambda vm: vm.update_context(GREETING=vm.template.text("CPU")),
+}
 DISTURBANCES = (
     *("connections reset", "connections refused", "remote restart", "front-end restart"),
     *("clock jump", "clock jump back", "clock jump at the front-end"),
@@ -72,7 +80,7 @@ class Storm(StormClouds, RuleBasedStateMachine):
         if len(self.living()) >= MOST_VMS:
             return
         self.note("VM created")
-        vm = self.frontend.add_vm(TEMPLATE)
+        vm = self.frontend.add_vm(TEMPLATE | {"CONTEXT": {"GREETING": "hello"}})
         self.vms.append(vm)
         vm.deploy(self.hosts[host])
 
@@ -94,6 +102,18 @@ class Storm(StormClouds, RuleBasedStateMachine):
                 self.note(f"operation: {action}")
             except Refusal:
                 self.note("refused by oned")
+
+    @rule(which=st.integers(0, 99), what=st.sampled_from(sorted(CHANGES)), patient=st.booleans())
+    def change(self, which: int, what: str, patient: bool) -> None:
+        vm = self.choose(which, patient=patient)
+        if vm is None:
+            return
+        try:
+            with self.frontend.clock.lock:
+                CHANGES[what](vm)
+            self.note(f"operation: {what}")
+        except Refusal:
+            self.note("refused by oned")
 
     def operable(self) -> list[tuple[LocalVm, list[str]]]:
         """Return the VMs that a user can do something with now, and what."""
