@@ -46,6 +46,17 @@ def test_all_vms_of_the_host_are_read_in_one_call(world: World, vms: HostVms) ->
     assert vms.map_remote_ids() == {7: 9}
 
 
+@pytest.mark.parametrize(
+    "deploy_id", ["", "one-7", 'one-5"]', "opennebula-hybrid-", "opennebula-hybrid--9"]
+)
+def test_a_deploy_id_of_another_kind_names_no_remote_vm(
+    world: World, vms: HostVms, deploy_id: str
+) -> None:
+    world.local.vms[7].deploy_id = deploy_id
+    read(vms)
+    assert vms.map_remote_ids() == {}
+
+
 def test_a_vm_that_ended_or_went_to_another_host_is_not_the_hosts(
     world: World, vms: HostVms
 ) -> None:

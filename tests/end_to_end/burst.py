@@ -19,6 +19,8 @@ from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 
 GENERATIONS = ("5.10", "6.10", "7.2")
 WAYS = ("resident", "scripts")
+PAIRS = (("5.10", "scripts"), ("6.10", "resident"), ("7.2", "scripts"))
+"""Each release, and each way: for what does not depend on both together."""
 GUARD_S = 31
 """Seconds for which oned distrusts a report about a VM that it has just moved."""
 DRIVER = str(Path(sys.executable).with_name("one_vmm_one2one"))

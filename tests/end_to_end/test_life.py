@@ -1,13 +1,12 @@
 """The whole life of a VM, through a real driver process, on every generation and both ways."""
 
 from collections.abc import Callable
-from itertools import permutations
 
 import pytest
 
 from one2one.opennebula.template import to_xml
 from opennebula_sandbox.frontend.handles import LocalVm
-from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, of_the_host
+from tests.end_to_end.burst import GENERATIONS, PAIRS, WAYS, Burst, burst, of_the_host
 
 LIFE = [
     ("suspend", "SUSPENDED", "SUSPENDED"),
@@ -52,7 +51,9 @@ def test_a_vm_lives_through_every_operation(generation: str, way: str) -> None:
         assert vm.error == ""
 
 
-@pytest.mark.parametrize(("generation", "profile"), [*permutations(GENERATIONS, 2)])
+@pytest.mark.parametrize(
+    ("generation", "profile"), [("5.10", "7.2"), ("6.10", "5.10"), ("7.2", "6.10")]
+)
 def test_the_two_clouds_may_be_of_different_releases(generation: str, profile: str) -> None:
     with burst(generation, profile=profile, delay=0.02) as both:
         vm = both.run_vm(CONTEXT={"GREETING": "hello world"})
@@ -62,8 +63,7 @@ def test_the_two_clouds_may_be_of_different_releases(generation: str, profile: s
         assert both.alive() == []
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize(("generation", "way"), PAIRS)
 def test_recover_leaves_one_remote_vm_or_none(generation: str, way: str) -> None:
     with burst(generation, way) as both:
         vm = both.run_vm()

@@ -12,7 +12,7 @@ from opennebula_sandbox.frontend.handles import LocalVm
 from tests.end_to_end.burst import (
     GENERATIONS,
     GUARD_S,
-    WAYS,
+    PAIRS,
     Burst,
     burst,
     monitoring_settings,
@@ -55,8 +55,7 @@ def test_the_host_and_its_vms_are_told_of_in_full(generation: str, way: str) -> 
         wait(both, lambda: both.host.capacity == (100, 512 * 1024))
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize(("generation", "way"), PAIRS)
 def test_counters_below_0_keep_no_host_off(generation: str, way: str) -> None:
     """oned itself counts down too often, for years: then an account uses less than nothing."""
     with burst(generation, way, monitoring=monitoring_settings(generation)) as both:
@@ -77,8 +76,7 @@ def import_vm(both: Burst) -> LocalVm:
     return vm
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("generation", ["5.10", "6.10"])
+@pytest.mark.parametrize(("generation", "way"), [("5.10", "scripts"), ("6.10", "resident")])
 def test_a_foreign_vm_is_imported_and_followed(generation: str, way: str) -> None:
     with burst(generation, way, monitoring=monitoring_settings(generation)) as both:
         foreign = both.cloud.instantiate(0, FOREIGN)
@@ -163,8 +161,7 @@ def test_a_quota_that_is_none_leaves_the_capacity_as_it_was(generation: str) -> 
         wait(both, lambda: unseen.capacity == both.host.capacity != (0, 0))
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("generation", ["6.10", "7.2"])
+@pytest.mark.parametrize(("generation", "way"), [("6.10", "scripts"), ("7.2", "resident")])
 def test_a_monitord_with_a_key(generation: str, way: str) -> None:
     with burst(generation, way, monitoring=monitoring_settings(generation, encrypted=True)) as both:
         vm = both.run_vm()

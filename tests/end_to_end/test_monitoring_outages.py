@@ -8,7 +8,7 @@ import pytest
 
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.frontend.mad import Mad
-from tests.end_to_end.burst import GENERATIONS, GUARD_S, WAYS, Burst, burst, monitoring_settings
+from tests.end_to_end.burst import GENERATIONS, GUARD_S, PAIRS, Burst, burst, monitoring_settings
 
 UP = ("MONITORED", "MONITORING_MONITORED")
 QUICK = "1"
@@ -19,8 +19,7 @@ def is_back(both: Burst) -> bool:
     return both.frontend.pools.wait_for(lambda: both.host.state in UP, 30)
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize(("generation", "way"), PAIRS)
 def test_an_outage_is_an_error_of_the_host_and_ends_by_itself(generation: str, way: str) -> None:
     with burst(
         generation, way, monitoring=monitoring_settings(generation), ONE_OUTAGE_GRACE=QUICK

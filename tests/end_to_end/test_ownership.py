@@ -5,15 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from opennebula_sandbox.frontend.handles import LocalVm
-from tests.end_to_end.burst import (
-    GENERATIONS,
-    GUARD_S,
-    STATES,
-    WAYS,
-    Burst,
-    burst,
-    monitoring_settings,
-)
+from tests.end_to_end.burst import GUARD_S, PAIRS, STATES, Burst, burst, monitoring_settings
 
 ATTEMPTS = (
     *("suspend", "stop", "poweroff", "undeploy"),
@@ -43,8 +35,7 @@ def has_failures(both: Burst, vm: LocalVm, number: int) -> Callable[[], bool]:
     return lambda: sum(words in line for line in both.frontend.log) >= number
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize(("generation", "way"), PAIRS)
 def test_no_action_reaches_the_vm_of_another(generation: str, way: str) -> None:
     with burst(generation, way) as both:
         victim, thief = both.run_vm(), both.run_vm()
@@ -63,9 +54,8 @@ def test_no_action_reaches_the_vm_of_another(generation: str, way: str) -> None:
         assert both.alive() == [both.remote_id(victim)]
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_a_vm_that_is_off_does_not_start_that_of_another(generation: str) -> None:
-    with burst(generation) as both:
+def test_a_vm_that_is_off_does_not_start_that_of_another() -> None:
+    with burst() as both:
         victim, thief = both.run_vm(), both.run_vm()
         for vm in (victim, thief):
             vm.act("suspend")
@@ -103,9 +93,8 @@ def test_no_user_sees_the_vm_of_another(generation: str, way: str) -> None:
         assert thief.monitoring.text("REMOTE_VM_ID") != str(both.remote_id(victim))
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_a_guest_that_passes_its_vm_off_as_another_is_not_taken_over(generation: str) -> None:
-    with burst(generation) as both:
+def test_a_guest_that_passes_its_vm_off_as_another_is_not_taken_over() -> None:
+    with burst() as both:
         guest, vm = both.run_vm(), both.vm()
         cheat = both.cloud.vms[both.remote_id(guest)]
         stime = both.frontend.pools.find_vm(vm.id).stime

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.end_to_end.burst import GENERATIONS, GUARD_S, WAYS, Burst, burst, monitoring_settings
+from tests.end_to_end.burst import GUARD_S, PAIRS, Burst, burst, monitoring_settings
 from tests.end_to_end.poison import poison
 from tests.end_to_end.test_reaper import has_log
 
@@ -11,8 +11,7 @@ def hybrid_id(both: Burst) -> str:
     return both.host.template.text("ONE_HYBRID_ID")
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize(("generation", "way"), PAIRS)
 def test_monitoring_and_the_reaper_go_on(generation: str, way: str) -> None:
     with burst(generation, way, monitoring=monitoring_settings(generation)) as both:
         stays, ended, odd_one = both.run_vm(), both.run_vm(), both.run_vm()

@@ -17,9 +17,9 @@ from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.frontend.handles import LocalVm
 from tests.end_to_end.burst import (
     GENERATIONS,
+    PAIRS,
     STATES,
     TEMPLATE,
-    WAYS,
     Burst,
     burst,
     monitoring_settings,
@@ -53,8 +53,7 @@ def has_log(both: Burst, way: str, text: str) -> Callable[[], bool]:
     return is_logged
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize(("generation", "way"), PAIRS)
 def test_what_was_terminated_while_it_was_off_is_destroyed(generation: str, way: str) -> None:
     with burst(generation, way, monitoring=monitoring_settings(generation)) as both:
         stays, ended = both.run_vm(), switch_off(both, "poweroff-hard")

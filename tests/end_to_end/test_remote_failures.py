@@ -4,7 +4,7 @@ import pytest
 
 from one2one.opennebula.template import Template
 from opennebula_sandbox.frontend.handles import LocalVm
-from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst
+from tests.end_to_end.burst import PAIRS, Burst, burst
 
 STORAGE = "the remote's storage could not take its disks back"
 SAID = "Error executing image transfer script: no space left"
@@ -20,8 +20,7 @@ def fails(both: Burst, vm: LocalVm, state: str, *, persistent: bool = False) -> 
 
 
 @pytest.mark.parametrize("action", ["terminate", "terminate-hard"])
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize(("generation", "way"), PAIRS)
 def test_a_vm_whose_disks_cannot_be_removed_is_deleted(
     generation: str, way: str, action: str
 ) -> None:

@@ -80,8 +80,7 @@ def wait_for_raft_queries(both: Burst, times: int) -> None:
     both.frontend.faults.rules.remove(rule)
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize(("generation", "way"), [("6.10", "scripts"), ("7.2", "resident")])
 def test_after_a_restart_of_oned(generation: str, way: str) -> None:
     with busy(generation, way) as both:
         both.run_vm()
