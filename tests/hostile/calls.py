@@ -1,9 +1,13 @@
 """Calls to a remote that answers wrongly: they raise typed errors only."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from one2one.opennebula import devices
+from one2one.opennebula.client import Client
 from one2one.opennebula.cloud import Cloud, Update
+from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import OneError
 from tests.hostile import checks
 from tests.hostile.chance import Chance
@@ -38,6 +42,13 @@ _CALLS: tuple[Call, ...] = (
     lambda cloud: cloud.list_access_rules(),
     lambda cloud: cloud.list_datastores(),
     lambda cloud: cloud.get_config(),
+    lambda cloud: cloud.create_snapshot(7, "a"),
+    lambda cloud: cloud.resize_vm(7, "CPU = 2"),
+    lambda cloud: cloud.update_configuration(7, 'CONTEXT = [ A = "b" ]'),
+    lambda cloud: devices.attach_disk(cloud.client, 7, {"SIZE": "1"}),
+    lambda cloud: devices.detach_nic(cloud.client, 7, 1),
+    lambda cloud: devices.get_image(cloud.client, 3),
+    lambda cloud: devices.get_network(cloud.client, 3).has_address("192.168.150.77"),
 )
 _WAYS = {"odd": 9800, "tunnel": 179, "endless": 20, "slow": 1}
 
@@ -48,25 +59,29 @@ def attack_calls(ground: Ground, case: str, chance: Chance) -> int:
     if way == "tunnel":
         _dig(ground, case)
         return 0
-    calls = chance.sample(_CALLS, 8 if way == "odd" else 1)
+    path, calls = f"/{way}/{case}", chance.sample(_CALLS, 8 if way == "odd" else 1)
     if way == "endless":
         with ground.alone:
-            _make(
-                calls, Cloud(ground.server(f"/{way}/{case}", LONGEST_ANSWER), checks.SESSION), case
-            )
+            _make(calls, ground.server(path, LONGEST_ANSWER), ground.server(path), case)
+    elif way == "slow":
+        _make(calls, ground.server(path, patience=ground.short), ground.server(path), case)
     else:
-        _make(calls, Cloud(ground.server(f"/{way}/{case}"), checks.SESSION), case)
+        _make(calls, ground.server(path), None, case)
     return 0
 
 
-def _make(calls: Sequence[Call], cloud: Cloud, case: str) -> None:
-    for call in calls:
-        try:
-            checks.check_found(call(cloud))
-        except OneError as error:
-            checks.check_error(error)
-        checks.check_echo(cloud.client, case)
-    cloud.close()
+def _make(calls: Sequence[Call], server: Endpoint, other: Endpoint | None, case: str) -> None:
+    """Make *calls* to a server, and one that it spares after each: by *other*, or the same way."""
+    with (
+        contextlib.closing(Cloud(server, checks.SESSION)) as cloud,
+        contextlib.closing(Client(other, checks.SESSION) if other else cloud.client) as client,
+    ):
+        for call in calls:
+            try:
+                checks.check_found(call(cloud))
+            except OneError as error:
+                checks.check_error(error)
+            checks.check_echo(client, case)
 
 
 def _dig(ground: Ground, case: str) -> None:

@@ -71,7 +71,7 @@ def run(
     seed: int,
     cases: range,
     *,
-    silence: float = 5.0,
+    short: float = 5.0,
     heard: Callable[[Report], object] | None = None,
 ) -> Report:
     """Make the *cases* of a seed; *heard* is told now and then how it stands."""
@@ -81,7 +81,7 @@ def run(
         _no_more_memory(report),
         remote() as port,
         tempfile.TemporaryDirectory() as directory,
-        contextlib.closing(Ground(port, Path(directory), silence)) as ground,
+        contextlib.closing(Ground(port, Path(directory), short)) as ground,
         ThreadPoolExecutor(_THREADS) as threads,
     ):
         for _ in threads.map(lambda number: _attack(ground, seed, number, report), cases):

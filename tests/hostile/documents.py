@@ -30,6 +30,7 @@ def vm(chance: Chance, vm_id: int) -> Tree:
         [*marks, ("ERROR", chance.text())],
         [record(chance, vm_id)],
         [_stay(chance, number) for number in range(chance.randint(0, 2))],
+        [part for part in _passed(local) if chance.hit(0.5)],
     )
 
 
@@ -45,6 +46,7 @@ def _vm(
     attributes: list[Tree],
     monitoring: list[Tree],
     history: list[Tree],
+    passed: Sequence[Tree] = (),
 ) -> Tree:
     return node(
         "VM",
@@ -53,7 +55,7 @@ def _vm(
         leaves(LAST_POLL=BIRTH + 60, STATE=state[0], LCM_STATE=state[1], RESCHED=0, STIME=BIRTH),
         leaves(ETIME=0 if state[0] != 6 else BIRTH + 60, DEPLOY_ID="one-1"),
         monitoring,
-        node("TEMPLATE", *_devices(vm_id)),
+        node("TEMPLATE", *_devices(vm_id), *passed),
         node("USER_TEMPLATE", attributes),
         node("HISTORY_RECORDS", history),
     )
@@ -76,6 +78,16 @@ def _devices(vm_id: int) -> Sequence[Tree | list[Tree]]:
         node("NIC_ALIAS", leaves(NIC_ID=1, IP="192.168.150.11")),
         node("CONTEXT", leaves(DISK_ID=1, NETWORK="YES", VMID="$VMID", TOKEN="YES")),
     )
+
+
+def _passed(local: int) -> list[Tree]:
+    """Return what a local VM was given while it ran: it carries marks of its own."""
+    tag, name = f"{local}.{BIRTH}", f"before the upgrade [one2one {local}.0.{BIRTH}]"
+    return [
+        node("DISK", leaves(DISK_ID=5, SIZE=256, ONE_LOCAL_DISK=f"{tag}.2.0")),
+        node("NIC", leaves(NIC_ID=5, ONE_LOCAL_NIC=f"{tag}.1.0")),
+        node("SNAPSHOT", leaves(SNAPSHOT_ID=3, NAME=name, TIME=BIRTH + 9)),
+    ]
 
 
 def _stay(chance: Chance, number: int) -> Tree:
@@ -104,6 +116,20 @@ def template(_chance: Chance, template_id: int) -> Tree:
     return node("VMTEMPLATE", leaves(ID=template_id, UID=2, UNAME="burst", NAME="web"), content)
 
 
+def image(_chance: Chance, image_id: int) -> Tree:
+    """Return an image, which stands for a remote one."""
+    content = node("TEMPLATE", leaves(ONE_REMOTE_IMAGE=3, DEV_PREFIX="vd"))
+    return node("IMAGE", leaves(ID=image_id, UID=2, NAME="alpine", SIZE=256, STATE=1), content)
+
+
+def network(_chance: Chance, network_id: int) -> Tree:
+    """Return a virtual network, which stands for a remote one."""
+    mapped = node("ONE_REMOTE_NETWORK", leaves(HOST="burst0", ID=3))
+    lease = node("AR", leaves(AR_ID=0, TYPE="IP4", IP="192.168.150.10", SIZE=100))
+    content = node("TEMPLATE", mapped, leaves(ONE_REMOTE_NETWORK=3))
+    return node("VNET", leaves(ID=network_id, UID=2, NAME="net"), node("AR_POOL", lease), content)
+
+
 def host(_chance: Chance, host_id: int, **attributes: object) -> Tree:
     """Return a hybrid host of the local cloud, with two VMs."""
     share = node("HOST_SHARE", leaves(MAX_CPU=400, MAX_MEM=8 << 20, CPU_USAGE=50, MEM_USAGE=99))
@@ -124,7 +150,14 @@ def _owner(tag: str, chance: Chance, number: int) -> Tree:
 
 Maker = Callable[[Chance, int], Tree]
 _USER, _GROUP = partial(_owner, "USER"), partial(_owner, "GROUP")
-_OBJECTS: dict[str, Maker] = {"vm": vm, "template": template, "host": host, "group": _GROUP}
+_OBJECTS: dict[str, Maker] = {
+    "vm": vm,
+    "template": template,
+    "host": host,
+    "group": _GROUP,
+    "image": image,
+    "vn": network,
+}
 _POOLS: dict[str, tuple[str, Maker]] = {
     "vmpool": ("VM_POOL", vm),
     "templatepool": ("VMTEMPLATE_POOL", template),
@@ -132,7 +165,10 @@ _POOLS: dict[str, tuple[str, Maker]] = {
     "acl": ("ACL_POOL", _USER),
     "datastorepool": ("DATASTORE_POOL", host),
 }
-_NUMBERED = ("action", "instantiate", "allocate", "update", "delete", "status")
+_NUMBERED = words(
+    "action instantiate allocate update delete status attach detach attachnic detachnic diskresize "
+    "resize updateconf snapshotcreate snapshotrevert snapshotdelete"
+)
 """Calls that answer with an id."""
 
 

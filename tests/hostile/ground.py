@@ -13,15 +13,20 @@ from tests.hostile import checks
 LONGEST_ANSWER = Endpoint("").max_answer
 """Bytes: what the product takes where nothing else is said."""
 _LONG_ANSWER = 1 << 20
+_PATIENCE_S = 100.0
+"""For an answer that comes: it tells nothing that a busy machine takes long."""
 
 
 class Ground:
     """The ways there. Thread-safe."""
 
-    def __init__(self, port: int, directory: Path, silence: float) -> None:
-        """Take the port of the remote, a directory to write in, and how patient clients are."""
+    def __init__(self, port: int, directory: Path, short: float) -> None:
+        """Take the port of the remote, and a directory to write in.
+
+        *short* is for how many seconds an answer that does not come is waited for.
+        """
         self.url = f"http://127.0.0.1:{port}"
-        self._silence = silence
+        self.short = short
         self._auth = directory / "one_auth"
         (directory / "var").mkdir()
         self._auth.write_text("oneadmin:opennebula")
@@ -39,21 +44,23 @@ class Ground:
         with contextlib.closing(client):
             return int(client.call("tally"))
 
-    def server(self, path: str, longest: int = _LONG_ANSWER) -> Endpoint:
+    def server(
+        self, path: str, longest: int = _LONG_ANSWER, patience: float = _PATIENCE_S
+    ) -> Endpoint:
         """Return the remote behind a path, see ``remote``; its answers are cut at *longest*."""
         return Endpoint(
             self.url + path,
-            read_timeout=self._silence,
-            total_timeout=self._silence,
+            read_timeout=patience,
+            total_timeout=patience,
             max_answer=longest,
         )
 
-    def clouds(self, case: str) -> tuple[LocalCloud, Remotes]:
-        """Return a front-end whose hosts stand for the remote that answers as the *case* tells."""
+    def clouds(self, way: str, case: str) -> tuple[LocalCloud, Remotes]:
+        """Return a front-end whose hosts stand for the remote that answers so in this *case*."""
         environment = {
             "ONE_AUTH": str(self._auth),
             "ONE_LOCATION": str(self._auth.parent),
-            "ONE_XMLRPC": f"{self.url}/local/odd/{case}",
+            "ONE_XMLRPC": f"{self.url}/local/{way}/{case}",
         }
         local = LocalCloud(environment)
         return local, Remotes(local)

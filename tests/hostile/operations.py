@@ -2,8 +2,7 @@
 
 import time
 
-from one2one.driver.attempts import carry_out
-from one2one.driver.lifecycle import OPERATIONS
+from one2one.driver.attempts import OPERATIONS, carry_out
 from one2one.driver.operation import Job, Outcome, Pause, Wait, explain, resume
 from one2one.driver.watch import read_states
 from one2one.mad import messages
@@ -12,6 +11,8 @@ from tests.hostile import checks, lines
 from tests.hostile.chance import Chance
 from tests.hostile.ground import Ground
 
+WAYS = ("odd", "seldom", "seldom")
+"""What the answer to each call is, or to one in five: then an operation gets further."""
 _STEPS = 4
 """So many times is an operation told what its VM has become."""
 
@@ -20,7 +21,7 @@ def attack_operation(ground: Ground, case: str, chance: Chance) -> int:
     """Carry out one operation; its line and its answer are exchanged."""
     line = messages.parse_line(lines.vmm(chance, 7, chance.choice([*OPERATIONS])).text)
     request = messages.parse_request(line.action, line.payload)
-    local, remotes = ground.clouds(case)
+    local, remotes = ground.clouds(chance.choice(WAYS), case)
     job = Job(request, local, remotes, checks.check_secret, time.monotonic())
     try:
         info, success = _run(job, retries=chance.choice((0, 2))), True

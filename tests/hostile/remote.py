@@ -3,6 +3,7 @@
 The path of a call's URL names the case, which decides everything, so each can be had again:
 
     /odd/<seed>/<number>      answers wrongly, each call in its turn
+    /seldom/<seed>/<number>   the same, for one call in five
     /slow/<seed>/<number>     the same, and keeps its caller waiting
     /endless/<seed>/<number>  the same, without an end
     /local/<case>             a front-end whose hosts stand for the remote /<case>
@@ -25,7 +26,7 @@ from dataclasses import dataclass
 from io import BufferedReader
 from itertools import count
 
-from tests.hostile import markup, world, xmlrpc
+from tests.hostile import documents, markup, world, xmlrpc
 from tests.hostile.answers import odd_answer
 from tests.hostile.chance import Chance
 from tests.hostile.delivery import (
@@ -45,6 +46,7 @@ _RESET = struct.pack("ii", 1, 0)
 _PATIENCE_S = 60.0
 _LITTLE_S = 0.2
 """For how long a connection is kept after an odd answer: its reader may wait for the rest of it."""
+_SELDOM = 0.2
 _ODD = {"odd": odd_delivery, "slow": slow_delivery, "endless": endless_delivery}
 
 
@@ -96,7 +98,6 @@ class Remote:
         with self._lock:
             self._asked[request.path] += 1
             turn = self._asked[request.path]
-            self._odd += kind in _ODD
             if len(self._asked) > 10_000:
                 self._asked.clear()
         if kind == "tally":
@@ -104,11 +105,17 @@ class Remote:
         if request.method == "echo.info":
             return deliver(xmlrpc.answer(request.last))
         chance = Chance(f"{request.path} {turn}")
-        if kind in _ODD and max(request.ids, default=0) < world.SPARED:
-            return odd_answer(chance, request.method, request.ids, _ODD[kind])
+        spared = max(request.ids, default=0) >= world.SPARED
+        if not spared and (kind in _ODD or (kind == "seldom" and chance.hit(_SELDOM))):
+            with self._lock:
+                self._odd += 1
+            carry = _ODD.get(kind, odd_delivery)
+            return odd_answer(chance, request.method, request.ids, carry)
         if kind == "local":
             remote = f"http://127.0.0.1:{self.port}/{case}"
             found = world.answer(chance, request.method, request.ids, remote)
+        elif kind == "seldom" and not spared:
+            found = documents.answer(chance, request.method, request.ids)
         else:
             found = world.remote_answer(chance, request.method, request.ids, next(self._record))
         text = markup.plain(found) if isinstance(found, tuple) else found

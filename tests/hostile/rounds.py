@@ -7,11 +7,12 @@ from one2one.opennebula.errors import OneError
 from tests.hostile import checks
 from tests.hostile.chance import Chance
 from tests.hostile.ground import Ground
+from tests.hostile.operations import WAYS
 
 
-def attack_round(ground: Ground, case: str, _chance: Chance) -> int:
+def attack_round(ground: Ground, case: str, chance: Chance) -> int:
     """Make each message of a round."""
-    local, remotes = ground.clouds(case)
+    local, remotes = ground.clouds(chance.choice(WAYS), case)
     reaper = Reaper(0, local, _check_log)
     monitor = HostMonitor(0, local, remotes, stuck_after=0, on_survey=reaper.reap)
     monitor.refresh()

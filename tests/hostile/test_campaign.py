@@ -14,7 +14,7 @@ CASES = 500
 def test_nothing_but_typed_errors_comes_out(part: int) -> None:
     report = campaign.run(1, range(part * CASES, (part + 1) * CASES))
     assert report.failures == []
-    assert report.answers > 5 * CASES
+    assert report.answers > 3 * CASES
     assert report.lines > 5 * CASES
 
 

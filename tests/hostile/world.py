@@ -1,7 +1,8 @@
 """A front-end that means well, for drivers whose remote does not.
 
 A front-end's hosts stand for one remote, but for 900 to 999, which stand for another, which means
-well. Host *n* has the VMs *n*7 and *n*8, which run. What a user may write is odd.
+well. For every second host the remote answers wrongly seldom. Host *n* has the VMs *n*7 and *n*8,
+which run. What a user may write is odd.
 """
 
 import re
@@ -14,7 +15,9 @@ from tests.hostile.markup import Tree, leaves, node
 
 PASSWORD = "Geheim-Wort-4711"
 """The remote's, which must come to light nowhere."""
-_SETTINGS = {"ONE_TIMEOUT": 5, "ONE_SHUTDOWN_TIMEOUT": 1, "ONE_OUTAGE_GRACE": 1}
+_SETTINGS = {"ONE_TIMEOUT": 5, "ONE_SHUTDOWN_TIMEOUT": 1, "ONE_OUTAGE_GRACE": 1} | {
+    "ONE_PASS_THROUGH": "SNAPSHOT, RESIZE, UPDATECONF, DISK, NIC"
+}
 _STORABLE = re.compile("[^\t\n\u0020-\ud7ff\ue000-\ufffd]|]]>")
 _RUNNING = (7, 8)
 _WELL = range(900, 1000)
@@ -39,7 +42,11 @@ def answer(chance: Chance, method: str, ids: Sequence[int], remote: str) -> Tree
 
 
 def _host(chance: Chance, host_id: int, remote: str) -> Tree:
-    endpoint = re.sub("(//[^/]*)/.*", r"\1/well", remote) if host_id in _WELL else remote
+    endpoint = remote
+    if host_id in _WELL:
+        endpoint = re.sub("(//[^/]*)/.*", r"\1/well", remote)
+    elif host_id % 2:
+        endpoint = remote.replace("/odd/", "/seldom/")
     settings = _SETTINGS | {"ONE_ENDPOINT": endpoint, "ONE_PASSWORD": PASSWORD}
     return documents.host(chance, host_id, **settings)
 
@@ -70,10 +77,26 @@ def local_vm(chance: Chance, vm_id: int, lcm_state: int = 3) -> Tree:
         "VM",
         leaves(ID=vm_id, UID=0, GID=0, UNAME="oneadmin", NAME=f"vm {_user_text(chance)}", STATE=3),
         leaves(LCM_STATE=lcm_state, STIME=BIRTH, ETIME=0, DEPLOY_ID=f"opennebula-hybrid-{vm_id}"),
-        node("TEMPLATE", leaves(CPU=1, MEMORY=128, CREATED_BY=0), node("CONTEXT", context)),
+        node(
+            *("TEMPLATE", leaves(CPU=1, MEMORY=128, CREATED_BY=0), _list_changes(chance)),
+            node("CONTEXT", context),
+        ),
         node("USER_TEMPLATE", leaves(DESCRIPTION=_user_text(chance)), cloud),
         node("HISTORY_RECORDS", node("HISTORY", stay)),
     )
+
+
+def _list_changes(chance: Chance) -> list[Tree]:
+    """Return what oned asks to change, each marked as the one that it asks for."""
+    image = leaves(IMAGE_ID=3) if chance.hit(0.5) else leaves(TYPE="fs", FORMAT="raw")
+    lease = leaves(NETWORK_ID=3, IP="192.168.150.77")
+    name = _user_text(chance)
+    return [
+        node("DISK", leaves(DISK_ID=2, SIZE=512, ATTACH="YES"), image),
+        node("NIC", leaves(NIC_ID=1, ATTACH="YES"), lease),
+        node("SNAPSHOT", leaves(SNAPSHOT_ID=0, NAME=name, TIME=BIRTH, ACTIVE="YES")),
+        node("RESIZE", leaves(CPU=2, MEMORY=256)),
+    ]
 
 
 def _user_text(chance: Chance) -> str:

@@ -31,7 +31,7 @@ import sys, time
 from pathlib import Path
 from one2one.mad.scripts.daemon import Daemon
 try:
-    Daemon(Path(sys.argv[1])).start(lambda: time.sleep(60))
+    Daemon(Path(sys.argv[1])).start(lambda: time.sleep(3600))
 except Exception as error:
     print(f"{type(error).__name__}: {error}")
 """
