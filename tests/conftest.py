@@ -1,6 +1,7 @@
 """Fixtures, options and Hypothesis settings of all tests."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,9 @@ from tests.secret_watch import SecretWatch
 # An example may take long on a busy machine: that says nothing about the code.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+# A shell ignores Ctrl-C for what it runs in the background, and every process inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -134,7 +134,13 @@ def test_a_revert_without_an_answer_is_not_repeated() -> None:
     with passing(arguments="-t 15 -r 3 one") as both:
         vm = both.run_vm()
         number = create(both, vm)
-        both.cloud.faults.on(faults.drop_after, "one.vm.snapshotrevert")
+
+        def drop_at_the_end(request: ApiRequest) -> Iterator[bytes]:
+            request.execute()
+            both.wait_remote(vm, "RUNNING")
+            raise Drop
+
+        both.cloud.faults.on(drop_at_the_end, "one.vm.snapshotrevert")
         vm.revert_snapshot(number)
         both.frontend.wait_for_log(f"SNAPSHOTREVERT FAILURE {vm.id}")
         vm.wait("RUNNING")
