@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from one2one.driver.attempts import carry_out
-from one2one.driver.operation import Job
+from one2one.driver.operation import Job, resume
 from one2one.driver.ownership import mark_imported, read_own, require_own
 from one2one.driver.watch import GONE
 from one2one.hybrid.naming import read_marks
 from one2one.opennebula.errors import NotFound, Refused, Unreachable
 from one2one.opennebula.states import RUNNING
 from one2one.opennebula.template import Value
-from tests.driver.scripted import BORN, ScriptedVm, after, drop
+from tests.driver.scripted import BORN, STATES, WRONG_STATE, ScriptedVm, after, drop, refuse
 from tests.driver.world import HOST_ID, HYBRID_ID, MARKS, World, finish
 
 ACTIONS = {
@@ -215,3 +215,20 @@ def test_marks_keep_what_the_owner_has_written(world: World) -> None:
         "ONE_HYBRID_STAY": f"{BORN}.0",
     }
     assert world.remote.calls[0].endswith(" 1"), "it merges"
+
+
+@pytest.mark.parametrize("action", ["RESIZE", "SHUTDOWN"])
+def test_an_id_that_became_anothers_during_a_wait_is_seen(world: World, action: str) -> None:
+    world.local.hosts[HOST_ID]["ONE_PASS_THROUGH"] = "RESIZE"
+    world.add_both(remote_state="HOTPLUG")
+    world.local.vms[7].template |= {"RESIZE": {"MEMORY": "128"}}
+    world.remote.script("vm.action", refuse(WRONG_STATE))
+    state = {"RESIZE": "HOTPLUG_RESIZE", "SHUTDOWN": "SHUTDOWN_POWEROFF"}[action]
+    steps = carry_out(world.make_job(action, state))
+    resume(steps, None)
+    world.remote.calls.clear()
+    world.wait(30)
+    world.add_remote(9, marks=replace(MARKS, vm_id=12))
+    with pytest.raises(Refused, match="remote VM 9 is not VM 7's"):
+        resume(steps, STATES["RUNNING"])
+    assert {call.split()[0] for call in world.remote.calls} == {"vm.info"}

@@ -27,7 +27,7 @@ class Ask:
     """What there is to ask the remote for."""
 
     name: str
-    """Names it in errors; what has the same name is the same."""
+    """Names it in errors. Within an operation it is the only one with this name."""
     call: Callable[[], object]
 
 
@@ -125,7 +125,7 @@ class _Change:
             yield from self._read_patiently()
             return
         try:
-            self._remote = self._job.remote.cloud.get_vm(self._remote.id)
+            self._remote = read_own(self._job, self._remote.id)
         except (Unreachable, Busy):
             raise self._doubt[1] from None
 
@@ -161,7 +161,7 @@ class _Change:
         """Read the remote VM, through an outage until the deadline."""
         while True:
             try:
-                self._remote = self._job.remote.cloud.get_vm(self._remote.id)
+                self._remote = read_own(self._job, self._remote.id)
             except (Unreachable, Busy):
                 if runtime.monotonic() >= self._deadline:
                     raise
