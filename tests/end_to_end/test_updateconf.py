@@ -129,6 +129,33 @@ def test_a_remote_template_that_is_gone_keeps_no_vm_from_starting() -> None:
         assert remote_context(both, vm)["GREETING"] == "hello"
 
 
+def test_what_cannot_be_carried_keeps_no_vm_from_starting() -> None:
+    with passing() as both:
+        vm = both.run_vm(CONTEXT={"GREETING": "hello"})
+        vm.act("poweroff-hard")
+        vm.wait("POWEROFF")
+        vm.update_context(GREETING="bye", FILES="/etc/passwd")
+        vm.act("resume")
+        vm.wait("RUNNING")
+        vm.wait_for_log("The new CONTEXT is not passed on: CONTEXT/FILES names files")
+        assert remote_context(both, vm)["GREETING"] == "hello"
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_new_size_and_a_new_context_arrive_at_the_same_start(generation: str) -> None:
+    with burst(generation, ONE_PASS_THROUGH="RESIZE, UPDATECONF") as both:
+        vm = both.run_vm(CONTEXT={"GREETING": "hello"})
+        vm.act("poweroff-hard")
+        vm.wait("POWEROFF")
+        vm.resize(CPU="1.5")
+        vm.update_context(GREETING="5 $")
+        vm.act("resume")
+        vm.wait("RUNNING")
+        assert both.cloud.vms[both.remote_id(vm)].template.text("CPU") == "1.5"
+        assert remote_context(both, vm)["GREETING"] == "5 $"
+        assert sum("CONTEXT has the remote account's" in line for line in vm.log) <= 2
+
+
 def test_a_lost_answer_is_no_failure() -> None:
     with passing(delay=0.02) as both:
         vm = both.run_vm(CONTEXT={"GREETING": "hello"})

@@ -4,7 +4,7 @@ It is merged and encoded as at the VM's creation. Nothing but CONTEXT is passed 
 template decides the rest.
 """
 
-from functools import partial
+from functools import cache, partial
 
 from one2one.driver.contexts import build_context, read_remote_template
 from one2one.driver.hotplug import Ask, Done, Follower, change
@@ -45,20 +45,29 @@ def follow_context(job: Job) -> Follower:
     VM from starting.
     """
     local = job.local.get_vm(job.request.vm.id)
-    token = job.local.make_onegate_token(local)
-    own = merge_context(local.template.vector("CONTEXT"), {}, token)
+    try:
+        token = job.local.make_onegate_token(local)
+        own = merge_context(local.template.vector("CONTEXT"), {}, token)
+    except Refused as error:
+        _log_refusal(job, error)
+        return lambda _remote, _accepted: None
+    build = cache(partial(_build_context, job, local))
 
     def ask(remote: Vm, accepted: frozenset[str]) -> Ask | None:
         differ = remote.template.vector("CONTEXT") and find_differences(remote, own)
         if not differ or _UPDATECONF in accepted:
             return None
         try:
-            return _ask_to_update(job, remote, _build_context(job, local))
+            return _ask_to_update(job, remote, build())
         except Refused as error:
-            job.log(f"The new CONTEXT is not passed on: {error}")
+            _log_refusal(job, error)
             return None
 
     return ask
+
+
+def _log_refusal(job: Job, error: Refused) -> None:
+    job.log(f"The new CONTEXT is not passed on: {error}")
 
 
 def _build_context(job: Job, local: Vm) -> Template:
@@ -70,7 +79,7 @@ def _ask_to_update(job: Job, remote: Vm, merged: Template) -> Ask:
     cloud = job.remote.cloud
     if missing := find_missing_attributes(remote, merged):
         call = partial(cloud.update_vm, remote.id, to_xml(missing), Update.MERGE)
-        return Ask("update", call)
+        return Ask("update of CONTEXT", call)
     configuration = to_xml(build_configuration(remote, merged))
     return Ask(_UPDATECONF, partial(cloud.update_configuration, remote.id, configuration))
 

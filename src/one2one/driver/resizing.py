@@ -68,7 +68,7 @@ def _ask_to_note(job: Job, remote: Vm, followed: Followed) -> Ask | None:
         return None
     template = to_xml(format_followed(followed))
     call = partial(job.remote.cloud.update_vm, remote.id, template, Update.MERGE)
-    return Ask("update", call)
+    return Ask("update of ONE_LOCAL_SIZE", call)
 
 
 OPERATIONS: dict[str, Operation] = {"RESIZE": resize}
