@@ -1,11 +1,13 @@
 """Resizing a hybrid VM, running and off: the remote VM follows, or both stay as they were."""
 
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.refusal import Refusal
+from opennebula_sandbox.cloud.wire.delivery import ApiRequest, deliver
 from opennebula_sandbox.frontend.handles import LocalVm
 from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst
 
@@ -161,6 +163,26 @@ def test_what_the_remote_does_not_allow_leaves_both_as_they_were(generation: str
         resize(both, vm, "FAILURE", CPU="0.5")
         assert "resize failed there" in vm.error
         assert sizes(both, vm) == before
+
+
+def test_a_remote_vm_that_is_started_meanwhile_is_not_resized_then() -> None:
+    with passing() as both:
+        vm = both.run_vm()
+        _, before = sizes(both, vm)
+        power_off(both, vm)
+        vm.resize(CPU="1.5")
+
+        def overtake(request: ApiRequest) -> Iterator[bytes]:
+            both.cloud.act(both.remote_id(vm), "resume")
+            both.wait_remote(vm, "RUNNING")
+            yield from deliver(request)
+
+        both.cloud.faults.on(overtake, "one.vm.resize")
+        start(both, vm)
+        assert sizes(both, vm)[1] == before
+        power_off(both, vm)
+        start(both, vm)
+        assert sizes(both, vm)[1]["CPU"] == "1.5"
 
 
 def test_a_quota_of_the_remote_keeps_a_resized_vm_from_starting() -> None:

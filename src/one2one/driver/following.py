@@ -26,8 +26,8 @@ _FOLLOWERS: dict[str, Callable[[Job], Follower]] = {
 def follow(job: Job) -> Steps:
     """Change the remote VM as its local VM was changed while it was off; raises as ``change`` does.
 
-    A remote VM that is not off stays as it is, until it is off when its local VM starts: its
-    memory was saved, or its own user has started it.
+    A remote VM that is not off, or no longer, stays as it is, until it is off when its local VM
+    starts: its memory was saved, or its own user has started it.
     """
     passed = job.remote.settings.pass_through
     followers = [begin(job) for kind, begin in _FOLLOWERS.items() if kind in passed]
@@ -37,11 +37,17 @@ def follow(job: Job) -> Steps:
         remote = read_own(job, find_remote_vm(job))
     except NotFound:
         return ""
-    if goals.OFF.step(remote.state) is not Step.REACHED:
+    if not _is_off(remote):
         return ""
 
     def plan(remote: Vm, accepted: frozenset[str]) -> Ask | Done | None:
+        if not _is_off(remote):
+            return Done()
         asks = (ask(remote, accepted) for ask in followers)
         return next(filter(None, asks), None) or Done()
 
-    return (yield from change(job, plan, goals.OFF, remote))
+    return (yield from change(job, plan, goals.OFF_OR_STARTED, remote))
+
+
+def _is_off(remote: Vm) -> bool:
+    return goals.OFF.step(remote.state) is Step.REACHED

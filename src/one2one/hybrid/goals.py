@@ -131,6 +131,13 @@ OFF = replace(
     never=_ENDED | _SAVED | _HELD | _split("RUNNING UNKNOWN"),
 )
 """Where a VM can be changed before it starts."""
+OFF_OR_STARTED = replace(
+    OFF,
+    name="POWEROFF, UNDEPLOYED or RUNNING",
+    reached=OFF.reached | (OFF.never - _ENDED),
+    never=_ENDED,
+)
+"""The same, and where its own user may have brought it in the meantime."""
 DONE = Goal(
     "DONE",
     reached=_split("DONE"),
