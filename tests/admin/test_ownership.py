@@ -171,3 +171,23 @@ def test_a_deploy_id_that_users_may_submit_is_told(newest: Clouds) -> None:
     row = check(newest, "deploy ids of users", "front-end")
     assert row["severity"] == "warning"
     assert 'VM_RESTRICTED_ATTR = "DEPLOY_ID"' in row["remedy"]
+
+
+@pytest.mark.parametrize("restricted", [False, True])
+def test_whether_users_may_map_their_images_is_told(newest: Clouds, *, restricted: bool) -> None:
+    assert answer(newest, "mappings of users") == ("ok", "no disks and NICs are passed through")
+    newest.front_end.call("one.host.update", 0, 'ONE_PASS_THROUGH = "DISK"', 1)
+
+    def restrict(request: ApiRequest) -> Iterator[bytes]:
+        shown = request.execute().replace(b"VM_RESTRICTED_ATTR", b"IMAGE_RESTRICTED_ATTR")
+        yield format_http_answer(
+            shown.replace(b"DEPLOY_ID", b"ONE_REMOTE_IMAGE"), keep=request.keep
+        )
+
+    if restricted:
+        newest.front_end.faults.on(restrict, "one.system.config", times=None)
+        assert answer(newest, "mappings of users") == ("ok", "oned.conf restricts ONE_REMOTE_IMAGE")
+    else:
+        row = check(newest, "mappings of users")
+        assert row["severity"] == "warning"
+        assert 'IMAGE_RESTRICTED_ATTR = "ONE_REMOTE_IMAGE"' in row["remedy"]
