@@ -97,12 +97,9 @@ class AnswerWatcher:
         asked = self._asked[process][vm_id]
         return any(one.stime == stime and one.at <= at <= one.until for one in asked)
 
-    def was_asked_between(
-        self, process: Process, vm_id: int, action: str, after: float, until: float
-    ) -> bool:
-        """Tell whether the driver was asked for an action within some time."""
-        asked = self._asked[process][vm_id]
-        return any(one.action == action and after < one.at <= until for one in asked)
+    def list_times(self, process: Process, vm_id: int, action: str) -> list[float]:
+        """Return when the driver was asked for an action."""
+        return [one.at for one in self._asked[process][vm_id] if one.action == action]
 
     def list_unanswered(self, process: Process) -> Iterator[tuple[int, Action]]:
         """Yield what the process was asked for and has not answered."""

@@ -81,11 +81,12 @@ class CallWatcher:
         self, action: str, process: Process, sent_at: float, marks: Marks
     ) -> None:
         sent = self._sent[process, action, marks]
+        asked = self._answers.list_times(process, marks.vm_id, action)
         for other in sent:
             first, last = sorted((other, sent_at))
-            if first != last and not self._answers.was_asked_between(
-                process, marks.vm_id, action, first, last
-            ):
+            # oned may ask for a second reboot before the driver comes to the first.
+            is_for_another = action != "DEPLOY" and len(sent) < len(asked)
+            if first != last and not is_for_another and not any(first < at <= last for at in asked):
                 story = f"{process.name} asked for it at {first:.3f} and at {last:.3f}: {marks}"
                 raise Violation(UNREPEATED, f"{action} of VM {marks.vm_id}: {story}")
         sent.append(sent_at)
