@@ -175,8 +175,9 @@ def test_a_deploy_id_that_users_may_submit_is_told(newest: Clouds) -> None:
 
 @pytest.mark.parametrize("restricted", [False, True])
 def test_whether_users_may_map_their_images_is_told(newest: Clouds, *, restricted: bool) -> None:
+    host = newest.add_host()
     assert answer(newest, "mappings of users") == ("ok", "no disks and NICs are passed through")
-    newest.front_end.call("one.host.update", 0, 'ONE_PASS_THROUGH = "DISK"', 1)
+    newest.front_end.call("one.host.update", host.id, 'ONE_PASS_THROUGH = "DISK"', 1)
 
     def restrict(request: ApiRequest) -> Iterator[bytes]:
         shown = request.execute().replace(b"VM_RESTRICTED_ATTR", b"IMAGE_RESTRICTED_ATTR")
