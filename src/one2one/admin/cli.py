@@ -1,6 +1,7 @@
 """``one2one``: its subcommands, each imported only when it is used.
 
-Like OpenNebula's own commands it exits with 0, or with 255 after one line on stderr.
+Like OpenNebula's own commands it exits with 0, or with 255 after one line on stderr. ``wait`` and
+``ssh`` have other statuses too.
 """
 
 import importlib
@@ -29,6 +30,8 @@ class Subcommand(NamedTuple):
     module: str
     name: str
     help: str
+    usage_status: int = FAILED
+    """The exit status after wrong arguments."""
 
 
 SUBCOMMANDS = {
@@ -41,12 +44,14 @@ SUBCOMMANDS = {
     "reap": Subcommand("one2one.admin.reap.command", "reap", "Destroy what no local VM owns."),
     "sandbox": Subcommand("opennebula_sandbox.command", "sandbox", "Serve a simulated OpenNebula."),
     "show": Subcommand("one2one.admin.vm.command", "show", "Show both sides of one VM."),
+    "ssh": Subcommand("one2one.admin.vm.ssh", "ssh", "Log in to a hybrid VM's guest."),
     "status": Subcommand("one2one.admin.vm.command", "status", "List the hybrid VMs, both sides."),
     "template": Subcommand(
         "one2one.admin.template.command", "template", "List and sync templates."
     ),
     "uninstall": Subcommand("one2one.admin.install.command", "uninstall", "Remove the drivers."),
     "verify": Subcommand("one2one.admin.verify.command", "verify", "Try out a remote cloud."),
+    "wait": Subcommand("one2one.admin.vm.wait", "wait", "Wait for a VM's state.", usage_status=2),
 }
 
 
@@ -124,7 +129,9 @@ def _usage_error(error: click.UsageError) -> int:
         click.echo(said, err=True)
         return FAILED
     path = error.ctx.command_path if error.ctx else "one2one"
-    return _fail(f"{said} See: {path} --help")
+    _fail(f"{said} See: {path} --help")
+    entry = SUBCOMMANDS.get(path.removeprefix("one2one "))
+    return entry.usage_status if entry else FAILED
 
 
 def _fail(reason: str) -> int:

@@ -125,6 +125,12 @@ PASS_THROUGH = Attribute(
     "refused, as the Ruby driver does not have them",
 )
 
+SSH_JUMP = Attribute(
+    "ONE_SSH_JUMP",
+    "`[user@]host[:port]`",
+    "The machine by which [`one2one ssh`](access.md) reaches the guests, as ssh's `ProxyJump`",
+)
+
 ATTRIBUTES = (
     ENDPOINT,
     USER,
@@ -141,4 +147,5 @@ ATTRIBUTES = (
     OUTAGE_GRACE,
     HYBRID,
     PASS_THROUGH,
+    SSH_JUMP,
 )

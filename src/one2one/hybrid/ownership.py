@@ -106,6 +106,16 @@ def is_imported(local: Vm, remote_id: int, host_name: str) -> bool:
     return not hosts or host_name.lower() in hosts
 
 
+def check_owner(local: Vm, remote: Vm, hybrid_id: str, host_name: str) -> None:
+    """Raise Refused unless *remote* is *local*'s, by its marks or an import; both just read."""
+    sequence = local.history[-1].sequence if local.history else -1
+    identity, marks = Identity.read(remote), Marks(hybrid_id, local.id, local.stime, sequence)
+    ownership = judge(identity, marks)
+    imported = ownership is Ownership.UNMARKED and is_imported(local, remote.id, host_name)
+    if ownership is not Ownership.OURS and not imported:
+        raise not_ours_error(identity, marks)
+
+
 def not_ours_error(identity: Identity, marks: Marks) -> Refused:
     """Return the error for a remote VM that is not that of the local VM that *marks* name."""
     description = _describe(identity, marks)

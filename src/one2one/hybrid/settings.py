@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from one2one.hybrid import attributes
+from one2one.hybrid.access import JUMP_FORM, check_jump
 from one2one.hybrid.attributes import Attribute
 from one2one.hybrid.pass_through import KINDS
 from one2one.opennebula.errors import ConfigurationError
@@ -48,6 +49,8 @@ class Settings:
     hybrid_id: str
     pass_through: frozenset[str] = frozenset()
     """Kinds of operations, as ``pass_through.KINDS`` names them."""
+    ssh_jump: str = ""
+    """The machine on the way to the guests, empty without one; see ``hybrid.access``."""
 
     @property
     def session(self) -> str:
@@ -82,6 +85,7 @@ def read_settings(host: Host) -> Settings:
         outage_grace=reader.read_number(attributes.OUTAGE_GRACE),
         hybrid_id=reader.read_text(attributes.HYBRID),
         pass_through=reader.read_words(attributes.PASS_THROUGH, KINDS),
+        ssh_jump=reader.read_jump(attributes.SSH_JUMP),
     )
 
 
@@ -142,6 +146,15 @@ class _Reader:
         if value not in (one, other):
             raise self._value_error(attribute, f"{one} or {other}")
         return value == one
+
+    def read_jump(self, attribute: Attribute) -> str:
+        value = self.read_text(attribute)
+        try:
+            if value:
+                check_jump(value)
+        except ValueError:
+            raise self._value_error(attribute, JUMP_FORM) from None
+        return value
 
     def read_words(self, attribute: Attribute, known: Collection[str]) -> frozenset[str]:
         """Return a list of words, with commas or blanks between them, in upper case."""
