@@ -125,11 +125,12 @@ def _drop_output() -> None:
 
 def _usage_error(error: click.UsageError) -> int:
     said = error.format_message()
-    if "\n" in said:  # the help of a group that was called without a subcommand
+    if "\n" in said and error.ctx and isinstance(error.ctx.command, click.Group):
+        # the help of a group that was called without a subcommand
         click.echo(said, err=True)
         return FAILED
     path = error.ctx.command_path if error.ctx else "one2one"
-    _fail(f"{said} See: {path} --help")
+    _fail(f"{said.rstrip('.')}. See: {path} --help")
     entry = SUBCOMMANDS.get(path.removeprefix("one2one "))
     return entry.usage_status if entry else FAILED
 
