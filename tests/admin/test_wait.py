@@ -87,11 +87,11 @@ def test_a_failure_ends_the_waiting(clouds: Clouds) -> None:
     with clouds.front_end.clock.lock:
         stored = clouds.front_end.pools.find_vm(vm.id)
         stored.state = State(VmState.ACTIVE, LcmState.PROLOG_FAILURE)
-        stored.user_template = Template([("ERROR", "no space\x1b[31m\nleft")])
+        stored.user_template = Template([("ERROR", "no space\u202e\nleft")])
     status, _, said = wait(clouds, "0", "--for", "running")
     assert status == 1
     assert "VM 0 will not be RUNNING: it is PROLOG_FAILURE: no space" in said
-    assert "\x1b" not in said
+    assert "\u202e" not in said
 
 
 def test_what_is_done_or_gone_ends_the_waiting(clouds: Clouds) -> None:
