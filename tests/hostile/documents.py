@@ -30,7 +30,7 @@ def vm(chance: Chance, vm_id: int) -> Tree:
         [*marks, ("ERROR", chance.text())],
         [record(chance, vm_id)],
         [_stay(chance, number) for number in range(chance.randint(0, 2))],
-        [part for part in _passed(local) if chance.hit(0.5)],
+        [part for part in _list_passed_parts(local) if chance.hit(0.5)],
     )
 
 
@@ -80,7 +80,7 @@ def _devices(vm_id: int) -> Sequence[Tree | list[Tree]]:
     )
 
 
-def _passed(local: int) -> list[Tree]:
+def _list_passed_parts(local: int) -> list[Tree]:
     """Return what a local VM was given while it ran: it carries marks of its own."""
     tag, name = f"{local}.{BIRTH}", f"before the upgrade [one2one {local}.0.{BIRTH}]"
     return [

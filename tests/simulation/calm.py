@@ -178,8 +178,6 @@ class Calm:
         }.get(state)
         if report in right if right else report is not Report.RUNNING:
             return ""
-        if state == "SUSPENDED" and not side.site.pushes:
-            return ""  # 5.10 does not believe it
         return f"{side.site.name} VM {vm.id} is {state}, and its remote VM {remote.state}"
 
     def _hosts_in_error(self) -> Iterator[str]:
