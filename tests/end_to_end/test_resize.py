@@ -185,6 +185,24 @@ def test_a_remote_vm_that_is_started_meanwhile_is_not_resized_then() -> None:
         assert sizes(both, vm)[1]["CPU"] == "1.5"
 
 
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_lost_answer_to_a_first_step_keeps_nothing_from_the_next(*, runs: bool) -> None:
+    with burst(ONE_PASS_THROUGH="RESIZE, UPDATECONF") as both:
+        both.cloud.machine.live_resize = True
+        vm = both.run_vm(CONTEXT={"GREETING": "hello"})
+        if runs:
+            both.cloud.faults.on(faults.drop_after, "one.vm.update")
+            resize(both, vm, CPU="1.5")
+        else:
+            power_off(both, vm)
+            vm.resize(CPU="1.5")
+            vm.update_context(GREETING="bye")
+            both.cloud.faults.on(faults.drop_after, "one.vm.resize")
+            start(both, vm)
+        assert sizes(both, vm)[1]["CPU"] == "1.5"
+        assert both.cloud.calls.counts()["one.vm.resize"] == 1
+
+
 def test_a_quota_of_the_remote_keeps_a_resized_vm_from_starting() -> None:
     with passing() as both:
         vm = both.run_vm()

@@ -91,8 +91,9 @@ class _Change:
                 self._require_success(wanted)
                 return wanted.answer
             if wanted is not None:
-                if self._doubt is not None:
+                if self._doubt is not None and self._doubt[0] == wanted.name:
                     raise self._doubt[1]
+                self._settle_doubt()
                 if wanted.name not in self._accepted:
                     yield from self._ask(wanted)
                     continue
@@ -134,7 +135,10 @@ class _Change:
         self._accepted_at = runtime.monotonic()
 
     def _settle_doubt(self) -> None:
-        """Take a remote VM that is busy, after an answer was lost, for one that does it."""
+        """Take what may not have been accepted for accepted, where the remote VM does or shows it.
+
+        An answer of WrongState was no lost one.
+        """
         if self._doubt is not None and not isinstance(self._doubt[1], WrongState):
             self._accept(self._doubt[0])
         self._doubt = None
