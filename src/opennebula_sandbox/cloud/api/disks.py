@@ -4,6 +4,7 @@ A device has ATTACH=YES while it is attached or detached; if that fails, oned ta
 Source: ``DispatchManagerActions.cc``, ``LifeCycleStates.cc``.
 """
 
+from one2one.opennebula.ids import read_id
 from one2one.opennebula.template import Template, Vector
 from opennebula_sandbox.cloud.accounts import Right, User
 from opennebula_sandbox.cloud.api.changes import not_given_error, plug
@@ -58,20 +59,19 @@ def resize_disk(oned: RemoteOned, user: User, vm_id: int, disk_id: int, text: st
     """Answer one.vm.diskresize."""
     vm = oned.find_vm(user, vm_id, Right.MANAGE)
     disks = [d for d in vm.template.vectors("DISK") if d.get("DISK_ID") == str(disk_id)]
-    if not text.isdecimal():
+    if (size := read_id(text)) is None:
         raise Refusal(ErrorCode.ACTION, "Disk SIZE is not a valid integer")
     if not disks:
         raise Refusal(ErrorCode.ACTION, "VM disk does not exist")
     before = _read_size(disks[0])
-    if int(text) <= before:
+    if size <= before:
         raise Refusal(ErrorCode.ACTION, "New disk size has to be greater than current one")
-    _require_quota(oned, user, int(text) - before)
+    _require_quota(oned, user, size - before)
     flags = {"RESIZE": "YES", "SIZE": text, "SIZE_PREV": str(before)}
     template = flag(vm, "DISK", disk_id, flags, "")
 
     def end(success: bool) -> Template:
-        size = text if success else str(before)
-        flags = {"RESIZE": "", "SIZE": size, "SIZE_PREV": ""}
+        flags = {"RESIZE": "", "SIZE": text if success else str(before), "SIZE_PREV": ""}
         return settle(vm, "DISK", disk_id, flags, keep=True)
 
     plug(oned, user, vm, "disk-resize", f"resize disk of VM {vm_id}", template, end)
@@ -96,7 +96,8 @@ def _require_quota(oned: RemoteOned, user: User, more: int) -> None:
 
 
 def _read_size(disk: Vector) -> int:
-    return int(disk.get("SIZE") or 0)
+    """Return a size in MB, 0 where it is no number, as oned reads it."""
+    return read_id(disk.get("SIZE")) or 0
 
 
 METHODS = {
