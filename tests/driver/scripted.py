@@ -5,7 +5,7 @@ It has no rules. An action that it accepts puts the VM where ``after`` says.
 
 import xmlrpc.client
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 from xml.sax.saxutils import escape
@@ -29,6 +29,8 @@ STATES = {state.name: State(state) for state in VmState if state != VmState.ACTI
 """By the names that OpenNebula's commands print."""
 
 Item = TypeVar("Item")
+Attribute = Value | list[Vector]
+"""A value, or several vectors of the same name."""
 Answer = str | int
 Happening = Callable[[Callable[[], Answer]], Answer]
 """What becomes of a call; it is given what carries the call out."""
@@ -87,7 +89,7 @@ class ScriptedVm:
     """When it stopped running on its present host."""
     hosts: list[tuple[int, str]] = field(default_factory=list)
     """Where it has been, oldest first."""
-    template: dict[str, Value] = field(default_factory=dict)
+    template: dict[str, Attribute] = field(default_factory=dict)
     user_template: dict[str, Value] = field(default_factory=dict)
     monitoring: dict[str, str] = field(default_factory=dict)
 
@@ -135,9 +137,9 @@ class ScriptedOned:
         self.calls: list[str] = []
         """Each call with its arguments, such as ``vm.action poweroff 9``."""
         self._script: defaultdict[str, deque[Happening]] = defaultdict(deque)
-        self._methods: dict[str, Callable[..., Answer]] = {
+        self.methods: dict[str, Callable[..., Answer]] = {
             "vm.action": self._act,
-            "vm.info": lambda vm_id, *_: _find(self.vms, vm_id).render(),
+            "vm.info": lambda vm_id, *_: find_or_refuse(self.vms, vm_id).render(),
             "vm.update": self._update_vm,
             "vmpool.info": self._list_vms,
             "vmpool.infoset": self._list_vms_by_id,
@@ -173,7 +175,7 @@ class ScriptedOned:
         script = self._script[name]
         happen = script.popleft() if script else lambda carry_out: carry_out()
         try:
-            values = True, happen(lambda: self._methods[name](*arguments)), 0
+            values = True, happen(lambda: self.methods[name](*arguments)), 0
         except _RefusalError as refusal:
             words, code = refusal.args
             values = False, words, code
@@ -184,12 +186,12 @@ class ScriptedOned:
         return head.encode() + text
 
     def _act(self, action: str, vm_id: int) -> int:
-        vm = _find(self.vms, vm_id)
+        vm = find_or_refuse(self.vms, vm_id)
         vm.state = self.after.get(action, vm.state)
         return vm_id
 
     def _update_vm(self, vm_id: int, template: str, _mode: int) -> int:
-        attributes = _find(self.vms, vm_id).user_template
+        attributes = find_or_refuse(self.vms, vm_id).user_template
         for name, value in from_xml(etree.fromstring(template)):
             attributes[name] = value
             if isinstance(value, dict) and not any(value.values()):  # oned drops such members
@@ -218,18 +220,19 @@ class ScriptedOned:
         return f"<MONITORING_DATA>{''.join(records)}</MONITORING_DATA>"
 
     def _show_template(self, template_id: int) -> str:
-        template = _render(_find(self.templates, template_id), "TEMPLATE")
+        attributes = find_or_refuse(self.templates, template_id)
+        template = _render(attributes, "TEMPLATE")
         return f"<VMTEMPLATE><ID>{template_id}</ID>{template}</VMTEMPLATE>"
 
     def _instantiate(self, template_id: int, name: str, _hold: object, extra: str) -> int:
-        _find(self.templates, template_id)
+        find_or_refuse(self.templates, template_id)
         new = max(self.vms, default=-1) + 1
         user_template = dict(from_xml(etree.fromstring(extra)))
         self.vms[new] = ScriptedVm(new, "PENDING", name, user_template=user_template)
         return new
 
     def _show_host(self, host_id: int, *_: object) -> str:
-        attributes = _find(self.hosts, host_id)
+        attributes = find_or_refuse(self.hosts, host_id)
         here = (vm for vm in self.vms.values() if vm.hosts and vm.hosts[-1][0] == host_id)
         ids = "".join(f"<ID>{vm.id}</ID>" for vm in here if vm.state != "DONE")
         return (
@@ -238,7 +241,7 @@ class ScriptedOned:
         )
 
     def _update_host(self, host_id: int, template: str, _mode: int) -> int:
-        _find(self.hosts, host_id).update(dict(parse_text(template)))
+        find_or_refuse(self.hosts, host_id).update(dict(parse_text(template)))
         return host_id
 
     def _show_quotas(self, tag: str) -> str:
@@ -251,14 +254,19 @@ class ScriptedOned:
         )
 
 
-def _find(table: dict[int, Item], number: int) -> Item:
+def find_or_refuse(table: dict[int, Item], number: int) -> Item:
+    """Return what has this id, or refuse the call."""
     if number not in table:
         raise _RefusalError(f"Error getting object [{number}].", NOT_FOUND)
     return table[number]
 
 
-def _render(attributes: dict[str, Value] | Vector, root: str) -> str:
-    return to_xml(Template(attributes.items()), root)
+def _render(attributes: Mapping[str, Attribute], root: str) -> str:
+    pairs = Template()
+    for name, value in attributes.items():
+        for one in value if isinstance(value, list) else [value]:
+            pairs.add(name, one)
+    return to_xml(pairs, root)
 
 
 def _render_pool(vms: Iterable[ScriptedVm], *, whole: bool) -> str:

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from one2one import runtime
-from one2one.driver import locations
 from one2one.driver.local import LOCK, LocalCloud
 from one2one.hybrid.onegate import make_onegate_token
 from one2one.opennebula.errors import ConfigurationError, NotFound, ProtocolError, Refused
@@ -57,23 +56,6 @@ def test_the_endpoint_is_found_where_opennebula_keeps_it(
     (tmp_path / ".one" / "one_auth").write_text("oneadmin:geheim")
     (tmp_path / ".one" / "one_endpoint").write_text(file)
     assert LocalCloud({"HOME": str(tmp_path), **environment}).cloud.url == url
-
-
-@pytest.mark.parametrize(
-    ("environment", "places"),
-    [
-        ({}, ("/var/lib/one", "/etc/one", "/var/log/one", "/var/log/one/7.log")),
-        ({"ONE_LOCATION": "/o"}, ("/o/var", "/o/etc", "/o/var", "/o/var/vms/7/vm.log")),
-    ],
-)
-def test_opennebulas_places(environment: dict[str, str], places: tuple[str, ...]) -> None:
-    found = (
-        locations.var_location(environment),
-        locations.etc_location(environment),
-        locations.log_location(environment),
-        locations.vm_log(7, environment),
-    )
-    assert tuple(map(str, found)) == places
 
 
 def test_the_release_is_asked_for_once(world: World) -> None:

@@ -15,7 +15,8 @@ from one2one.driver.operation import Job, Outcome, Steps, resume
 from one2one.driver.remotes import Remote, Remotes
 from one2one.hybrid.naming import Marks, format_deploy_id, format_marks, format_remote_name
 from one2one.hybrid.request import Request
-from tests.driver.scripted import BORN, STATES, ScriptedOned, ScriptedVm
+from tests.driver.scripted import BORN, STATES, ScriptedVm
+from tests.driver.scripted_changes import ChangingOned
 
 HOST_ID, HOST = 2, "burst1"
 HYBRID_ID = "hybrid-a"
@@ -69,7 +70,7 @@ class World:
         self.now = 1000.0
         self.threads: list[Callable[[], object]] = []
         """Those that were started, and not run yet."""
-        self.local, self.remote = ScriptedOned(), ScriptedOned()
+        self.local, self.remote = ChangingOned(), ChangingOned()
         self.events: list[Event] = []
         self.log: list[str] = []
         """The VM's own log."""
