@@ -420,18 +420,18 @@ def test_a_remote_vm_that_is_gone_is_told(clouds: Clouds) -> None:
     assert answer(clouds, "deploy ids")[0] == "failure"
 
 
-def test_what_has_lost_its_local_vm_is_told(clouds: Clouds) -> None:
-    clouds.run_vm()
-    [remote] = clouds.remote.vms
+def test_what_has_lost_its_local_vm_is_told(newest: Clouds) -> None:
+    newest.run_vm()
+    [remote] = newest.remote.vms
     marks = "\n".join(
         f'{name} = "{value}"'
         for name, value in remote.user_template
         if "OPENNEBULA" in name or "HYBRID" in name
     )
-    clouds.remote.instantiate(0, "remote-opennebula-0", marks)
+    newest.remote.instantiate(0, "remote-opennebula-0", marks)
     lost = marks.replace('VM_ID = "0"', 'VM_ID = "4711"')
-    clouds.remote.instantiate(0, "remote-opennebula-4711", lost)
-    _, answers = examine(clouds)
+    newest.remote.instantiate(0, "remote-opennebula-4711", lost)
+    _, answers = examine(newest)
     assert answers["burst1", "doubles"][0] == "warning"
     assert answers["burst1", "lost VMs"][0] == "warning"
 

@@ -61,28 +61,28 @@ def test_a_vm_that_names_the_remote_vm_of_another_is_told(clouds: Clouds) -> Non
     assert json.loads(clouds.output("show", "1", "--json"))["marks"]["whose"] == "another VM's"
 
 
-def test_a_vm_that_names_a_remote_vm_without_marks_is_told(clouds: Clouds) -> None:
-    host = clouds.add_host()
-    imported, thief = import_vm(clouds, host, clouds.remote.instantiate().id), clouds.run_vm(host)
-    victim = clouds.remote.instantiate(0, "database")
-    with clouds.front_end.clock.lock:
-        clouds.front_end.pools.find_vm(thief.id).deploy_id = f"opennebula-hybrid-{victim.id}"
-    rows = {row["id"]: row for row in json.loads(clouds.output("status", "--json"))}
+def test_a_vm_that_names_a_remote_vm_without_marks_is_told(newest: Clouds) -> None:
+    host = newest.add_host()
+    imported, thief = import_vm(newest, host, newest.remote.instantiate().id), newest.run_vm(host)
+    victim = newest.remote.instantiate(0, "database")
+    with newest.front_end.clock.lock:
+        newest.front_end.pools.find_vm(thief.id).deploy_id = f"opennebula-hybrid-{victim.id}"
+    rows = {row["id"]: row for row in json.loads(newest.output("status", "--json"))}
     assert rows[imported.id]["problem"] == ""
     assert "carries no marks, and no import explains it" in rows[thief.id]["problem"]
     assert (rows[thief.id]["remote_state"], rows[thief.id]["addresses"]) == ("", [])
 
 
-def test_marks_that_were_lost_are_told_and_how_to_write_them_again(clouds: Clouds) -> None:
-    clouds.run_vm(clouds.add_host())
+def test_marks_that_were_lost_are_told_and_how_to_write_them_again(newest: Clouds) -> None:
+    newest.run_vm(newest.add_host())
     rubys = 'REMOTE_OPENNEBULA="YES"\nREMOTE_OPENNEBULA_VM_ID="9"'
-    clouds.remote.instantiate(0, "remote-opennebula-9", rubys)
-    before = list(clouds.remote.vms[0].user_template)
-    unmark(clouds, 0)
-    row = check(clouds, "lost marks")
+    newest.remote.instantiate(0, "remote-opennebula-9", rubys)
+    before = list(newest.remote.vms[0].user_template)
+    unmark(newest, 0)
+    row = check(newest, "lost marks")
     reason = "it is called after VM 0 and has no marks"
     assert row["text"] == f"remote VMs that have lost their marks: 0 ({reason})"
-    assert reap(clouds, "--dry-run") == [
+    assert reap(newest, "--dry-run") == [
         {
             "host": "burst1",
             "remote_id": 0,
@@ -95,9 +95,9 @@ def test_marks_that_were_lost_are_told_and_how_to_write_them_again(clouds: Cloud
     marks = re.findall(r'([A-Z_]+)="([^"]*)"', row["remedy"])
     assert all(mark in before for mark in marks)
     text = "\n".join(f'{name}="{value}"' for name, value in marks)
-    clouds.remote.call("one.vm.update", 0, text, 1)
-    assert answer(clouds, "lost marks") == ("ok", "none")
-    assert answer(clouds, "owners") == ("ok", "each VM's own")
+    newest.remote.call("one.vm.update", 0, text, 1)
+    assert answer(newest, "lost marks") == ("ok", "none")
+    assert answer(newest, "owners") == ("ok", "each VM's own")
 
 
 @pytest.mark.parametrize("generation", ["5.10", "6.10"])

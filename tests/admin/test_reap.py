@@ -39,9 +39,9 @@ def reap(clouds: Clouds, *arguments: str) -> list[dict[str, Any]]:
     return rows
 
 
-def test_a_dry_run_tells_and_does_nothing(clouds: Clouds) -> None:
-    vm = abandon_vm(clouds, clouds.add_host())
-    [row] = reap(clouds, "--dry-run")
+def test_a_dry_run_tells_and_does_nothing(newest: Clouds) -> None:
+    vm = abandon_vm(newest, newest.add_host())
+    [row] = reap(newest, "--dry-run")
     assert row == {
         "host": "burst1",
         "remote_id": remote_id(vm),
@@ -50,8 +50,8 @@ def test_a_dry_run_tells_and_does_nothing(clouds: Clouds) -> None:
         "reason": f"local VM {vm.id} is DONE",
         "outcome": "would be destroyed",
     }
-    assert list_alive(clouds) == {remote_id(vm)}
-    assert "would be destroyed" in clouds.output("reap", "--dry-run")
+    assert list_alive(newest) == {remote_id(vm)}
+    assert "would be destroyed" in newest.output("reap", "--dry-run")
 
 
 def test_orphans_are_destroyed_at_once(clouds: Clouds) -> None:

@@ -132,11 +132,11 @@ def test_an_input_that_users_may_not_set_is_left_out(newest: Clouds) -> None:
     assert made["note"] == "not asked for here: BUDGET"
 
 
-def test_syncing_again_changes_nothing(clouds: Clouds) -> None:
-    sync(clouds)
-    before = local_templates(clouds)
-    assert set(sync(clouds).values()) == {"up to date"}
-    assert local_templates(clouds) == before
+def test_syncing_again_changes_nothing(newest: Clouds) -> None:
+    sync(newest)
+    before = local_templates(newest)
+    assert set(sync(newest).values()) == {"up to date"}
+    assert local_templates(newest) == before
 
 
 def test_what_was_added_stays_and_each_change_is_told(newest: Clouds) -> None:

@@ -27,14 +27,14 @@ def test_status_shows_both_sides(clouds: Clouds) -> None:
     assert pair["addresses"]
 
 
-def test_status_says_that_the_states_differ(clouds: Clouds) -> None:
-    clouds.run_vm()
-    [remote] = clouds.remote.vms
-    clouds.remote.act(remote.id, "poweroff-hard")
-    assert clouds.remote.wait_for(remote.id, State(VmState.POWEROFF))
-    [pair] = list_pairs(clouds)
+def test_status_says_that_the_states_differ(newest: Clouds) -> None:
+    newest.run_vm()
+    [remote] = newest.remote.vms
+    newest.remote.act(remote.id, "poweroff-hard")
+    assert newest.remote.wait_for(remote.id, State(VmState.POWEROFF))
+    [pair] = list_pairs(newest)
     assert pair["problem"] == "the states differ"
-    assert "the states differ" in clouds.output("status")
+    assert "the states differ" in newest.output("status")
 
 
 def test_status_says_what_the_remote_failed_at(newest: Clouds) -> None:
@@ -57,11 +57,11 @@ def test_status_says_that_the_remote_vm_is_gone(clouds: Clouds) -> None:
     assert pair["problem"] == "its remote VM is gone"
 
 
-def test_status_of_a_powered_off_pair_is_fine(clouds: Clouds) -> None:
-    vm = clouds.run_vm()
+def test_status_of_a_powered_off_pair_is_fine(newest: Clouds) -> None:
+    vm = newest.run_vm()
     vm.act("poweroff-hard")
     vm.wait("POWEROFF")
-    [pair] = list_pairs(clouds)
+    [pair] = list_pairs(newest)
     assert (pair["state"], pair["remote_state"], pair["problem"]) == ("POWEROFF", "POWEROFF", "")
 
 
@@ -128,21 +128,21 @@ def test_without_credentials_it_is_one_line(newest: Clouds) -> None:
     assert "no credentials" in newest.failure("status", environment=nowhere)
 
 
-def test_what_was_started_at_the_remote_is_named_with_its_remedy(clouds: Clouds) -> None:
-    vm = clouds.run_vm()
+def test_what_was_started_at_the_remote_is_named_with_its_remedy(newest: Clouds) -> None:
+    vm = newest.run_vm()
     vm.act("undeploy-hard")
     vm.wait("UNDEPLOYED")
-    [remote] = clouds.remote.vms
-    clouds.remote.act(remote.id, "resume")
-    assert clouds.remote.wait_for(remote.id, RUNNING)
-    [pair] = list_pairs(clouds)
+    [remote] = newest.remote.vms
+    newest.remote.act(remote.id, "resume")
+    assert newest.remote.wait_for(remote.id, RUNNING)
+    [pair] = list_pairs(newest)
     assert pair["problem"] == "its remote VM was started there"
-    rows = json.loads(clouds.run("doctor", "burst1", "--json").stdout)
+    rows = json.loads(newest.run("doctor", "burst1", "--json").stdout)
     [row] = [row for row in rows if row["check"] == "started VMs"]
     assert f"local VM {vm.id} (UNDEPLOYED)" in row["text"]
     assert "onevm resume" in row["remedy"]
 
     vm.act("resume")
-    clouds.front_end.call("one.vm.deploy", vm.id, 0)
+    newest.front_end.call("one.vm.deploy", vm.id, 0)
     vm.wait("RUNNING")
-    assert [one.id for one in clouds.remote.vms] == [remote.id]
+    assert [one.id for one in newest.remote.vms] == [remote.id]
