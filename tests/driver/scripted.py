@@ -89,6 +89,8 @@ class ScriptedVm:
     """When it stopped running on its present host."""
     hosts: list[tuple[int, str]] = field(default_factory=list)
     """Where it has been, oldest first."""
+    actions: dict[int, int] = field(default_factory=dict)
+    """The number of the action that ended a stay, by the stay's own number."""
     template: dict[str, Attribute] = field(default_factory=dict)
     user_template: dict[str, Value] = field(default_factory=dict)
     monitoring: dict[str, str] = field(default_factory=dict)
@@ -110,12 +112,14 @@ class ScriptedVm:
         if whole:
             parts.append(_render(self.user_template, "USER_TEMPLATE"))
             parts.append(_render(self.monitoring, "MONITORING"))
-        records = (
+        records = [
             f"<HISTORY><SEQ>{sequence}</SEQ><HOSTNAME>{name}</HOSTNAME><HID>{host_id}</HID>"
-            f"<RETIME>{self.retime}</RETIME></HISTORY>"
+            f"<RETIME>{self.retime}</RETIME><ACTION>{self.actions.get(sequence, 0)}</ACTION>"
+            "</HISTORY>"
             for sequence, (host_id, name) in enumerate(self.hosts)
-        )
-        return f"<VM>{''.join(parts)}<HISTORY_RECORDS>{''.join(records)}</HISTORY_RECORDS></VM>"
+        ]
+        shown = "".join(records if whole else records[-1:])
+        return f"<VM>{''.join(parts)}<HISTORY_RECORDS>{shown}</HISTORY_RECORDS></VM>"
 
 
 class ScriptedOned:

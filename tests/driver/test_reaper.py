@@ -10,9 +10,11 @@ from one2one.hybrid.naming import Marks
 from one2one.hybrid.orphans import GRACE_S, NO_GRACE, Decision, Kind
 from one2one.opennebula.errors import Unreachable
 from tests.driver.scripted import ACTION, BORN, after, answer, drop, refuse
-from tests.driver.world import HOST_ID, HYBRID_ID, World
+from tests.driver.world import HOST, HOST_ID, HYBRID_ID, World
 
 ABANDONED_S, LOST_S = GRACE_S[Kind.ABANDONED], GRACE_S[Kind.LOST]
+_UNDEPLOYED, _RECREATED = 5, 14
+"""Actions that end a stay, as oned numbers them."""
 
 
 class Look:
@@ -119,6 +121,31 @@ def test_a_double_is_destroyed_and_the_one_that_oned_names_is_not(
     reaper.look()
     world.wait(LOST_S)
     assert reaper.look() == ["terminate-hard 10"]
+
+
+def test_what_a_recreated_vm_left_is_destroyed_though_another_remote_gave_the_same_id(
+    world: World, reaper: Look
+) -> None:
+    vm = world.add_local(7, deploy_id="opennebula-hybrid-9")
+    vm.hosts, vm.actions = [(HOST_ID, HOST), (HOST_ID + 1, "burst2")], {0: _RECREATED}
+    world.add_remote(9)
+    reaper.look()
+    world.wait(LOST_S)
+    assert reaper.look() == ["terminate-hard 9"]
+    assert reaper.log[-1].endswith(
+        "(left behind: local VM 7 is on host burst2 as opennebula-hybrid-9)"
+    )
+
+
+def test_the_vm_of_one_that_was_moved_and_not_recreated_is_left_alone(
+    world: World, reaper: Look
+) -> None:
+    vm = world.add_local(7, deploy_id="opennebula-hybrid-9")
+    vm.hosts, vm.actions = [(HOST_ID, HOST), (HOST_ID + 1, "burst2")], {0: _UNDEPLOYED}
+    world.add_remote(9)
+    for _ in range(3):
+        assert reaper.look() == []
+        world.wait(LOST_S)
 
 
 @pytest.mark.parametrize(

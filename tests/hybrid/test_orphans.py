@@ -37,9 +37,10 @@ def local(
     stime: int = BORN,
     etime: int = 0,
     sequence: int = -1,
+    recreated: int = -1,
 ) -> VmSummary:
     host = host_id, f"host-{host_id}", ()
-    return VmSummary(7, "web", state, named, stime, 1, 128, *host, sequence, etime)
+    return VmSummary(7, "web", state, named, stime, 1, 128, *host, sequence, etime, recreated)
 
 
 def kind(one: MarkedVm, vm: VmSummary | None, *others: MarkedVm) -> Kind | None:
@@ -108,6 +109,15 @@ def test_what_stayed_when_the_vm_moved_is_left_behind() -> None:
     assert kind(claim(5), local(RUNNING, "", host_id=OTHER_HOST)) is None
 
 
+def test_what_was_made_before_a_recreate_is_left_behind_by_a_vm_with_the_same_id() -> None:
+    there = local(RUNNING, format_deploy_id(5), host_id=OTHER_HOST, recreated=1)
+    assert kind(claim(5, stay=1), there) is Kind.LEFT_BEHIND
+    assert kind(claim(5, stay=2), there) is None, "made since, and moved there"
+    here = local(RUNNING, format_deploy_id(5), recreated=1)
+    assert kind(claim(5, stay=1), here) is None
+    assert kind(claim(5, stay=1, stime=BORN + 1), there) is None
+
+
 CLAIMS = st.builds(
     claim, st.integers(0, 5), st.just(7), st.sampled_from([BORN, BORN + 1]), st.integers(0, 2)
 )
@@ -118,6 +128,7 @@ LOCALS = st.builds(
     st.sampled_from(["", "one-7", *map(format_deploy_id, range(6))]),
     host_id=st.sampled_from([HOST, OTHER_HOST]),
     stime=st.sampled_from([BORN, BORN + 1]),
+    recreated=st.integers(-1, 2),
 )
 
 
@@ -127,7 +138,8 @@ def test_no_vm_that_lives_ever_loses_the_remote_vm_that_it_names(
 ) -> None:
     found = find_orphan(one, vm, HOST, [one, *others])
     if vm.state.state != VmState.DONE:
-        assert found is None or vm.deploy_id != format_deploy_id(one.remote_id)
+        elsewhere = vm.host_id == OTHER_HOST and vm.recreated >= one.marks.sequence
+        assert found is None or vm.deploy_id != format_deploy_id(one.remote_id) or elsewhere
     elif vm.stime == one.marks.stime:
         assert found is not None
         assert found.kind is Kind.ABANDONED

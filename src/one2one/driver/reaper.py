@@ -26,6 +26,7 @@ from one2one.hybrid.orphans import (
     Orphan,
     decide,
     find_orphan,
+    may_name_another,
 )
 from one2one.hybrid.ownership import Identity
 from one2one.hybrid.verdicts import has_unsaved_disks
@@ -71,6 +72,7 @@ class Reaper:
         """
         self._marked_vms = marked = self._read_marked(remote, rows)
         local = self._read_local_vms({one.marks.vm_id for one in marked})
+        self._read_histories(marked, local)
         orphans = [
             find_orphan(one, local[one.marks.vm_id], self._host_id, marked)
             for one in marked
@@ -143,6 +145,16 @@ class Reaper:
             with contextlib.suppress(ProtocolError):
                 vms[vm_id] = self._local.cloud.find_summary(vm_id)
         return vms
+
+    def _read_histories(
+        self, marked: Iterable[MarkedVm], local: dict[int, VmSummary | None]
+    ) -> None:
+        """Read those local VMs alone of which only the whole history tells what they name."""
+        for one in marked:
+            vm_id = one.marks.vm_id
+            if may_name_another(one, local.get(vm_id), self._host_id):
+                with contextlib.suppress(ProtocolError):
+                    local[vm_id] = self._local.cloud.find_summary(vm_id)
 
     def _find_reason_to_spare(self, one: Orphan, remote: Remote) -> str:
         """Look once more at both sides of an orphan; return why to leave it, else nothing."""

@@ -6,6 +6,7 @@ What one remote VM with this host's marks is, by what became of the local VM tha
     ────────────────────────────────────────────────────────   ──────────────────────
     does not exist                                             lost
     names this remote VM in its deploy id, and is not DONE     its
+    the same, but on another host, and was recreated since     left behind
     is not the one it was made for, but has its id             lost
     is DONE                                                    abandoned
     starts for the first time, or is being cleaned up          its
@@ -94,7 +95,8 @@ def find_orphan(
     """Return what makes the remote VM an orphan, None while it may belong to a local VM.
 
     *local* is the local VM that its marks name, None only if the local cloud, asked for it
-    alone, knows no such VM; *all_marked* are all remote VMs with the marks of the host *host_id*.
+    alone, knows no such VM. It has its whole history where ``may_name_another`` says so.
+    *all_marked* are all remote VMs with the marks of the host *host_id*.
     """
     marks = marked.marks
 
@@ -104,7 +106,8 @@ def find_orphan(
     if local is None:
         return orphan(Kind.LOST, f"there is no local VM {marks.vm_id}")
     named, done = find_remote_id(local.deploy_id), local.state.state == VmState.DONE
-    if named == marked.remote_id and not done:
+    was_recreated = local.recreated >= marks.sequence and may_name_another(marked, local, host_id)
+    if named == marked.remote_id and not done and not was_recreated:
         return None
     if local.stime != marks.stime:
         return orphan(Kind.LOST, f"the local VM {marks.vm_id} is not the one it was made for")
@@ -122,6 +125,20 @@ def find_orphan(
     if any(c.remote_id == named and (c.marks.vm_id, c.marks.stime) == same_vm for c in all_marked):
         return orphan(Kind.DOUBLE, f"local VM {local.id} is remote VM {named}, made for it too")
     return None
+
+
+def may_name_another(marked: MarkedVm, local: VmSummary | None, host_id: int) -> bool:
+    """Tell whether the deploy id may name a VM of another remote, which has the same id.
+
+    The VM is on another host then. It may have been moved there and stopped, and come back. Only
+    its whole history tells whether it was recreated, and so has a new remote VM.
+    """
+    return (
+        local is not None
+        and local.stime == marked.marks.stime
+        and local.host_id != host_id
+        and find_remote_id(local.deploy_id) == marked.remote_id
+    )
 
 
 @dataclass(frozen=True, slots=True)

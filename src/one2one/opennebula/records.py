@@ -23,6 +23,8 @@ _ADDRESSES = frozenset({"IP", "IP6", "IP6_GLOBAL", "IP6_ULA"})
 _LATEST = 10**11 - 1
 """Seconds. A later time, after the year 5000, is not a time."""
 _LARGEST_KB = 2**53
+_RECREATED = "14"
+"""ACTION of a history record that ``recover --recreate`` has ended: ``VMActions.h``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,9 @@ class VmSummary(VmRow):
     """SEQ of its newest history record."""
     etime: int = 0
     """When it became DONE: seconds since 1970, by its own cloud's clock; 0 before."""
+    recreated: int = -1
+    """SEQ of the last history record that ``recover --recreate`` ended; −1 when the answer has
+    none. That of a pool has the newest record alone."""
 
     @classmethod
     def read(cls, vm: Element) -> "VmSummary":
@@ -66,7 +71,8 @@ class VmSummary(VmRow):
         children = index_children(vm)
         template, history = children.get("TEMPLATE"), children.get("HISTORY_RECORDS")
         sizes = index_children(template)
-        newest = index_children(history[-1]) if history is not None and len(history) else {}
+        records = [] if history is None else [index_children(one) for one in history]
+        newest = records[-1] if records else {}
         return cls(
             *_read_row(children),
             cpu=number_of(sizes.get("CPU")),
@@ -78,6 +84,14 @@ class VmSummary(VmRow):
             else tuple(dict.fromkeys(_iterate_addresses(template))),
             sequence=integer_of(newest.get("SEQ"), "VM", "SEQ", -1),
             etime=_read_time(children, "ETIME"),
+            recreated=max(
+                (
+                    integer_of(one.get("SEQ"), "VM", "SEQ", -1)
+                    for one in records
+                    if text_of(one.get("ACTION")) == _RECREATED
+                ),
+                default=-1,
+            ),
         )
 
 
