@@ -169,7 +169,7 @@ class Calm:
         if state not in ("RUNNING", "UNKNOWN", "POWEROFF", "SUSPENDED"):
             return ""
         remote = self._remote_of(side, vm)
-        if remote is None or not _is_of(remote, vm):
+        if remote is None or not _is_of(remote, side, vm):
             return ""
         report = map_state(remote.state)
         right = {
@@ -266,17 +266,21 @@ class Calm:
             remote
             for site in self._world.remotes
             for remote in site.cloud.vms
-            if (marks := marks_of(remote))
-            and marks.hybrid_id in side.hybrid_ids.values()
-            and _is_of(remote, vm)
-            and str(remote.state) not in ENDING
+            if _is_of(remote, side, vm) and str(remote.state) not in ENDING
         ]
 
 
-def _is_of(remote: Vm, vm: Vm) -> bool:
-    """Tell whether a remote VM carries a local VM's marks."""
+def _is_of(remote: Vm, side: Side, vm: Vm) -> bool:
+    """Tell whether a remote VM carries a local VM's marks.
+
+    Those of the front-end count too: that of another may have a VM with the same id and STIME.
+    """
     marks = marks_of(remote)
-    return marks is not None and (marks.vm_id, marks.stime) == (vm.id, vm.stime)
+    return (
+        marks is not None
+        and marks.hybrid_id in side.hybrid_ids.values()
+        and (marks.vm_id, marks.stime) == (vm.id, vm.stime)
+    )
 
 
 def _is_at_rest(vm: Vm) -> bool:

@@ -28,7 +28,8 @@ class Violation(AssertionError):
 SINGLE = Invariant(
     "single",
     "A start of a local VM has one live remote VM at most. Not counted are those that a call made "
-    "which arrived after its driver had given it up, or which the network delivered twice",
+    "which arrived after its driver had given it up, or which the network delivered twice, or that "
+    "another local VM names, as after a remote was restored",
     ALWAYS,
 )
 UNREPEATED = Invariant(

@@ -104,5 +104,6 @@ class ReportWatcher:
         if report not in map(map_state, been):
             raise Violation(SEEN, f"{what} was {', '.join(map(str, been))}")
         marks = marks_of(life.vm) if life else None
-        if life and (marks is None or (marks.vm_id, marks.stime) != (local.id, local.stime)):
+        right = side.hybrid_ids.get(host_id), local.id, local.stime
+        if life and (marks is None or (marks.hybrid_id, marks.vm_id, marks.stime) != right):
             raise Violation(SEEN, f"{what} is of {marks}")
