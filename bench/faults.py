@@ -372,8 +372,14 @@ _REAPER = (
     Fault(
         "The reaper takes a living VM for an orphan",
         "hybrid/orphans.py",
-        "    if named == marked.remote_id and not done:\n        return None\n",
-        "",
+        "if named == marked.remote_id and not done and not was_recreated:",
+        "if False:",
+    ),
+    Fault(
+        "The reaper takes what a recreate left for the VM of another remote with the same id",
+        "hybrid/orphans.py",
+        "and not done and not was_recreated:",
+        "and not done:",
     ),
     Fault(
         "The reaper destroys VMs that it did not name",
