@@ -211,8 +211,8 @@ _OPERATIONS = (
     Fault(
         "A remote is not opened again for new credentials",
         "driver/remotes.py",
-        "build_endpoint(one) == build_endpoint(other) and one.session == other.session",
-        "build_endpoint(one) == build_endpoint(other)",
+        "build_endpoints(one) == build_endpoints(other) and one.session == other.session",
+        "build_endpoints(one) == build_endpoints(other)",
     ),
 )
 

@@ -204,6 +204,15 @@ def test_clear_text_over_a_network_is_told(newest: Clouds) -> None:
     assert answer(newest, "clear text")[0] == "warning"
 
 
+def test_a_server_that_does_not_answer_is_told(newest: Clouds) -> None:
+    newest.add_host("burst1", ONE_ENDPOINT=f"{newest.remote.endpoint} http://127.0.0.1:1/RPC2")
+    _, answers = examine(newest)
+    severity, text = answers["burst1", "servers"]
+    assert severity == "warning"
+    assert text.startswith("1 of 2 do not answer: http://127.0.0.1:1/RPC2 (cannot connect")
+    assert answers["burst1", "endpoint"][0] == "ok"
+
+
 @pytest.fixture
 def secure(tmp_path: Path) -> Iterator[Callable[[int], tuple[Clouds, Path]]]:
     """A remote that speaks TLS with a certificate for some days."""

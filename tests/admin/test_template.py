@@ -45,7 +45,7 @@ def sync(clouds: Clouds, *options: str, status: int = 0) -> dict[int, str]:
 
 def local_templates(clouds: Clouds) -> list[VmTemplate]:
     """Return the local templates, oldest first."""
-    cloud = Cloud(Endpoint(clouds.front_end.endpoint), clouds.front_end.session)
+    cloud = Cloud([Endpoint(clouds.front_end.endpoint)], clouds.front_end.session)
     try:
         return sorted(cloud.list_templates(), key=lambda template: template.id)
     finally:

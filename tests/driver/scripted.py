@@ -138,6 +138,8 @@ class ScriptedOned:
         self.raft_state, self.server_id = 0, -1
         self.is_down = False
         """Whether it refuses connections."""
+        self.has_leader = True
+        """Whether it can pass to a leader what it does not only read."""
         self.calls: list[str] = []
         """Each call with its arguments, such as ``vm.action poweroff 9``."""
         self._script: defaultdict[str, deque[Happening]] = defaultdict(deque)
@@ -179,6 +181,8 @@ class ScriptedOned:
         script = self._script[name]
         happen = script.popleft() if script else lambda carry_out: carry_out()
         try:
+            if not self.has_leader and not name.endswith(("info", "infoset", "monitoring")):
+                raise _RefusalError(NO_LEADER, ACTION)
             values = True, happen(lambda: self.methods[name](*arguments)), 0
         except _RefusalError as refusal:
             words, code = refusal.args

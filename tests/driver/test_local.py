@@ -7,6 +7,7 @@ import pytest
 from one2one import runtime
 from one2one.driver.local import LOCK, LocalCloud
 from one2one.hybrid.onegate import make_onegate_token
+from one2one.opennebula.client import Client
 from one2one.opennebula.errors import ConfigurationError, NotFound, ProtocolError, Refused
 from one2one.opennebula.secrets import encrypt
 from one2one.opennebula.states import RaftState
@@ -17,7 +18,9 @@ KEY = "0123456789abcdef0123456789abcdef"
 
 
 def read_session(cloud: LocalCloud) -> str:
-    return cloud.cloud.client._session
+    client = cloud.cloud.client
+    assert isinstance(client, Client)
+    return client._session
 
 
 @pytest.mark.parametrize("name", ["ONE_AUTH", "HOME"])

@@ -3,7 +3,7 @@
 import pytest
 
 from one2one.driver.events import CallEnded, RemoteOpened
-from one2one.driver.remotes import build_endpoint
+from one2one.driver.remotes import build_endpoints
 from one2one.opennebula.errors import AuthenticationError, ConfigurationError, NotFound, Unreachable
 from tests.driver.scripted import ACTION, NOT_AUTHENTICATED, drop, refuse
 from tests.driver.world import HOST, HOST_ID, MARKS, World
@@ -124,7 +124,7 @@ def test_what_is_closed_is_opened_again_when_it_is_needed(world: World) -> None:
 
 def test_the_settings_of_the_host_bound_every_wait(world: World) -> None:
     world.local.hosts[HOST_ID] |= {"ONE_TIMEOUT": "20", "ONE_MAX_CONNECTIONS": "3"}
-    endpoint = build_endpoint(world.open().settings)
+    (endpoint,) = build_endpoints(world.open().settings)
     waits = endpoint.connect_timeout, endpoint.read_timeout, endpoint.total_timeout
     assert waits == (10.0, 20.0, 80.0)
     assert endpoint.max_connections == 3

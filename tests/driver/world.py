@@ -35,7 +35,7 @@ class _Socket:
         self._answer = b""
 
     def connect(self, place: tuple[str, int]) -> None:
-        self._oned = self._world.local if place[0] == "local" else self._world.remote
+        self._oned = self._world.servers.get(place[0], self._world.remote)
         if self._oned.is_down:
             raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
 
@@ -71,6 +71,8 @@ class World:
         self.threads: list[Callable[[], object]] = []
         """Those that were started, and not run yet."""
         self.local, self.remote = ChangingOned(), ChangingOned()
+        self.servers: dict[str, ChangingOned] = {"local": self.local}
+        """The oneds, by the names of their machines; any other name leads to the remote."""
         self.events: list[Event] = []
         self.log: list[str] = []
         """The VM's own log."""

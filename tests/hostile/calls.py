@@ -73,7 +73,7 @@ def attack_calls(ground: Ground, case: str, chance: Chance) -> int:
 def _make(calls: Sequence[Call], server: Endpoint, other: Endpoint | None, case: str) -> None:
     """Make *calls* to a server, and one that it spares after each: by *other*, or the same way."""
     with (
-        contextlib.closing(Cloud(server, checks.SESSION)) as cloud,
+        contextlib.closing(Cloud([server], checks.SESSION)) as cloud,
         contextlib.closing(Client(other, checks.SESSION) if other else cloud.client) as client,
     ):
         for call in calls:
@@ -88,7 +88,7 @@ def _dig(ground: Ground, case: str) -> None:
     """Make calls through a proxy that answers so."""
     endpoint = f"https://odd.{case.replace('/', '.')}/RPC2"
     server = replace(ground.server(""), url=endpoint, proxy=ground.url)
-    cloud = Cloud(server, checks.SESSION)
+    cloud = Cloud([server], checks.SESSION)
     for _ in range(3):
         try:
             cloud.get_version()

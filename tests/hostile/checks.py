@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
-from one2one.opennebula.client import Client
+from one2one.opennebula.client import Caller
 from one2one.opennebula.errors import InternalError, OneError
 from one2one.opennebula.ids import MAX_ID
 from one2one.opennebula.records import Host, VmRow, VmTemplate
@@ -59,7 +59,7 @@ def check_found(found: object) -> None:
             check_found(one)
 
 
-def check_echo(client: Client, word: str) -> None:
+def check_echo(client: Caller, word: str) -> None:
     """See that a call is answered, and with its own answer."""
     answer = client.call("echo.info", word)
     if answer != word:

@@ -50,7 +50,7 @@ DOCUMENTS = {
 def test_a_document_that_was_not_asked_for(name: str) -> None:
     found = DOCUMENTS[name]
     with serving(always(page(answer(found.document)))) as port:
-        cloud = Cloud(Endpoint(f"http://127.0.0.1:{port}/RPC2"), SESSION)
+        cloud = Cloud([Endpoint(f"http://127.0.0.1:{port}/RPC2")], SESSION)
         with pytest.raises(ProtocolError, match=found.told):
             found.call(cloud)
         cloud.close()

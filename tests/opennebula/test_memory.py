@@ -79,7 +79,7 @@ def memory(which):
     return int(status.partition(which)[2].split()[0]) >> 10
 
 gc.disable()  # it may come late
-cloud = Cloud(Endpoint(sys.argv[1]), "burst:geheim")
+cloud = Cloud([Endpoint(sys.argv[1])], "burst:geheim")
 before = memory("VmRSS:")
 for name in sys.argv[2:]:
     Path("/proc/self/clear_refs").write_text("5")

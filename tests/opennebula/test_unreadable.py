@@ -22,7 +22,7 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def cloud(sandbox: Sandbox) -> Iterator[Cloud]:
-    cloud = Cloud(Endpoint(sandbox.endpoint), sandbox.session)
+    cloud = Cloud([Endpoint(sandbox.endpoint)], sandbox.session)
     yield cloud
     cloud.close()
 

@@ -2,7 +2,7 @@
 
 from one2one.admin.install.configuration import DRIVER
 from one2one.driver.local import LocalCloud
-from one2one.driver.remotes import build_endpoint
+from one2one.driver.remotes import build_endpoints
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.errors import NotFound
 from one2one.opennebula.records import Host
@@ -39,7 +39,7 @@ def find_host(local: LocalCloud, name: str) -> Host:
 def connect(local: LocalCloud, host: Host) -> Cloud:
     """Return the remote cloud of a host; nothing is connected yet."""
     settings = local.read_settings(host.id, host.name)
-    return Cloud(build_endpoint(settings), settings.session)
+    return Cloud(build_endpoints(settings), settings.session)
 
 
 def format_state(host: Host) -> str:

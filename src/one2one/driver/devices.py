@@ -13,13 +13,13 @@ from one2one.hybrid import goals
 from one2one.hybrid.devices import DISK, NIC, Kind, LocalDevice, RemoteDevice, find_remote
 from one2one.hybrid.mapping import find_mapped_id, not_usable_error
 from one2one.opennebula import devices
-from one2one.opennebula.client import Client
+from one2one.opennebula.client import Caller
 from one2one.opennebula.errors import NotAuthorized, NotFound, WrongState
 from one2one.opennebula.records import Vm
 from one2one.opennebula.resources import Resource
 from one2one.opennebula.template import Vector
 
-Get = Callable[[Client, int], Resource]
+Get = Callable[[Caller, int], Resource]
 
 _ATTACH = {DISK: devices.attach_disk, NIC: devices.attach_nic}
 _DETACH = {DISK: devices.detach_disk, NIC: devices.detach_nic}
@@ -71,7 +71,7 @@ def find_mapped(job: Job, get: Get, local_id: int) -> Resource:
         raise not_usable_error(local, remote_id, host_name, error) from None
 
 
-def _attach(client: Client, remote_id: int, kind: Kind, wanted: Vector) -> None:
+def _attach(client: Caller, remote_id: int, kind: Kind, wanted: Vector) -> None:
     try:
         _ATTACH[kind](client, remote_id, wanted)
     except WrongState as error:

@@ -4,7 +4,7 @@
 happened calls it, so it must be thread-safe and quick, and must not raise.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from one2one.hybrid.capacity import HostCapacity
@@ -19,7 +19,8 @@ class RemoteOpened:
     """The remote that a host stands for is another one, or the first."""
 
     host_id: int
-    breaker: Breaker
+    breakers: Sequence[Breaker]
+    """Those of its servers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ class LocalCloud:
         session = _read_session(environment)
         self._version: tuple[int, int] | None = None
         self._deploy_ids: SingleFlight[int, Mapping[str, set[int]]] = SingleFlight()
-        self.cloud = Cloud(Endpoint(endpoint or _DEFAULT_ENDPOINT), session)
+        self.cloud = Cloud([Endpoint(endpoint or _DEFAULT_ENDPOINT)], session)
 
     def read_settings(self, host_id: int, host_name: str) -> Settings:
         """Return what the host says now about its remote cloud, its password in clear.

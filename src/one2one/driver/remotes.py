@@ -84,9 +84,12 @@ class Remotes:
             remote.cloud.close()
 
     def _open_new(self, settings: Settings) -> Remote:
-        """Open a remote. Hosts and accounts with the same endpoint and proxy share a breaker."""
-        breaker = self._breakers.setdefault((settings.endpoint, settings.proxy), Breaker())
-        cloud = Cloud(build_endpoint(settings), settings.session, breaker)
+        """Open a remote. Hosts and accounts with the same server and proxy share its breaker."""
+        breakers = [
+            self._breakers.setdefault((url, settings.proxy), Breaker())
+            for url in settings.endpoints
+        ]
+        cloud = Cloud(build_endpoints(settings), settings.session, breakers)
         owner_cache = OwnerCache()
 
         def on_call(method: str, seconds: float, error: OneError | None) -> None:
@@ -97,7 +100,7 @@ class Remotes:
             self._emit(CallEnded(settings.host_id, method, seconds, error))
 
         cloud.client.on_call = on_call
-        self._emit(RemoteOpened(settings.host_id, breaker))
+        self._emit(RemoteOpened(settings.host_id, breakers))
         return Remote(
             settings,
             cloud,
@@ -110,10 +113,14 @@ class Remotes:
         )
 
 
-def build_endpoint(settings: Settings) -> Endpoint:
-    """Return how the settings say to reach the remote."""
+def build_endpoints(settings: Settings) -> list[Endpoint]:
+    """Return how the settings say to reach the remote's servers."""
+    return [_build_endpoint(settings, url) for url in settings.endpoints]
+
+
+def _build_endpoint(settings: Settings, url: str) -> Endpoint:
     return Endpoint(
-        url=settings.endpoint,
+        url=url,
         ca_file=settings.ca_file,
         verify_tls=settings.verify_tls,
         proxy=settings.proxy,
@@ -125,4 +132,4 @@ def build_endpoint(settings: Settings) -> Endpoint:
 
 
 def _same_cloud(one: Settings, other: Settings) -> bool:
-    return build_endpoint(one) == build_endpoint(other) and one.session == other.session
+    return build_endpoints(one) == build_endpoints(other) and one.session == other.session

@@ -31,8 +31,9 @@ class Attribute:
 
 ENDPOINT = Attribute(
     "ONE_ENDPOINT",
-    "URL",
-    "The remote's XML-RPC, such as `https://cloud.example.org:2633/RPC2`",
+    "URL, or several",
+    "The remote's XML-RPC, such as `https://cloud.example.org:2633/RPC2`. An HA zone may have one "
+    "for each server, with blanks between them: [see below](#a-remote-with-several-servers)",
     required=True,
 )
 USER = Attribute("ONE_USER", "text", "The account in the remote cloud", required=True)

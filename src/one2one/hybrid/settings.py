@@ -10,7 +10,10 @@ from one2one.hybrid.pass_through import KINDS
 from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.records import Host
 from one2one.opennebula.template import Template
-from one2one.opennebula.urls import parse_endpoint, parse_proxy
+from one2one.opennebula.urls import parse_endpoint, parse_proxy, split_endpoints
+
+MOST_SERVERS = 9
+"""How many servers a remote may have; an HA zone has three or five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,8 @@ class Settings:
 
     host_id: int
     host_name: str
-    endpoint: str
+    endpoints: tuple[str, ...]
+    """The servers of the remote, in the order in which they are tried."""
     user: str
     password: str = field(repr=False)
     """A password or a login token."""
@@ -53,6 +57,11 @@ class Settings:
     """The machine on the way to the guests, empty without one; see ``hybrid.access``."""
 
     @property
+    def endpoint(self) -> str:
+        """The URLs of the remote's servers, for people."""
+        return ", ".join(self.endpoints)
+
+    @property
     def session(self) -> str:
         """The XML-RPC session string, a secret."""
         return f"{self.user}:{self.password}"
@@ -68,7 +77,7 @@ def read_settings(host: Host) -> Settings:
     return Settings(
         host_id=host.id,
         host_name=host.name,
-        endpoint=reader.url(attributes.ENDPOINT, parse_endpoint),
+        endpoints=reader.read_endpoints(attributes.ENDPOINT),
         user=reader.read_text(attributes.USER),
         password=reader.read_raw(attributes.PASSWORD),
         capacity=CapacityLimit(
@@ -78,7 +87,7 @@ def read_settings(host: Host) -> Settings:
         local_size=reader.read_either(attributes.SIZE, "LOCAL", "REMOTE"),
         ca_file=reader.read_text(attributes.CA_FILE) or None,
         verify_tls=reader.read_either(attributes.VERIFY_TLS, "YES", "NO"),
-        proxy=reader.url(attributes.PROXY, parse_proxy) or None,
+        proxy=reader.read_proxy(attributes.PROXY),
         timeout=reader.read_number(attributes.TIMEOUT),
         max_connections=reader.read_whole(attributes.MAX_CONNECTIONS),
         shutdown_timeout=reader.read_number(attributes.SHUTDOWN_TIMEOUT),
@@ -110,17 +119,28 @@ class _Reader:
     def read_text(self, attribute: Attribute) -> str:
         return self.read_raw(attribute).strip() or attribute.default
 
-    def url(self, attribute: Attribute, parse: Callable[[str], object]) -> str:
-        value = self.read_text(attribute)
+    def read_endpoints(self, attribute: Attribute) -> tuple[str, ...]:
+        urls = split_endpoints(self.read_text(attribute))
+        if not 1 <= len(urls) <= MOST_SERVERS:
+            raise self._value_error(attribute, f"1 to {MOST_SERVERS} URLs")
+        for url in urls:
+            self._check_url(attribute, url, parse_endpoint)
+        return urls
+
+    def read_proxy(self, attribute: Attribute) -> str | None:
+        url = self.read_text(attribute)
+        if url:
+            self._check_url(attribute, url, parse_proxy)
+        return url or None
+
+    def _check_url(self, attribute: Attribute, url: str, parse: Callable[[str], object]) -> None:
         try:
-            if value:
-                parse(value)
+            parse(url)
         except ConfigurationError as error:
             raise ConfigurationError(
                 f"host {self._host_name} has {attribute.name}={error.endpoint}: {error.cause}",
                 remedy=error.remedy,
             ) from None
-        return value
 
     def read_number(self, attribute: Attribute) -> float:
         value = self.read_text(attribute)

@@ -1,7 +1,7 @@
 """The gauges: each host's present values, from the last events."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from prometheus_client.core import GaugeMetricFamily
@@ -32,7 +32,7 @@ GAUGES = {
 @dataclass
 class _Host:
     values: dict[str, float] = field(default_factory=dict)
-    breaker: Breaker | None = None
+    breakers: Sequence[Breaker] = ()
     called_at: float = float("-inf")
     """When a call to its remote ended last, by ``runtime.monotonic()``."""
     vms: Counter[str] = field(default_factory=Counter)
@@ -45,8 +45,8 @@ class _Host:
         now, values = runtime.monotonic(), dict(self.values)
         if now - self.called_at > _IDLE_S:
             values.pop("remote_up", None)
-        elif self.breaker:
-            values["remote_rests"] = self.breaker.is_open(now)
+        elif self.breakers:
+            values["remote_rests"] = all(breaker.is_open(now) for breaker in self.breakers)
         return values
 
 
@@ -57,10 +57,10 @@ class Gauges(Collector):
         self._lock = runtime.lock()
         self._hosts: dict[int, _Host] = {}
 
-    def record_opened(self, host_id: int, breaker: Breaker) -> None:
-        """Note the breaker of the host's remote."""
+    def record_opened(self, host_id: int, breakers: Sequence[Breaker]) -> None:
+        """Note the breakers of the host's remote."""
         with self._lock:
-            self._host(host_id).breaker = breaker
+            self._host(host_id).breakers = breakers
 
     def record_call(self, host_id: int, *, answered: bool) -> None:
         """Note that a call has ended."""
@@ -96,7 +96,7 @@ class Gauges(Collector):
     def record_forgotten(self, host_id: int) -> None:
         """Drop the values of a host, until its next event."""
         with self._lock:
-            self._hosts[host_id] = _Host(breaker=self._host(host_id).breaker)
+            self._hosts[host_id] = _Host(breakers=self._host(host_id).breakers)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield each gauge with its values."""

@@ -115,8 +115,8 @@ class Metrics:
                 self._gauges.record_capacity(event)
             case OrphanReaped(host_id):
                 self._reaped.labels(host_id).inc()
-            case RemoteOpened(host_id, breaker):
-                self._gauges.record_opened(host_id, breaker)
+            case RemoteOpened(host_id, breakers):
+                self._gauges.record_opened(host_id, breakers)
             case HostForgotten(host_id):
                 self._gauges.record_forgotten(host_id)
 

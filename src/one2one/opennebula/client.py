@@ -4,7 +4,7 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator
 from copy import copy
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from one2one import runtime
 from one2one.opennebula import rpc
@@ -15,7 +15,7 @@ from one2one.opennebula.urls import parse_endpoint, parse_proxy
 
 Answer = TypeVar("Answer")
 
-_READING = (
+READING = (
     ".info",
     ".infoset",
     ".infoextended",
@@ -35,8 +35,35 @@ def _ignore_call(_method: str, _seconds: float, _error: OneError | None) -> None
     pass
 
 
+class Caller(Protocol):
+    """A way to make calls to a cloud. Each method is that of ``Client``."""
+
+    on_call: OnCall
+
+    @property
+    def url(self) -> str:
+        """The URL to which calls go at present."""
+
+    def call(self, method: str, *arguments: rpc.Argument) -> str | int:
+        """Return the result of a call."""
+
+    def read(
+        self,
+        parse: Callable[[Iterator[bytes]], Answer],
+        method: str,
+        *arguments: rpc.Argument,
+    ) -> Answer:
+        """Return what *parse* makes of the resulting text."""
+
+    def close(self) -> None:
+        """Close the idle connections."""
+
+
 class Client:
-    """A cloud, seen by one of its users. Thread-safe: calls beyond the connections queue."""
+    """A server of a cloud, seen by one of the cloud's users.
+
+    Thread-safe: calls beyond the connections queue.
+    """
 
     def __init__(self, server: Endpoint, session: str, breaker: Breaker | None = None) -> None:
         """Take *session*, ``user:password`` or ``user:token``; nothing is connected yet.
@@ -54,6 +81,11 @@ class Client:
         self._lock = runtime.lock()
         self._idle: list[Connection] = []
         self.on_call: OnCall = _ignore_call
+
+    @property
+    def url(self) -> str:
+        """The URL of the server's XML-RPC."""
+        return self.endpoint.url
 
     def call(self, method: str, *arguments: rpc.Argument) -> str | int:
         """Return the result of *method*, whose *arguments* follow the session.
@@ -93,7 +125,7 @@ class Client:
         failure: OneError | None = None
         try:
             body = rpc.encode_call(method, self._session, arguments)
-            answer = self._send_when_free(body, repeatable=method.endswith(_READING))
+            answer = self._send_when_free(body, repeatable=method.endswith(READING))
             ended = runtime.monotonic()
             return read(answer)
         except Exception as error:  # noqa: BLE001 - an unexpected exception means a wrong answer

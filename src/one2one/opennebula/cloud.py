@@ -4,13 +4,12 @@ Source of order and meaning: ``src/rm/*.cc`` of each release. Every method raise
 ``opennebula.errors``.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import IntEnum
 from typing import TypeVar
 
 from one2one.opennebula.breaker import Breaker
-from one2one.opennebula.client import Client
 from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import NotAuthorized, NotFound, NotSendable, Refused
 from one2one.opennebula.ids import read_id
@@ -20,6 +19,7 @@ from one2one.opennebula.quotas import VmQuotas
 from one2one.opennebula.records import Host, Vm, VmRow, VmSummary, VmTemplate
 from one2one.opennebula.template import Template, from_xml
 from one2one.opennebula.xml import Element, parse_pieces, read_integer, text_of
+from one2one.opennebula.zone_client import make_client
 
 Value = TypeVar("Value")
 
@@ -41,8 +41,11 @@ class HostStatus(IntEnum):
 class Cloud:
     """An OpenNebula as one of its users sees it. Thread-safe."""
 
-    def __init__(self, server: Endpoint, session: str, breaker: Breaker | None = None) -> None:
-        self.client = Client(server, session, breaker)
+    def __init__(
+        self, servers: Sequence[Endpoint], session: str, breakers: Sequence[Breaker] = ()
+    ) -> None:
+        """Take the servers of the cloud, in the order in which they are tried."""
+        self.client = make_client(servers, session, breakers)
         self._pools = Pools(self.client)
 
     def close(self) -> None:
@@ -51,8 +54,8 @@ class Cloud:
 
     @property
     def url(self) -> str:
-        """The URL of the cloud's XML-RPC."""
-        return self.client.endpoint.url
+        """The URL of the XML-RPC that is in use."""
+        return self.client.url
 
     @property
     def unread(self) -> dict[str, str]:

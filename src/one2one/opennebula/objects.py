@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from one2one.opennebula.client import Client
+from one2one.opennebula.client import Caller
 from one2one.opennebula.errors import ProtocolError
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.xml import Element, parse_pieces, read_text
@@ -11,7 +11,7 @@ from one2one.opennebula.xml import Element, parse_pieces, read_text
 Value = TypeVar("Value")
 
 
-def call_for_id(client: Client, method: str, *arguments: str | int | bool) -> int:
+def call_for_id(client: Caller, method: str, *arguments: str | int | bool) -> int:
     """Do a call that answers with an id.
 
     Raises ProtocolError if it answers with anything else, and the errors of a call.
@@ -22,14 +22,14 @@ def call_for_id(client: Client, method: str, *arguments: str | int | bool) -> in
         raise ProtocolError(
             f"answered {answer!r} instead of an id",
             call=method,
-            endpoint=client.endpoint.url,
+            endpoint=client.url,
             sent=True,
         )
     return number
 
 
 def fetch(
-    client: Client,
+    client: Caller,
     read: Callable[[Element], Value],
     tag: str,
     method: str,

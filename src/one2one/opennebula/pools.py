@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from one2one import runtime
-from one2one.opennebula.client import Client
+from one2one.opennebula.client import Caller
 from one2one.opennebula.errors import MethodNotFound, NotSendable, ProtocolError
 from one2one.opennebula.ids import MAX_ID
 from one2one.opennebula.records import VmRow
@@ -35,7 +35,7 @@ anyway, and so one pool at a time needs memory, not one for each host."""
 class Pools:
     """The pools of one cloud. Thread-safe."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Caller) -> None:
         self._client = client
         self.has_infoset = True
         """Whether VMs can be listed by id: from 5.12. The first such call finds it out."""

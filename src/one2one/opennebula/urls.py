@@ -53,6 +53,14 @@ class ProxyUrl:
     """The value of Proxy-Authorization, empty without a user."""
 
 
+def split_endpoints(text: str) -> tuple[str, ...]:
+    """Return the URLs in *text*, which has blanks or commas between them, each once.
+
+    A text with an @ is not cut: it is wrong, and a piece of it may be a piece of a password.
+    """
+    return (text,) if "@" in text else tuple(dict.fromkeys(text.replace(",", " ").split()))
+
+
 @lru_cache(64)
 def parse_endpoint(url: str) -> CloudUrl:
     """Return the parts of ``http[s]://host[:port][/path]``; raises ConfigurationError."""

@@ -94,7 +94,7 @@ def open_clouds(
             sandbox.owner.quotas.limit(CPU=20, MEMORY=32768)
             account = Account(sandbox.endpoint, sandbox.user, sandbox.password, 0)
         server = Endpoint(account.endpoint, ca_file=account.ca_file)
-        remote = Cloud(server, f"{account.user}:{account.password}")
+        remote = Cloud([server], f"{account.user}:{account.password}")
         stack.callback(remote.close)
         remote.get_template(account.template_id)
         remotes = Path(stack.enter_context(TemporaryDirectory(prefix="one2one-")))

@@ -75,9 +75,8 @@ def check_sharing(host: HybridHost) -> Finding:
     """Check whether several hosts use the same account."""
     same = [
         known.name
-        for known in host.front_end.hosts
+        for known in host.neighbours
         if known.id != host.host.id
-        and known.template.text("ONE_ENDPOINT").strip() == host.settings.endpoint
         and known.template.text("ONE_USER").strip() == host.settings.user
     ]
     if same:

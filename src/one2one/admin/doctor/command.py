@@ -62,6 +62,7 @@ HOST: Checks[HybridHost] = {
     "mappings of users": mappings.check_mappings,
     "cluster": hosts.check_cluster,
     "endpoint": remote.check_endpoint,
+    "servers": remote.check_servers,
     "remote release": remote.check_release,
     "clear text": remote.check_clear_text,
     "certificate": remote.check_certificate,

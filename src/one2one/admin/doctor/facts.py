@@ -10,16 +10,18 @@ from one2one.admin.hosts import list_hybrid_hosts
 from one2one.admin.install.configuration import Mad, list_mads
 from one2one.admin.install.layout import Layout, find_layout
 from one2one.driver.local import LocalCloud
-from one2one.driver.remotes import build_endpoint
+from one2one.driver.remotes import build_endpoints
 from one2one.hybrid.ownership import Identity
 from one2one.hybrid.settings import Settings
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.errors import ConfigurationError, ProtocolError
+from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError
 from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.quotas import VmQuotas
 from one2one.opennebula.records import Host, Vm, VmSummary, VmTemplate
 from one2one.opennebula.states import RaftState
 from one2one.opennebula.template import parse_text
+from one2one.opennebula.urls import split_endpoints
 from one2one.opennebula.xml import Element
 
 
@@ -122,12 +124,15 @@ class HybridHost:
     @cached_property
     def cloud(self) -> Cloud:
         """The remote cloud."""
-        return Cloud(build_endpoint(self.settings), self.settings.session)
+        return Cloud(build_endpoints(self.settings), self.settings.session)
 
     @cached_property
-    def first_answer(self) -> FirstAnswer:
-        """The facts from the first connection."""
-        return ask_first(self.settings)
+    def first_answers(self) -> dict[str, FirstAnswer | OneError]:
+        """The facts from the first connection to each server, by URL, or why there are none."""
+        return {
+            server.url: _try_first(server, self.settings.session)
+            for server in build_endpoints(self.settings)
+        }
 
     @cached_property
     def version(self) -> str:
@@ -165,6 +170,16 @@ class HybridHost:
         return [Identity.read(vm) for vm in self.vms]
 
     @property
+    def neighbours(self) -> list[Host]:
+        """The hybrid hosts with a server of this one's remote, itself included."""
+        servers = set(self.settings.endpoints)
+        return [
+            host
+            for host in self.front_end.hosts
+            if servers.intersection(split_endpoints(host.template.text("ONE_ENDPOINT")))
+        ]
+
+    @property
     def local_vms(self) -> list[VmSummary]:
         """The host's VMs in the local cloud."""
         return [vm for vm in self.front_end.vms.values() if vm.host_id == self.host.id]
@@ -173,6 +188,13 @@ class HybridHost:
         """Close the connections."""
         if "cloud" in self.__dict__:
             self.cloud.close()
+
+
+def _try_first(server: Endpoint, session: str) -> FirstAnswer | OneError:
+    try:
+        return ask_first(server, session)
+    except OneError as error:
+        return error
 
 
 def _read(path: Path) -> str:

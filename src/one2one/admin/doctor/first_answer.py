@@ -4,10 +4,8 @@ import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from one2one.driver.remotes import build_endpoint
-from one2one.hybrid.settings import Settings
 from one2one.opennebula import rpc
-from one2one.opennebula.connection import Connection, build_tls_context
+from one2one.opennebula.connection import Connection, Endpoint, build_tls_context
 
 
 @dataclass(frozen=True)
@@ -20,14 +18,13 @@ class FirstAnswer:
     """Seconds since 1970; None without a verified certificate."""
 
 
-def ask_first(settings: Settings) -> FirstAnswer:
+def ask_first(server: Endpoint, session: str) -> FirstAnswer:
     """Connect and call once; raises as a call does."""
-    way = build_endpoint(settings)
-    connection = Connection(way, build_tls_context(way), way.connect_timeout)
+    connection = Connection(server, build_tls_context(server), server.connect_timeout)
     try:
         sent = time.time()
-        body = rpc.encode_call("one.system.version", settings.session, ())
-        connection.exchange(body, time.monotonic() + way.total_timeout)
+        body = rpc.encode_call("one.system.version", session, ())
+        connection.exchange(body, time.monotonic() + server.total_timeout)
         skew = _compute_skew(connection.date, (sent + time.time()) / 2)
         return FirstAnswer(skew, connection.certificate_expires)
     finally:

@@ -6,6 +6,7 @@ import time
 from one2one.admin.doctor.daemon import check_known_release
 from one2one.admin.doctor.facts import HybridHost
 from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skip, warning
+from one2one.admin.doctor.first_answer import FirstAnswer
 from one2one.admin.units import format_duration
 from one2one.driver.vm_index import CLOCK_SKEW_S
 from one2one.opennebula.errors import AuthenticationError, ConfigurationError, OneError
@@ -27,6 +28,23 @@ def check_endpoint(host: HybridHost) -> Finding:
         return failure(f"{host.settings.endpoint}: {error.cause}", error.remedy)
 
 
+def check_servers(host: HybridHost) -> Finding:
+    """Check that each server of the remote answers."""
+    if len(host.settings.endpoints) == 1:
+        return skip("one server")
+    silent = [
+        f"{url} ({answer.cause})"
+        for url, answer in host.first_answers.items()
+        if isinstance(answer, OneError)
+    ]
+    if silent:
+        return warning(
+            f"{len(silent)} of {len(host.first_answers)} do not answer: {join_some(silent)}",
+            "The others are used meanwhile. Start it, or take it out of ONE_ENDPOINT",
+        )
+    return ok(f"all {len(host.first_answers)} answer")
+
+
 def check_release(host: HybridHost) -> Finding:
     """Check that the remote's release is known."""
     return check_known_release(host.version)
@@ -34,41 +52,43 @@ def check_release(host: HybridHost) -> Finding:
 
 def check_clear_text(host: HybridHost) -> Finding:
     """Check that the password does not cross a network in clear text."""
-    to = parse_endpoint(host.settings.endpoint)
-    if to.is_tls:
+    plain = [to for to in map(parse_endpoint, host.settings.endpoints) if not to.is_tls]
+    if not plain:
         return ok("TLS")
-    if _is_here(to.address.host):
+    away = [to.address.host for to in plain if not _is_here(to.address.host)]
+    if not away:
         return ok("plain HTTP, but it does not leave this machine")
     return warning(
-        f"plain HTTP to {to.address.host}: the network can read the password",
+        f"plain HTTP to {join_some(away)}: the network can read the password",
         "Put a TLS proxy before the remote oned, and https:// into ONE_ENDPOINT",
     )
 
 
 def check_certificate(host: HybridHost) -> Finding:
     """Check that the remote has a trusted certificate."""
-    if not parse_endpoint(host.settings.endpoint).is_tls:
+    if not any(parse_endpoint(url).is_tls for url in host.settings.endpoints):
         return skip("no TLS")
     if not host.settings.verify_tls:
         return warning(
             "ONE_VERIFY_TLS=NO: anybody on the way can pretend to be the remote",
             "Put the remote's authority into ONE_CA_FILE and remove ONE_VERIFY_TLS",
         )
-    try:
-        host.first_answer  # noqa: B018 - it is read for its errors
-    except AuthenticationError:
-        pass
-    except ConfigurationError as error:
-        return failure(error.cause, error.remedy)
+    for url, answer in host.first_answers.items():
+        if isinstance(answer, ConfigurationError) and not isinstance(answer, AuthenticationError):
+            return failure(f"{url}: {answer.cause}", answer.remedy)
     return ok("trusted")
 
 
 def check_certificate_expiry(host: HybridHost) -> Finding:
     """Check that the remote's certificate will stay valid for a while."""
-    expires = host.first_answer.certificate_expires
-    if expires is None:
+    expiries = [
+        answer.certificate_expires
+        for answer in _list_answers(host)
+        if answer.certificate_expires is not None
+    ]
+    if not expiries:
         return skip("no verified certificate")
-    left = int(expires - time.time())
+    left = int(min(expiries) - time.time())
     if left < _EXPIRES_S:
         return warning(f"it expires in {format_duration(max(0, left))}", "Renew it at the remote")
     return ok(f"valid for {format_duration(left)}")
@@ -76,9 +96,10 @@ def check_certificate_expiry(host: HybridHost) -> Finding:
 
 def check_clock(host: HybridHost) -> Finding:
     """Check that both clouds have the same time."""
-    skew = host.first_answer.skew
-    if skew is None:
+    skews = [answer.skew for answer in _list_answers(host) if answer.skew is not None]
+    if not skews:
         return skip("the remote does not tell its time")
+    skew = max(skews, key=abs)
     text = f"the remote is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}"
     if abs(skew) > CLOCK_SKEW_S:
         return failure(
@@ -91,11 +112,7 @@ def check_clock(host: HybridHost) -> Finding:
 
 def check_connections(host: HybridHost) -> Finding:
     """Check that our hosts together do not use up the connections of the remote oned."""
-    neighbours = [
-        known
-        for known in host.front_end.hosts
-        if known.template.text("ONE_ENDPOINT").strip() == host.settings.endpoint
-    ]
+    neighbours = host.neighbours
     # The VMM and the IM driver are processes of their own.
     total = 2 * host.settings.max_connections * len(neighbours)
     if total > _REMOTE_CONNECTIONS:
@@ -105,6 +122,15 @@ def check_connections(host: HybridHost) -> Finding:
             "Lower ONE_MAX_CONNECTIONS here, or raise MAX_CONN at the remote",
         )
     return ok(f"up to {total}")
+
+
+def _list_answers(host: HybridHost) -> list[FirstAnswer]:
+    """Return what the servers that answer told; raises the error of the first if none does."""
+    told = list(host.first_answers.values())
+    answers = [answer for answer in told if isinstance(answer, FirstAnswer)]
+    if not answers and isinstance(told[0], OneError):
+        raise told[0]
+    return answers
 
 
 def _is_here(name: str) -> bool:

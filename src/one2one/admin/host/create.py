@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from one2one.admin.install.configuration import DRIVER
 from one2one.driver.local import LocalCloud
-from one2one.driver.remotes import build_endpoint
+from one2one.driver.remotes import build_endpoints
 from one2one.hybrid.settings import Settings, read_settings
 from one2one.opennebula.cloud import Cloud, HostStatus, Update
 from one2one.opennebula.errors import OneError
@@ -31,7 +31,7 @@ def check_remote(name: str, attributes: Template) -> Account:
     Raises ConfigurationError for wrong attributes, and the errors of a call.
     """
     settings: Settings = read_settings(Host(-1, name, DRIVER, DRIVER, (), attributes))
-    cloud = Cloud(build_endpoint(settings), settings.session)
+    cloud = Cloud(build_endpoints(settings), settings.session)
     try:
         user = cloud.get_user()
         return Account(

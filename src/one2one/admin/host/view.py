@@ -10,7 +10,7 @@ from one2one.driver.local import LocalCloud
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.quotas import Quota, VmQuotas
 from one2one.opennebula.records import Host
-from one2one.opennebula.urls import hide_secrets
+from one2one.opennebula.urls import hide_secrets, split_endpoints
 
 _AT_ONCE = 8
 
@@ -100,7 +100,9 @@ def view_host(local: LocalCloud, host: Host) -> HostView:
         id=host.id,
         name=host.name,
         state=format_state(host),
-        endpoint=hide_secrets(host.template.text("ONE_ENDPOINT")),
+        endpoint=", ".join(
+            hide_secrets(url) for url in split_endpoints(host.template.text("ONE_ENDPOINT"))
+        ),
         vms=len(host.vm_ids),
         cpu=host.share.cpu,
         used_cpu=host.share.used_cpu,

@@ -11,7 +11,7 @@ from one2one.admin.doctor.facts import FrontEnd, HybridHost
 from one2one.admin.doctor.finding import Severity, join_some
 from one2one.admin.verify.result import Result, Verdict, success, warning
 from one2one.admin.verify.trial import Trial
-from one2one.driver.remotes import build_endpoint
+from one2one.driver.remotes import build_endpoints
 from one2one.hybrid.naming import read_marks
 from one2one.opennebula import rpc
 from one2one.opennebula.connection import Connection, StaleConnection, build_tls_context
@@ -63,12 +63,12 @@ def _direct(trial: Trial) -> HybridHost:
     frontend = trial.sides.frontend
     environment = frontend.home.environment(frontend.endpoint)
     host = HybridHost(FrontEnd(environment), trial.sides.host.id)
-    host.settings = replace(host.settings, endpoint=trial.account.endpoint, proxy=None)
+    host.settings = replace(host.settings, endpoints=(trial.account.endpoint,), proxy=None)
     return host
 
 
 def _check_connection(host: HybridHost) -> Result:
-    way = build_endpoint(host.settings)
+    (way,) = build_endpoints(host.settings)
     connection = Connection(way, build_tls_context(way), way.connect_timeout)
     body = rpc.encode_call("one.system.version", host.settings.session, ())
     calls = 0
