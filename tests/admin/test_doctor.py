@@ -409,6 +409,22 @@ def test_sizes_that_the_remote_does_not_allow_are_told(newest: Clouds) -> None:
     assert answers["burst1", "template sizes"] == ("warning", differing)
 
 
+def test_hours_that_are_wrong_or_too_many_are_told(newest: Clouds) -> None:
+    newest.add_host("burst1", ONE_MAX_HOURS="100")
+    local: Vector = {"TYPE": "opennebula", "TEMPLATE_ID": "0", "MAX_HOURS": "20"}
+    newest.front_end.add_template(HYBRID | {"PUBLIC_CLOUD": local})
+    assert answer(newest, "template hours") == ("ok", "100 hours at most")
+    newest.front_end.add_template(HYBRID | {"PUBLIC_CLOUD": local | {"MAX_HOURS": "200"}})
+    assert answer(newest, "template hours") == (
+        "warning",
+        "a template has more MAX_HOURS than the host: 1 has 200",
+    )
+    newest.front_end.add_template(HYBRID | {"PUBLIC_CLOUD": local | {"MAX_HOURS": "x"}})
+    severity, text = answer(newest, "template hours")
+    assert severity == "failure"
+    assert "2: PUBLIC_CLOUD/MAX_HOURS is 'x' instead of a number of hours" in text
+
+
 def test_a_template_that_leaves_the_key_to_the_remote_is_told(newest: Clouds) -> None:
     newest.add_host("burst1")
     number = newest.front_end.add_template(HYBRID)

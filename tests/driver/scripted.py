@@ -7,6 +7,7 @@ import xmlrpc.client
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import TypeVar
 from xml.sax.saxutils import escape
 
@@ -91,6 +92,8 @@ class ScriptedVm:
     """Where it has been, oldest first."""
     actions: dict[int, int] = field(default_factory=dict)
     """The number of the action that ended a stay, by the stay's own number."""
+    runs: list[tuple[int, int]] = field(default_factory=list)
+    """When it began and ceased to run, in each of these places; 0 where it has not."""
     template: dict[str, Attribute] = field(default_factory=dict)
     user_template: dict[str, Value] = field(default_factory=dict)
     monitoring: dict[str, str] = field(default_factory=dict)
@@ -112,11 +115,14 @@ class ScriptedVm:
         if whole:
             parts.append(_render(self.user_template, "USER_TEMPLATE"))
             parts.append(_render(self.monitoring, "MONITORING"))
+        runs = self.runs or [(0, self.retime)] * len(self.hosts)
         records = [
             f"<HISTORY><SEQ>{sequence}</SEQ><HOSTNAME>{name}</HOSTNAME><HID>{host_id}</HID>"
-            f"<RETIME>{self.retime}</RETIME><ACTION>{self.actions.get(sequence, 0)}</ACTION>"
-            "</HISTORY>"
-            for sequence, (host_id, name) in enumerate(self.hosts)
+            f"<RSTIME>{rstime}</RSTIME><RETIME>{retime}</RETIME>"
+            f"<ACTION>{self.actions.get(sequence, 0)}</ACTION></HISTORY>"
+            for sequence, ((host_id, name), (rstime, retime)) in enumerate(
+                zip(self.hosts, runs, strict=True)
+            )
         ]
         shown = "".join(records if whole else records[-1:])
         return f"<VM>{''.join(parts)}<HISTORY_RECORDS>{shown}</HISTORY_RECORDS></VM>"
@@ -129,13 +135,15 @@ class ScriptedOned:
         self.vms: dict[int, ScriptedVm] = {}
         self.templates: dict[int, dict[str, Value]] = {}
         self.hosts: dict[int, dict[str, Value]] = {}
-        self.host_name, self.host_state = "burst1", 2
+        self.host_name, self.host_state, self.host_vm_mad = "burst1", 2, "one"
         self.after: dict[str, str] = {}
         """The state that an accepted action puts its VM into, at once."""
         self.quota: Vector = {}
         """Limits and usage of the account."""
         self.version = "6.10.0"
         self.raft_state, self.server_id = 0, -1
+        self.clock: Callable[[], float] | None = None
+        """What its answers say of the time, in seconds since 1970."""
         self.is_down = False
         """Whether it refuses connections."""
         self.has_leader = True
@@ -153,6 +161,7 @@ class ScriptedOned:
             "template.info": self._show_template,
             "template.instantiate": self._instantiate,
             "host.info": self._show_host,
+            "hostpool.info": self._list_hosts,
             "host.update": self._update_host,
             "user.info": lambda _: self._show_quotas("USER"),
             "group.info": lambda _: self._show_quotas("GROUP"),
@@ -190,8 +199,10 @@ class ScriptedOned:
         except ConnectionResetError:
             return b""
         text = xmlrpc.client.dumps((values,), methodresponse=True).encode()
-        head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(text)}\r\n\r\n"
-        return head.encode() + text
+        head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len(text)}\r\n"
+        if self.clock:
+            head += f"Date: {formatdate(self.clock(), usegmt=True)}\r\n"
+        return f"{head}\r\n".encode() + text
 
     def _act(self, action: str, vm_id: int) -> int:
         vm = find_or_refuse(self.vms, vm_id)
@@ -245,8 +256,12 @@ class ScriptedOned:
         ids = "".join(f"<ID>{vm.id}</ID>" for vm in here if vm.state != "DONE")
         return (
             f"<HOST><ID>{host_id}</ID><NAME>{self.host_name}</NAME><STATE>{self.host_state}</STATE>"
-            f"<VMS>{ids}</VMS>{_render(attributes, 'TEMPLATE')}</HOST>"
+            f"<VM_MAD>{self.host_vm_mad}</VM_MAD><VMS>{ids}</VMS>"
+            f"{_render(attributes, 'TEMPLATE')}</HOST>"
         )
+
+    def _list_hosts(self) -> str:
+        return f"<HOST_POOL>{''.join(map(self._show_host, self.hosts))}</HOST_POOL>"
 
     def _update_host(self, host_id: int, template: str, _mode: int) -> int:
         find_or_refuse(self.hosts, host_id).update(dict(parse_text(template)))

@@ -68,6 +68,8 @@ class World:
 
     def __init__(self, directory: Path) -> None:
         self.now = 1000.0
+        self.clock_ahead = 0.0
+        """By how many seconds the front-end's clock was set forward."""
         self.threads: list[Callable[[], object]] = []
         """Those that were started, and not run yet."""
         self.local, self.remote = ChangingOned(), ChangingOned()
@@ -100,7 +102,7 @@ class World:
         """Return what the machine gives to the driver, but for *others*."""
         usual: dict[str, Any] = {
             "monotonic": lambda: self.now,
-            "time": lambda: BORN + self.now,
+            "time": lambda: BORN + self.now + self.clock_ahead,
             "sleep": self.wait,
             "random": lambda: 0.0,
             "random_bytes": bytes,

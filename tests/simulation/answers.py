@@ -76,7 +76,7 @@ class AnswerWatcher:
         """See a line of the VMM driver's."""
         check_sound(line)
         action, result, number, info = [*line.split(maxsplit=3), "", ""][:4]
-        if action == "INIT":
+        if action == "INIT" or number == "-":
             return
         asked = [one for one in self._asked[process][int(number)] if one.is_open]
         if action == "LOG":

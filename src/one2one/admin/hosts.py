@@ -1,8 +1,8 @@
 """Finds the hybrid hosts and connects to their remote clouds."""
 
-from one2one.admin.install.configuration import DRIVER
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import build_endpoints
+from one2one.hybrid.naming import DRIVER
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.errors import NotFound
 from one2one.opennebula.records import Host

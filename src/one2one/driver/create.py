@@ -16,7 +16,7 @@ from one2one.hybrid.allowed_size import override_size
 from one2one.hybrid.goals import Step
 from one2one.hybrid.naming import format_deploy_id, format_marks, format_remote_name, read_marks
 from one2one.hybrid.origin import format_origin
-from one2one.hybrid.public_cloud import find_template_id, takes_local_size
+from one2one.hybrid.public_cloud import find_max_hours, find_template_id, takes_local_size
 from one2one.hybrid.sizes import Followed, format_followed, read_size
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.records import Vm
@@ -36,6 +36,7 @@ def create(job: Job) -> Generator[Wait, State | None, int]:
     """
     request, settings = job.request, job.remote.settings
     template_id = find_template_id(request.vm.user_template, request.host_name)
+    find_max_hours(request.vm.user_template, request.host_name)
     local = job.local.get_vm(request.vm.id)
     hybrid_id = settings.hybrid_id or job.local.ensure_hybrid_id(settings.host_id)
     remote = job.opened = replace(job.remote, settings=replace(settings, hybrid_id=hybrid_id))

@@ -12,6 +12,9 @@ from one2one.hybrid.pass_through import KINDS
 _LONGEST_S = 1_000_000
 """Eleven days: the system knows no waits of any length."""
 
+LEASE_ACTIONS = ("POWEROFF", "UNDEPLOY", "TERMINATE")
+"""What may be done to a VM whose hours are over."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
@@ -132,6 +135,21 @@ SSH_JUMP = Attribute(
     "The machine by which [`one2one ssh`](access.md) reaches the guests, as ssh's `ProxyJump`",
 )
 
+MAX_HOURS = Attribute(
+    "ONE_MAX_HOURS",
+    "hours",
+    "How long a VM may [run at the remote](spending.md#how-do-i-limit-the-hours-of-a-vm) in all. "
+    "`MAX_HOURS` in PUBLIC_CLOUD may be less, but not more",
+    minimum=0.01,
+    maximum=_LONGEST_S,
+)
+MAX_HOURS_ACTION = Attribute(
+    "ONE_MAX_HOURS_ACTION",
+    "POWEROFF, UNDEPLOY or TERMINATE",
+    "What is done to a VM whose hours are over",
+    default=LEASE_ACTIONS[0],
+)
+
 ATTRIBUTES = (
     ENDPOINT,
     USER,
@@ -149,4 +167,6 @@ ATTRIBUTES = (
     HYBRID,
     PASS_THROUGH,
     SSH_JUMP,
+    MAX_HOURS,
+    MAX_HOURS_ACTION,
 )

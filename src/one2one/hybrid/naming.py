@@ -15,6 +15,8 @@ from one2one.opennebula.ids import read_id
 from one2one.opennebula.records import Vm
 from one2one.opennebula.template import Template
 
+DRIVER = "one"
+"""The drivers' NAME, with which hosts are created. OpenNebula's Ruby drivers have the same."""
 HYBRID_ID = "ONE_HYBRID_ID"
 _VM_ID = "REMOTE_OPENNEBULA_VM_ID"
 _START = "ONE_HYBRID_STAY"

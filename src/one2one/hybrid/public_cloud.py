@@ -1,5 +1,6 @@
-"""Which remote template a local VM asks for, and whose size, in its PUBLIC_CLOUD attributes."""
+"""What a local VM asks for in its PUBLIC_CLOUD: a remote template, whose size, how many hours."""
 
+from one2one.hybrid.attributes import MAX_HOURS
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.template import Template, Vector
@@ -38,6 +39,27 @@ def takes_local_size(user_template: Template, host_name: str, *, by_default: boo
             remedy="Correct it in the VM's template",
         )
     return sizes[size]
+
+
+def find_max_hours(user_template: Template, host_name: str) -> float | None:
+    """Return for how many hours the VM may run, as its owner wants it; None without a wish.
+
+    Raises Refused as ``find_template_id`` does, and for a wrong MAX_HOURS.
+    """
+    value = _find_section(user_template, host_name).get("MAX_HOURS", "").strip()
+    if not value:
+        return None
+    try:
+        hours = float(value)
+    except ValueError:
+        hours = 0.0
+    if not MAX_HOURS.minimum <= hours <= MAX_HOURS.maximum:
+        raise Refused(
+            f"PUBLIC_CLOUD/MAX_HOURS is {value[:60]!r} instead of a number of hours, "
+            f"{MAX_HOURS.minimum:g} to {MAX_HOURS.maximum}",
+            remedy="Correct it in the VM's template",
+        )
+    return hours
 
 
 def _find_section(user_template: Template, host_name: str) -> Vector:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from one2one.hybrid import attributes
 from one2one.hybrid.access import JUMP_FORM, check_jump
-from one2one.hybrid.attributes import Attribute
+from one2one.hybrid.attributes import LEASE_ACTIONS, Attribute
 from one2one.hybrid.pass_through import KINDS
 from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.records import Host
@@ -55,6 +55,10 @@ class Settings:
     """Kinds of operations, as ``pass_through.KINDS`` names them."""
     ssh_jump: str = ""
     """The machine on the way to the guests, empty without one; see ``hybrid.access``."""
+    max_hours: float | None = None
+    """How long a VM may run there; None for as long as it likes."""
+    max_hours_action: str = LEASE_ACTIONS[0]
+    """What is done then, one of ``attributes.LEASE_ACTIONS``."""
 
     @property
     def endpoint(self) -> str:
@@ -95,6 +99,8 @@ def read_settings(host: Host) -> Settings:
         hybrid_id=reader.read_text(attributes.HYBRID),
         pass_through=reader.read_words(attributes.PASS_THROUGH, KINDS),
         ssh_jump=reader.read_jump(attributes.SSH_JUMP),
+        max_hours=reader.read_number_if_any(attributes.MAX_HOURS),
+        max_hours_action=reader.read_choice(attributes.MAX_HOURS_ACTION, *LEASE_ACTIONS),
     )
 
 
@@ -154,6 +160,9 @@ class _Reader:
             raise self._value_error(attribute, f"a number, {attribute.minimum:g} or more")
         return number
 
+    def read_number_if_any(self, attribute: Attribute) -> float | None:
+        return self.read_number(attribute) if self.read_text(attribute) else None
+
     def read_whole(self, attribute: Attribute) -> int:
         number = self.read_number(attribute)
         if not number.is_integer():
@@ -162,10 +171,14 @@ class _Reader:
 
     def read_either(self, attribute: Attribute, one: str, other: str) -> bool:
         """Tell whether the value is *one*, and not the *other*."""
+        return self.read_choice(attribute, one, other) == one
+
+    def read_choice(self, attribute: Attribute, *choices: str) -> str:
         value = self.read_text(attribute).upper()
-        if value not in (one, other):
-            raise self._value_error(attribute, f"{one} or {other}")
-        return value == one
+        if value not in choices:
+            *others, last = choices
+            raise self._value_error(attribute, f"{', '.join(others)} or {last}")
+        return value
 
     def read_jump(self, attribute: Attribute) -> str:
         value = self.read_text(attribute)

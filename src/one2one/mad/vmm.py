@@ -9,8 +9,10 @@ from one2one.driver.attempts import OPERATIONS, carry_out
 from one2one.driver.clouds import Clouds
 from one2one.driver.events import Emit, OperationEnded, ignore
 from one2one.driver.operation import Job, Wait, explain, resume
+from one2one.driver.threads import start_thread
 from one2one.hybrid.pass_through import unsupported_error
 from one2one.mad import messages
+from one2one.mad.lease_loop import LeaseLoop
 from one2one.mad.messages import Dialect, VmmLine
 from one2one.mad.process import (
     Arguments,
@@ -21,7 +23,7 @@ from one2one.mad.process import (
     take_over_stdio,
 )
 from one2one.mad.runner import Runner, Task
-from one2one.opennebula.errors import OneError, to_one_error
+from one2one.opennebula.errors import Busy, OneError, to_one_error
 
 
 class VmmDriver:
@@ -47,6 +49,7 @@ class VmmDriver:
             return False
         if line.action == "INIT":
             self._output.write("INIT SUCCESS\n")
+            self._keep_leases()
         elif line.action == "DRIVER_CANCEL":
             # No answer may follow, neither to this nor to what it cancels.
             self._runner.cancel(line.vm_id)
@@ -60,6 +63,13 @@ class VmmDriver:
     def log(self, severity: str, vm_id: int | None, text: str) -> None:
         """Write into the log of a VM, or into oned's own."""
         self._output.write(messages.format_log(severity, vm_id, text, self._dialect))
+
+    def _keep_leases(self) -> None:
+        leases = LeaseLoop(self._clouds, self.log)
+        try:
+            start_thread("leases", leases.run)
+        except Busy as error:
+            self.log("E", None, f"no hours of VMs are counted: {error}")
 
     def _refuse(self, line: VmmLine) -> None:
         info = str(unsupported_error(line.action))

@@ -9,7 +9,13 @@ from typing import Protocol, TypeVar
 from one2one import runtime
 from one2one.opennebula import rpc
 from one2one.opennebula.breaker import Breaker
-from one2one.opennebula.connection import Connection, Endpoint, StaleConnection, build_tls_context
+from one2one.opennebula.connection import (
+    Connection,
+    Endpoint,
+    StaleConnection,
+    build_tls_context,
+    compute_skew,
+)
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Unreachable
 from one2one.opennebula.urls import parse_endpoint, parse_proxy
 
@@ -43,6 +49,10 @@ class Caller(Protocol):
     @property
     def url(self) -> str:
         """The URL to which calls go at present."""
+
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds by which the cloud's clock is ahead of ours; None if it is not known."""
 
     def call(self, method: str, *arguments: rpc.Argument) -> str | int:
         """Return the result of a call."""
@@ -80,12 +90,18 @@ class Client:
         self._free = runtime.semaphore(server.max_connections)
         self._lock = runtime.lock()
         self._idle: list[Connection] = []
+        self._last_date = "", 0.0
         self.on_call: OnCall = _ignore_call
 
     @property
     def url(self) -> str:
         """The URL of the server's XML-RPC."""
         return self.endpoint.url
+
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds by which its clock is ahead of ours, by its last answer."""
+        return compute_skew(*self._last_date)
 
     def call(self, method: str, *arguments: rpc.Argument) -> str | int:
         """Return the result of *method*, whose *arguments* follow the session.
@@ -182,6 +198,7 @@ class Client:
             connection.close()
             raise
         with self._lock:
+            self._last_date = connection.date, runtime.time()
             self._idle.append(connection)
         return answer
 

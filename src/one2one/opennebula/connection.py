@@ -4,6 +4,7 @@ import http.client
 import socket
 import ssl
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 
@@ -145,6 +146,17 @@ class Connection:
         if runtime.monotonic() >= self._socket.deadline:
             return Unreachable("no complete answer before the deadline of the call", sent=True)
         return Unreachable(f"no answer within {self._silence:g} s", sent=True)
+
+
+def compute_skew(date: str, now: float) -> float | None:
+    """Return by how many seconds the clock behind a Date header is ahead of *now*.
+
+    Returns None for no date.
+    """
+    try:
+        return parsedate_to_datetime(date).timestamp() - now
+    except (ValueError, OverflowError):
+        return None
 
 
 def build_tls_context(server: Endpoint) -> ssl.SSLContext | None:

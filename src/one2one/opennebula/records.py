@@ -104,6 +104,8 @@ class Placement:
     sequence: int
     retime: int = 0
     """When the VM stopped running: seconds since 1970, by its own cloud's clock; 0 before."""
+    rstime: int = 0
+    """When it began to run, by the same clock; 0 before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,5 +271,6 @@ def _read_placement(history: Element) -> Placement:
         host_id=read_integer(history, "HID"),
         host_name=read_text(history, "HOSTNAME"),
         sequence=read_integer(history, "SEQ"),
-        retime=read_integer(history, "RETIME", 0),
+        retime=read_integer(history, "RETIME", 0, most=_LATEST),
+        rstime=read_integer(history, "RSTIME", 0, most=_LATEST),
     )

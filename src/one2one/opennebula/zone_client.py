@@ -59,6 +59,11 @@ class ZoneClient:
         return self._clients[self._place].url
 
     @property
+    def clock_skew(self) -> float | None:
+        """Seconds by which the clock of the server in use is ahead of ours."""
+        return self._clients[self._place].clock_skew
+
+    @property
     def on_call(self) -> OnCall:
         """Called after each call to a server."""
         return self._clients[0].on_call

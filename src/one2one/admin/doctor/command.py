@@ -82,6 +82,7 @@ HOST: Checks[HybridHost] = {
     "template mapping": templates.check_mapped,
     "template sizes": templates.check_sizes,
     "local sizes": templates.check_local_sizes,
+    "template hours": templates.check_hours,
     "template parts": templates.check_parts,
     "template context": templates.check_context,
     "template requirements": templates.check_requirements,

@@ -2,10 +2,14 @@
 
 import time
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
 from one2one.opennebula import rpc
-from one2one.opennebula.connection import Connection, Endpoint, build_tls_context
+from one2one.opennebula.connection import (
+    Connection,
+    Endpoint,
+    build_tls_context,
+    compute_skew,
+)
 
 
 @dataclass(frozen=True)
@@ -25,14 +29,7 @@ def ask_first(server: Endpoint, session: str) -> FirstAnswer:
         sent = time.time()
         body = rpc.encode_call("one.system.version", session, ())
         connection.exchange(body, time.monotonic() + server.total_timeout)
-        skew = _compute_skew(connection.date, (sent + time.time()) / 2)
+        skew = compute_skew(connection.date, (sent + time.time()) / 2)
         return FirstAnswer(skew, connection.certificate_expires)
     finally:
         connection.close()
-
-
-def _compute_skew(date: str, now: float) -> float | None:
-    try:
-        return parsedate_to_datetime(date).timestamp() - now
-    except (ValueError, OverflowError):
-        return None

@@ -5,9 +5,8 @@ import time
 from one2one.admin.doctor.facts import FrontEnd, HybridHost
 from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skip, warning
 from one2one.admin.hosts import format_state
-from one2one.admin.install.configuration import DRIVER
 from one2one.admin.units import format_duration, format_size
-from one2one.hybrid.naming import HYBRID_ID
+from one2one.hybrid.naming import DRIVER, HYBRID_ID
 from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.states import HostState

@@ -7,7 +7,7 @@ from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skip, 
 from one2one.admin.template.mapping import find_mapped_id
 from one2one.hybrid.allowed_size import override_size
 from one2one.hybrid.context import find_unset
-from one2one.hybrid.public_cloud import takes_local_size
+from one2one.hybrid.public_cloud import find_max_hours, takes_local_size
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.records import VmTemplate
 
@@ -83,6 +83,30 @@ def check_local_sizes(host: HybridHost) -> Finding:
     if not checked:
         return skip("no template gives its size to the remote VM")
     return ok(f"the remote allows the sizes of {checked} local templates")
+
+
+def check_hours(host: HybridHost) -> Finding:
+    """Check that MAX_HOURS of each template can be read, and that it is not more than allowed."""
+    refusals, longer, most = [], [], host.settings.max_hours
+    for template, _ in _list_mapped(host):
+        try:
+            hours = find_max_hours(template.template, host.host.name)
+        except Refused as error:
+            refusals.append(f"{template.id}: {error.cause}")
+        else:
+            if hours and most and hours > most:
+                longer.append(f"{template.id} has {hours:g}")
+    if refusals:
+        return failure(
+            f"VMs of a template are refused for their hours: {join_some(refusals)}",
+            "Correct MAX_HOURS in PUBLIC_CLOUD, or remove it",
+        )
+    if longer:
+        return warning(
+            f"a template has more MAX_HOURS than the host: {join_some(longer)}",
+            f"The host's {most:g} count: correct the template, or raise ONE_MAX_HOURS",
+        )
+    return ok(f"{most:g} hours at most" if most else "the host sets no limit")
 
 
 def check_parts(host: HybridHost) -> Finding:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from one2one.admin.install.configuration import DRIVER
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import build_endpoints
+from one2one.hybrid.naming import DRIVER
 from one2one.hybrid.settings import Settings, read_settings
 from one2one.opennebula.cloud import Cloud, HostStatus, Update
 from one2one.opennebula.errors import OneError

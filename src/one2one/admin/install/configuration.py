@@ -8,11 +8,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from one2one.hybrid.naming import DRIVER
 from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.template import Vector, parse_text
-
-DRIVER = "one"
-"""The drivers' NAME, with which hosts are created. OpenNebula's Ruby drivers have the same."""
 
 _BEGIN = "# BEGIN one2one: one2one install writes this, one2one uninstall removes it"
 _BEGIN_UNENDED = f"{_BEGIN} (the line above had no end)"

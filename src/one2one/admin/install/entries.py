@@ -7,7 +7,6 @@ has the form of OpenNebula's own commented entries of 5.6 to 5.12.
 from enum import Enum
 
 from one2one.admin.install.configuration import (
-    DRIVER,
     Mad,
     add_block,
     encrypts_password,
@@ -15,6 +14,7 @@ from one2one.admin.install.configuration import (
     remove_block,
 )
 from one2one.admin.install.layout import Layout
+from one2one.hybrid.naming import DRIVER
 
 
 class Mode(Enum):

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from one2one.admin.install.configuration import DRIVER
 from one2one.admin.vm.awaited import DONE, AwaitedVm, Verdict, judge_local, judge_remote
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote, Remotes
+from one2one.hybrid.naming import DRIVER
 from one2one.opennebula.errors import ConfigurationError, NotFound, OneError
 from one2one.opennebula.records import Vm
 

@@ -6,7 +6,6 @@ import sys
 
 import click
 
-from one2one.admin.install.configuration import DRIVER
 from one2one.admin.options import object_id
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remotes
@@ -18,7 +17,7 @@ from one2one.hybrid.access import (
     list_nic_addresses,
     may_have_guest,
 )
-from one2one.hybrid.naming import parse_deploy_id
+from one2one.hybrid.naming import DRIVER, parse_deploy_id
 from one2one.hybrid.ownership import check_owner
 from one2one.hybrid.settings import Settings
 from one2one.opennebula.errors import Refused

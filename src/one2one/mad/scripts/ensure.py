@@ -8,12 +8,12 @@ import contextlib
 import os
 
 from one2one.driver.locations import etc_location, var_location
+from one2one.hybrid.naming import DRIVER
 from one2one.mad.monitord_conf import read_monitord_conf
 from one2one.mad.scripts.daemon import get_monitoring_daemon
 from one2one.opennebula.errors import OneError
 
-_MAD = "one"
-_CONTROL = f"remotes/im/{_MAD}.d/one2one_control.sh"
+_CONTROL = f"remotes/im/{DRIVER}.d/one2one_control.sh"
 
 
 def ensure_monitored(host_id: int, host_name: str) -> None:
@@ -21,11 +21,11 @@ def ensure_monitored(host_id: int, host_name: str) -> None:
     control = var_location() / _CONTROL
     if not (control.exists() and (etc_location() / "monitord.conf").exists()):
         return
-    argv = [str(control), "start", _MAD, str(host_id), host_name]
+    argv = [str(control), "start", DRIVER, str(host_id), host_name]
 
     def begin() -> None:
         conf = read_monitord_conf()
-        if conf and conf.runs_scripts(_MAD):
+        if conf and conf.runs_scripts(DRIVER):
             os.execv(control, argv)  # noqa: S606 - a script of ours
 
     with contextlib.suppress(OneError, OSError):

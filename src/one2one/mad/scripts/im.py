@@ -15,13 +15,16 @@ import binascii
 import os
 import sys
 from base64 import b64decode
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from one2one.driver.leases import Leases
 from one2one.driver.local import LocalCloud
 from one2one.driver.locations import var_location
 from one2one.driver.monitor import HostMonitor
 from one2one.driver.reaper import Reaper
-from one2one.driver.remotes import Remotes
+from one2one.driver.remotes import Remote, Remotes
+from one2one.hybrid.mirror import STUCK_S
 from one2one.mad.host_loop import HostLoop
 from one2one.mad.im_messages import Configuration, read_configuration
 from one2one.mad.monitord import MonitordClient
@@ -33,6 +36,7 @@ from one2one.mad.scripts.log import append_line
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ConfigurationError, ProtocolError, to_one_error
 from one2one.opennebula.ids import read_id
+from one2one.opennebula.records import VmSummary
 from one2one.opennebula.xml import Element, parse
 
 _STARTED_BY = "OpenNebula runs this: see IM_MAD in oned.conf or monitord.conf"
@@ -69,9 +73,7 @@ def _run(argv: list[str]) -> None:
             # Nothing is kept from one call to the next, so any operation may be stuck.
             number = _parse_host_id(host_id)
             reaper = Reaper(number, local, append_line, one_shot=True)
-            monitor = HostMonitor(
-                number, local, Remotes(local), stuck_after=0, on_survey=reaper.reap
-            )
+            monitor = _new_monitor(number, local, reaper, append_line, stuck_after=0)
             print(
                 answer_pull(
                     monitor, lambda error: append_line(f"Host {host_id}: {error}"), append_line
@@ -102,12 +104,35 @@ def _start(
     number = _parse_host_id(host_id)
     monitord = MonitordClient(number, configuration)
     local = LocalCloud()
-    reaper = Reaper(number, local, monitord.log)
-    monitor = HostMonitor(number, local, Remotes(local), on_survey=reaper.reap)
+    monitor = _new_monitor(number, local, Reaper(number, local, monitord.log), monitord.log)
     loop = HostLoop(monitor, monitord, configuration.periods)
     report_bugs(monitord.log)
     again = [str(Path(sys.argv[0]).absolute()), "start", mad, host_id, name]
     get_monitoring_daemon(number).start(lambda: _monitor(loop, again), replace=replace)
+
+
+def _new_monitor(
+    host_id: int,
+    local: LocalCloud,
+    reaper: Reaper,
+    log: Callable[[str], object],
+    stuck_after: float = STUCK_S,
+) -> HostMonitor:
+    """Return what monitors a host; each time it reads the account, it also keeps the leases.
+
+    Scripts cannot write into the log of a VM. The resident VMM driver can, and keeps them itself.
+    """
+    remotes = Remotes(local)
+    leases = Leases(host_id, local, remotes, lambda vm_id, line: log(f"VM {vm_id}: {line}"))
+
+    def survey(remote: Remote, rows: Sequence[VmSummary]) -> None:
+        try:
+            leases.keep()
+        except Exception as error:  # noqa: BLE001 - what reaps goes on
+            log(f"Host {host_id}: leases: {to_one_error(error)}")
+        reaper.reap(remote, rows)
+
+    return HostMonitor(host_id, local, remotes, stuck_after=stuck_after, on_survey=survey)
 
 
 def _parse_host_id(host_id: str) -> int:
