@@ -1,14 +1,16 @@
 """A change asks for what is missing, waits for it, and never asks twice for the same."""
 
+from collections.abc import Callable
+
 import pytest
 
-from one2one.driver.hotplug import Ask, Done, change
+from one2one.driver.hotplug import Call, Result, change
 from one2one.driver.operation import Job, Steps
 from one2one.driver.reach import SETTLE_S
 from one2one.driver.watch import StateWait
 from one2one.hybrid import goals
 from one2one.opennebula.cloud import Update
-from one2one.opennebula.errors import Busy, Refused, Unreachable, WrongState
+from one2one.opennebula.errors import Busy, ProtocolError, Refused, Unreachable, WrongState
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import State
 from tests.driver.scripted import (
@@ -36,13 +38,13 @@ def begin(world: World) -> Steps:
 
 
 def paint(job: Job) -> Steps:
-    def plan(remote: Vm, accepted: frozenset[str]) -> Ask | Done:
+    def choose(remote: Vm, accepted: frozenset[str]) -> Call | Result:
         if remote.user_template.text("COLOUR") == "red":
-            return Done("painted")
+            return Result("painted")
         text = "<TEMPLATE><COLOUR>red</COLOUR></TEMPLATE>"
-        return Ask("paint", lambda: job.remote.cloud.update_vm(remote.id, text, Update.MERGE))
+        return Call("resize red", lambda: job.remote.cloud.update_vm(remote.id, text, Update.MERGE))
 
-    return change(job, plan, goals.CHANGEABLE)
+    return change(job, choose, goals.CHANGEABLE)
 
 
 def put(world: World, state: str) -> Happening:
@@ -53,6 +55,12 @@ def put(world: World, state: str) -> Happening:
         return 9
 
     return happen
+
+
+def damage(carry_out: Callable[[], Answer]) -> Answer:
+    """Carry the call out, and answer what is no answer of OpenNebula."""
+    carry_out()
+    return True
 
 
 def count_updates(world: World) -> int:
@@ -94,7 +102,7 @@ def test_a_change_that_does_not_come_has_failed(world: World) -> None:
     steps = begin(world)
     assert next(steps) == StateWait(9, STATES["RUNNING"], world.now + SETTLE_S)
     world.wait(SETTLE_S)
-    with pytest.raises(Refused, match=r"remote VM 9 is RUNNING: paint failed there\b"):
+    with pytest.raises(Refused, match=r"remote VM 9 is RUNNING: resize red failed there\b"):
         steps.send(STATES["RUNNING"])
     assert count_updates(world) == 1
 
@@ -105,11 +113,11 @@ def test_a_new_error_of_the_remote_vm_is_quoted_at_once_and_an_old_one_never(wor
     world.remote.script("vm.update", put(world, "HOTPLUG"))
     steps = begin(world)
     next(steps)
-    vm.state, vm.user_template["ERROR"] = "RUNNING", "new"
-    with pytest.raises(Refused, match=r"paint failed there \(new\)"):
+    vm.state, vm.user_template["ERROR"] = "RUNNING", "Fri Nov 6 12:00:00 2026: RESIZE: new"
+    with pytest.raises(Refused, match=r"resize red failed there \(Fri .*: RESIZE: new\)"):
         steps.send(STATES["RUNNING"])
 
-    vm.user_template["ERROR"] = "old"
+    vm.user_template["ERROR"] = "Fri Nov 6 12:00:00 2026: RESIZE: old"
     world.remote.script("vm.update", put(world, "RUNNING"))
     steps = begin(world)
     next(steps)
@@ -117,6 +125,28 @@ def test_a_new_error_of_the_remote_vm_is_quoted_at_once_and_an_old_one_never(wor
     with pytest.raises(Refused) as raised:
         steps.send(STATES["RUNNING"])
     assert "old" not in raised.value.cause
+
+
+@pytest.mark.parametrize("action", ["RESIZEDISK", "SNAPSHOTCREATE", "Error deploying"])
+def test_an_error_of_another_action_fails_no_change(world: World, action: str) -> None:
+    vm = world.add_both()
+    world.remote.script("vm.update", put(world, "HOTPLUG"))
+    steps = begin(world)
+    next(steps)
+    vm.state, vm.user_template["ERROR"] = "RUNNING", f"Fri Nov 6 12:00:00 2026: {action}: no"
+    assert isinstance(steps.send(STATES["RUNNING"]), StateWait)
+    vm.user_template["COLOUR"] = "red"
+    assert finish_waiting(steps, "RUNNING") == "painted"
+
+
+def test_the_remotes_words_are_told_without_the_password(world: World) -> None:
+    vm = world.add_both()
+    world.remote.script("vm.update", put(world, "HOTPLUG"))
+    steps = begin(world)
+    next(steps)
+    vm.state, vm.user_template["ERROR"] = "RUNNING", "Fri Nov 6 12:00:00 2026: RESIZE: no geheim"
+    with pytest.raises(Refused, match=r"RESIZE: no …\)"):
+        steps.send(STATES["RUNNING"])
 
 
 @pytest.mark.parametrize("state", ["HOTPLUG", "MIGRATE", "BOOT_POWEROFF", "PENDING"])
@@ -170,6 +200,21 @@ def test_a_lost_answer_is_no_failure_where_the_effect_shows(world: World) -> Non
     world.add_both()
     world.remote.script("vm.update", lose)
     assert finish(begin(world)) == "painted"
+    assert count_updates(world) == 1
+
+
+def test_a_damaged_answer_is_no_failure_where_the_effect_shows(world: World) -> None:
+    world.add_both()
+    world.remote.script("vm.update", damage)
+    assert finish(begin(world)) == "painted"
+    assert count_updates(world) == 1
+
+
+def test_a_damaged_answer_is_told_where_nothing_came_of_it(world: World) -> None:
+    world.add_both()
+    world.remote.script("vm.update", lambda _carry_out: damage(lambda: 9))
+    with pytest.raises(ProtocolError):
+        finish(begin(world))
     assert count_updates(world) == 1
 
 

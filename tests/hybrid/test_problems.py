@@ -97,6 +97,12 @@ def test_the_accounts_password_is_not_told() -> None:
     assert "burst:… refused" in find_problem(vm, secret="geheim")
 
 
+def test_a_password_is_hidden_before_the_words_are_cut() -> None:
+    for length in range(2 * LIMIT):
+        vm = make_vm("BOOT_FAILURE", ERROR=f"{'x' * length} Geheim-Wort-4711")
+        assert "Ge" not in find_problem(vm, secret="Geheim-Wort-4711")
+
+
 def test_a_local_vm_that_an_operation_moves_is_left_alone() -> None:
     settled = {name for name, state in STATES.items() if is_settled(state)}
     assert settled == {"RUNNING", "UNKNOWN", "POWEROFF", "SUSPENDED"}

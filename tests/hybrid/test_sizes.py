@@ -53,6 +53,11 @@ def test_what_is_left_to_resize_at_a_start(
     assert find_left(vm(cpu(remote), followed), cpu(local)) == left
 
 
+@pytest.mark.parametrize("odd", ["1_0", "１０", "nan", "inf", "-1"])
+def test_what_is_no_number_is_no_size(odd: str) -> None:
+    assert read_size(vm({"CPU": odd, "MEMORY": "512"})) == {"MEMORY": "512"}
+
+
 def test_only_what_changed_is_left() -> None:
     size = {"CPU": "1", "VCPU": "2", "MEMORY": "512"}
     remote = vm({"CPU": "8", "MEMORY": "64"}, Followed({"CPU": "1", "MEMORY": "256"}))

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from one2one.opennebula import errors
+from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.client import Client
 from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.objects import call_for_id
 from tests.opennebula.peer import (
     OK,
     SESSION,
@@ -326,3 +328,48 @@ def test_a_proxy_gets_the_whole_url_and_its_own_password() -> None:
         one.close()
     assert seen[0].startswith(b"POST http://cloud.test:2633/RPC2 HTTP/1.1\r\n")
     assert b"Proxy-Authorization: Basic bWU6cEBzcw==" in seen[0]
+
+
+QUOTED = f"no such login {SESSION}"
+LONG = "x" * 990
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        page(answer("<boolean>0</boolean>", f"<string>{QUOTED}</string>", "<i4>8192</i4>")),
+        page(answer("<boolean>0</boolean>", f"<string>{LONG}{SESSION}</string>", "<i4>1</i4>")),
+        page(answer("<boolean>1</boolean>", f"<int>{SESSION}</int>", "<i4>0</i4>")),
+        page(SESSION.encode()),
+        page(b"", f"503 {QUOTED}"),
+        page(b"", f"302 {QUOTED}"),
+    ],
+)
+def test_an_error_that_quotes_the_password_does_not_show_it(reply: bytes) -> None:
+    assert "geh" not in failure(always(reply)).cause
+
+
+def test_an_outage_that_quotes_the_password_is_told_without_it() -> None:
+    breaker = Breaker(failures=1)
+    with serving(always(page(b"", f"503 {QUOTED}"))) as port:
+        one = Client(Endpoint(f"http://127.0.0.1:{port}/RPC2"), SESSION, breaker)
+        for _ in range(2):
+            with pytest.raises(errors.OneError) as caught:
+                one.call("one.vm.action", "terminate", 7)
+            assert "geheim" not in caught.value.cause
+        one.close()
+    other = Client(Endpoint(f"http://127.0.0.1:{port}/RPC2"), "ann:other", breaker)
+    with pytest.raises(errors.Unreachable) as caught:
+        other.call("one.vm.action", "terminate", 7)
+    assert "geheim" not in caught.value.cause
+
+
+def test_an_answer_that_is_no_id_is_told_without_the_password() -> None:
+    reply = page(answer("<boolean>1</boolean>", f"<string>{SESSION}</string>", "<i4>0</i4>"))
+    with (
+        serving(always(reply)) as port,
+        client(port) as one,
+        pytest.raises(errors.ProtocolError) as caught,
+    ):
+        call_for_id(one, "one.vm.snapshotcreate", 7, "a")
+    assert "geheim" not in caught.value.cause

@@ -4,10 +4,11 @@ It is merged and encoded as at the VM's creation. Nothing but CONTEXT is passed 
 template decides the rest.
 """
 
+from collections.abc import Callable
 from functools import cache, partial
 
 from one2one.driver.contexts import build_context, read_remote_template
-from one2one.driver.hotplug import Ask, Done, Follower, change
+from one2one.driver.hotplug import Call, Follower, Result, change
 from one2one.driver.operation import Job, Operation, Steps
 from one2one.hybrid import goals
 from one2one.hybrid.context import merge_context
@@ -30,12 +31,12 @@ def update_configuration(job: Job) -> Steps:
     """UPDATECONF: the local CONTEXT as it is now. oned keeps it here even where that fails."""
     merged = _build_context(job, job.local.get_vm(job.request.vm.id))
 
-    def plan(remote: Vm, accepted: frozenset[str]) -> Ask | Done | None:
+    def choose(remote: Vm, accepted: frozenset[str]) -> Call | Result | None:
         if shows_context(remote, merged) or _UPDATECONF in accepted:
-            return Done(visible=_UPDATECONF not in accepted)
-        return _ask_to_update(job, remote, merged)
+            return Result(unseen=_UPDATECONF if _UPDATECONF in accepted else "")
+        return _build_update(job, remote, merged)
 
-    return change(job, plan, goals.CHANGEABLE)
+    return change(job, choose, goals.CHANGEABLE)
 
 
 def follow_context(job: Job) -> Follower:
@@ -45,29 +46,31 @@ def follow_context(job: Job) -> Follower:
     VM from starting.
     """
     local = job.local.get_vm(job.request.vm.id)
+    own = _log_refusal(job, lambda: _merge_own(job, local))
+    build = cache(partial(_log_refusal, job, partial(_build_context, job, local)))
+
+    def choose(remote: Vm, accepted: frozenset[str]) -> Call | None:
+        if own is None or _UPDATECONF in accepted or not remote.template.vector("CONTEXT"):
+            return None
+        merged = build() if find_differences(remote, own) else None
+        return None if merged is None else _build_update(job, remote, merged)
+
+    return choose
+
+
+def _merge_own(job: Job, local: Vm) -> Template:
+    """Return the local CONTEXT alone, as the remote VM gets it; raises Refused."""
+    token = job.local.make_onegate_token(local)
+    return merge_context(local.template.vector("CONTEXT"), {}, token)
+
+
+def _log_refusal(job: Job, build: Callable[[], Template]) -> Template | None:
+    """Return what *build* returns, None where it refuses, which the VM's log then tells."""
     try:
-        token = job.local.make_onegate_token(local)
-        own = merge_context(local.template.vector("CONTEXT"), {}, token)
+        return build()
     except Refused as error:
-        _log_refusal(job, error)
-        return lambda _remote, _accepted: None
-    build = cache(partial(_build_context, job, local))
-
-    def ask(remote: Vm, accepted: frozenset[str]) -> Ask | None:
-        differ = remote.template.vector("CONTEXT") and find_differences(remote, own)
-        if not differ or _UPDATECONF in accepted:
-            return None
-        try:
-            return _ask_to_update(job, remote, build())
-        except Refused as error:
-            _log_refusal(job, error)
-            return None
-
-    return ask
-
-
-def _log_refusal(job: Job, error: Refused) -> None:
-    job.log(f"The new CONTEXT is not passed on: {error}")
+        job.log(f"The new CONTEXT is not passed on: {error}")
+        return None
 
 
 def _build_context(job: Job, local: Vm) -> Template:
@@ -75,13 +78,13 @@ def _build_context(job: Job, local: Vm) -> Template:
     return build_context(job, local, read_remote_template(job, template_id))
 
 
-def _ask_to_update(job: Job, remote: Vm, merged: Template) -> Ask:
+def _build_update(job: Job, remote: Vm, merged: Template) -> Call:
     cloud = job.remote.cloud
     if missing := find_missing_attributes(remote, merged):
         call = partial(cloud.update_vm, remote.id, to_xml(missing), Update.MERGE)
-        return Ask("update of CONTEXT", call)
+        return Call("update of CONTEXT", call)
     configuration = to_xml(build_configuration(remote, merged))
-    return Ask(_UPDATECONF, partial(cloud.update_configuration, remote.id, configuration))
+    return Call(_UPDATECONF, partial(cloud.update_configuration, remote.id, configuration))
 
 
 OPERATIONS: dict[str, Operation] = {"UPDATECONF": update_configuration}

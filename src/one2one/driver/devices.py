@@ -7,7 +7,7 @@ attempt left, whose local device oned took back, is detached before its number i
 from collections.abc import Callable
 from functools import cache, partial
 
-from one2one.driver.hotplug import Ask, Done, change
+from one2one.driver.hotplug import Call, Result, change
 from one2one.driver.operation import Job, Steps
 from one2one.hybrid import goals
 from one2one.hybrid.devices import DISK, NIC, Kind, LocalDevice, RemoteDevice, find_remote
@@ -33,28 +33,28 @@ def attach(job: Job, local: LocalDevice, describe: Callable[[], Vector]) -> Step
     client, kind = job.remote.cloud.client, local.kind
     describe = cache(describe)
 
-    def plan(remote: Vm, accepted: frozenset[str]) -> Ask | Done | None:
+    def choose(remote: Vm, accepted: frozenset[str]) -> Call | Result | None:
         found = find_remote(remote, local)
         if any(device.tag == local.tag for device in found):
-            return Done()
+            return Result()
         for left in found:
-            ask = _ask_to_detach(job, remote, kind, left)
-            if ask.name not in accepted:
-                return ask
+            call = _build_detachment(job, remote, kind, left)
+            if call.name not in accepted:
+                return call
         wanted = describe() | {kind.tag: local.tag}
-        return Ask(f"{kind.name}-attach", partial(_attach, client, remote.id, kind, wanted))
+        return Call(f"{kind.name}-attach", partial(_attach, client, remote.id, kind, wanted))
 
-    return change(job, plan, goals.CHANGEABLE_OR_OFF)
+    return change(job, choose, goals.CHANGEABLE_OR_OFF)
 
 
 def detach(job: Job, local: LocalDevice) -> Steps:
     """Detach what belongs to *local*; a device that the remote VM lacks counts as detached."""
 
-    def plan(remote: Vm, _: frozenset[str]) -> Ask | Done | None:
+    def choose(remote: Vm, _: frozenset[str]) -> Call | Result | None:
         found = find_remote(remote, local)
-        return _ask_to_detach(job, remote, local.kind, found[0]) if found else Done()
+        return _build_detachment(job, remote, local.kind, found[0]) if found else Result()
 
-    return change(job, plan, goals.CHANGEABLE_OR_OFF)
+    return change(job, choose, goals.CHANGEABLE_OR_OFF)
 
 
 def find_mapped(job: Job, get: Get, local_id: int) -> Resource:
@@ -80,6 +80,6 @@ def _attach(client: Caller, remote_id: int, kind: Kind, wanted: Vector) -> None:
         raise
 
 
-def _ask_to_detach(job: Job, remote: Vm, kind: Kind, device: RemoteDevice) -> Ask:
+def _build_detachment(job: Job, remote: Vm, kind: Kind, device: RemoteDevice) -> Call:
     call = partial(_DETACH[kind], job.remote.cloud.client, remote.id, device.number)
-    return Ask(f"{kind.name}-detach {device.number}", call)
+    return Call(f"{kind.name}-detach {device.number}", call)

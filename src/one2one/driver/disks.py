@@ -8,7 +8,7 @@ import re
 from functools import partial
 
 from one2one.driver.devices import attach, detach, find_mapped
-from one2one.driver.hotplug import Ask, Done, change
+from one2one.driver.hotplug import Call, Result, change
 from one2one.driver.operation import Job, Operation, Steps
 from one2one.hybrid import goals
 from one2one.hybrid.devices import DISK, LocalDevice, find_active, find_remote
@@ -38,7 +38,7 @@ def resize(job: Job) -> Steps:
     local = find_active(job.request, DISK)
     size, client = _read_size(local.members), job.remote.cloud.client
 
-    def plan(remote: Vm, _: frozenset[str]) -> Ask | Done | None:
+    def choose(remote: Vm, _: frozenset[str]) -> Call | Result | None:
         found = find_remote(remote, local)
         if not found:
             raise Refused(
@@ -46,10 +46,10 @@ def resize(job: Job) -> Steps:
                 remedy="It was lost there, or was not attached there. Detach it here too",
             )
         if _read_size(found[0].members) >= size:
-            return Done()
-        return Ask("disk-resize", partial(resize_disk, client, remote.id, found[0].number, size))
+            return Result()
+        return Call("disk-resize", partial(resize_disk, client, remote.id, found[0].number, size))
 
-    return change(job, plan, goals.CHANGEABLE_OR_OFF)
+    return change(job, choose, goals.CHANGEABLE_OR_OFF)
 
 
 OPERATIONS: dict[str, Operation] = {

@@ -7,7 +7,7 @@ arrives at the latest here.
 from collections.abc import Callable
 
 from one2one.driver.configuring import follow_context
-from one2one.driver.hotplug import Ask, Done, Follower, change
+from one2one.driver.hotplug import Call, Follower, Result, change
 from one2one.driver.operation import Job, Steps
 from one2one.driver.ownership import find_remote_vm, read_own
 from one2one.driver.resizing import follow_size
@@ -40,13 +40,13 @@ def follow(job: Job) -> Steps:
     if not _is_off(remote):
         return ""
 
-    def plan(remote: Vm, accepted: frozenset[str]) -> Ask | Done | None:
+    def choose(remote: Vm, accepted: frozenset[str]) -> Call | Result | None:
         if not _is_off(remote):
-            return Done()
-        asks = (ask(remote, accepted) for ask in followers)
-        return next(filter(None, asks), None) or Done()
+            return Result()
+        calls = (follower(remote, accepted) for follower in followers)
+        return next(filter(None, calls), None) or Result()
 
-    return (yield from change(job, plan, goals.OFF_OR_STARTED, remote))
+    return (yield from change(job, choose, goals.OFF_OR_STARTED, remote))
 
 
 def _is_off(remote: Vm) -> bool:

@@ -1,8 +1,8 @@
 """Changing a remote VM where it is, as its local VM is changed: snapshots, size, context, devices.
 
-An operation has a plan, which says for the remote VM as it is what there is to ask for, or that
-all is done. So it can begin again at any time. ``change`` asks, waits until the remote has carried
-that out, and looks again.
+Each operation has a rule (a Chooser) which says, for the remote VM as it is, what to call next, or
+that all is done. So it can begin again at any time. ``change`` makes the call, waits until the
+remote has carried it out, and looks again.
 """
 
 from collections.abc import Callable, Generator
@@ -15,68 +15,75 @@ from one2one.driver.reach import SETTLE_S
 from one2one.driver.watch import StateWait
 from one2one.hybrid import verdicts
 from one2one.hybrid.goals import Goal, Step
-from one2one.opennebula.errors import Busy, OneError, Unreachable, WrongState
+from one2one.hybrid.pass_through import is_error_of
+from one2one.hybrid.words import read_words
+from one2one.opennebula.errors import Busy, OneError, ProtocolError, Unreachable, WrongState
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import State
 
 _UNREAD = State(-1)
+_LOST = (Unreachable, Busy, ProtocolError)
+"""What may become of an answer on its way: none, or a damaged one."""
 
 
 @dataclass(frozen=True)
-class Ask:
-    """What there is to ask the remote for."""
+class Call:
+    """A call of the remote that is to be made."""
 
     name: str
-    """Names it in errors. Within an operation it is the only one with this name."""
-    call: Callable[[], object]
+    """Names it in errors: a command of ``onevm``, and perhaps more words. Within an operation it is
+    the only one with this name."""
+    make: Callable[[], object]
 
 
 @dataclass(frozen=True)
-class Done:
-    """Everything is done."""
+class Result:
+    """The end of a change that succeeded."""
 
     answer: str = ""
     """What to answer oned."""
-    visible: bool = True
-    """Whether the remote VM shows it. Otherwise a new ERROR there means that it failed."""
+    unseen: str = ""
+    """The call whose effect the remote VM does not show: ERROR alone tells that it failed."""
 
 
-Plan = Callable[[Vm, frozenset[str]], Ask | Done | None]
-"""Gets the remote VM and the names of what it has accepted; returns None where one must wait.
+Chooser = Callable[[Vm, frozenset[str]], Call | Result | None]
+"""Chooses what comes next, None where one must wait.
 
-It may raise Refused.
+It gets the remote VM, and the names of the calls that the remote has accepted. It may raise
+Refused, and the errors of a call that reads.
 """
 
 
-Follower = Callable[[Vm, frozenset[str]], Ask | None]
-"""Gets the same, and returns what is left to ask for before a VM starts."""
+Follower = Callable[[Vm, frozenset[str]], Call | None]
+"""Gets the same, and chooses what is left to call before a VM starts."""
 
 
-def change(job: Job, plan: Plan, ready: Goal, remote: Vm | None = None) -> Steps:
-    """Carry *plan* out, in those states of the remote VM that *ready* calls reached.
+def change(job: Job, choose: Chooser, ready: Goal, remote: Vm | None = None) -> Steps:
+    """Make the calls that *choose* returns, one by one, until it returns the result.
 
-    *remote* is the remote VM where it was just read.
+    They are made in those states of the remote VM that *ready* calls reached. *remote* is the
+    remote VM where it was just read.
 
-    What it asks for again, after the remote accepted it, has failed there. Raises Refused when the
-    VM is another's, when its state does not allow the change, and when that is not done in time;
-    and the errors of a call. A call whose answer was lost is not made again: its error is raised,
-    unless the remote VM shows what came of it.
+    A call that is chosen again, after the remote accepted it, has failed there. Raises Refused when
+    the VM is another's, when its state does not allow the change, and when that is not done in
+    time; and the errors of a call. A call whose answer was lost or damaged is not made again: its
+    error is raised, unless the remote VM shows what came of it.
     """
     remote = remote or read_own(job, find_remote_vm(job))
-    return (yield from _Change(job, plan, ready, remote).run())
+    return (yield from _Change(job, choose, ready, remote).run())
 
 
 class _Change:
     """A change under way."""
 
-    def __init__(self, job: Job, plan: Plan, ready: Goal, remote: Vm) -> None:
+    def __init__(self, job: Job, choose: Chooser, ready: Goal, remote: Vm) -> None:
         self._job = job
-        self._plan = plan
+        self._choose = choose
         self._ready = ready
         self._limit = job.remote.settings.shutdown_timeout
         self._deadline = runtime.monotonic() + self._limit
         self._remote = remote
-        self._error = remote.user_template.text("ERROR")
+        self._error = self._read_error()
         self._accepted: frozenset[str] = frozenset()
         self._accepted_at = float("-inf")
         self._doubt: tuple[str, OneError] | None = None
@@ -86,8 +93,8 @@ class _Change:
         while True:
             wake = self._deadline
             step = self._ready.step(self._remote.state)
-            wanted = self._plan(self._remote, self._accepted) if step is Step.REACHED else None
-            if isinstance(wanted, Done):
+            wanted = self._choose(self._remote, self._accepted) if step is Step.REACHED else None
+            if isinstance(wanted, Result):
                 self._require_success(wanted)
                 return wanted.answer
             if wanted is not None:
@@ -98,8 +105,9 @@ class _Change:
                     yield from self._ask(wanted)
                     continue
                 wake = self._accepted_at + SETTLE_S
-                if self._new_error or runtime.monotonic() >= wake:
-                    raise verdicts.failed_change_error(self._remote, wanted.name, self._new_error)
+                error = self._find_error(wanted.name)
+                if error or runtime.monotonic() >= wake:
+                    raise verdicts.failed_change_error(self._remote, wanted.name, error)
             elif step is Step.NEVER:
                 raise verdicts.unchangeable_error(self._remote, self._action)
             else:
@@ -110,13 +118,13 @@ class _Change:
     def _action(self) -> str:
         return self._job.request.action
 
-    def _ask(self, wanted: Ask) -> Generator[Wait, State | None, None]:
-        """Ask for *wanted*, and read the remote VM after that."""
+    def _ask(self, wanted: Call) -> Generator[Wait, State | None, None]:
+        """Make a call, and read the remote VM after that."""
         try:
-            wanted.call()
+            wanted.make()
         except WrongState as error:
             self._doubt = wanted.name, error
-        except (Unreachable, Busy) as error:
+        except _LOST as error:
             if not error.sent:
                 raise
             self._doubt = wanted.name, error
@@ -127,7 +135,7 @@ class _Change:
             return
         try:
             self._remote = read_own(self._job, self._remote.id)
-        except (Unreachable, Busy):
+        except _LOST:
             raise self._doubt[1] from None
 
     def _accept(self, name: str) -> None:
@@ -143,15 +151,17 @@ class _Change:
             self._accept(self._doubt[0])
         self._doubt = None
 
-    def _require_success(self, done: Done) -> None:
-        if not done.visible and self._new_error:
-            raise verdicts.failed_change_error(self._remote, self._action, self._new_error)
+    def _require_success(self, result: Result) -> None:
+        if result.unseen and (error := self._find_error(result.unseen)):
+            raise verdicts.failed_change_error(self._remote, result.unseen, error)
 
-    @property
-    def _new_error(self) -> str:
-        """The remote VM's ERROR, nothing where it had that before."""
-        error = self._remote.user_template.text("ERROR")
-        return "" if error == self._error else error
+    def _find_error(self, name: str) -> str:
+        """Return what the remote VM's ERROR says of a call; nothing where it had that before."""
+        error = self._read_error()
+        return error if error != self._error and is_error_of(name, error) else ""
+
+    def _read_error(self) -> str:
+        return read_words(self._remote, "ERROR", self._job.remote.settings.password)
 
     def _wait(self, wake: float) -> Generator[Wait, State | None, None]:
         """Wait until the remote VM is in another state, at most until *wake*, and read it."""

@@ -88,7 +88,9 @@ def _blame(job: Job, error: Refused, remote_id: int, state: State) -> Refused:
         vm = job.remote.cloud.get_vm(remote_id)
     except OneError:
         return error
-    return verdicts.failure_error(vm) if verdicts.explain_failure_at(vm.state) else error
+    if not verdicts.explain_failure_at(vm.state):
+        return error
+    return verdicts.failure_error(vm, job.remote.settings.password)
 
 
 def _act(

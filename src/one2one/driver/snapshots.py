@@ -6,7 +6,7 @@ the remote's number too, as HYPERVISOR_ID, for its administrator to see.
 
 from functools import partial
 
-from one2one.driver.hotplug import Ask, Done, change
+from one2one.driver.hotplug import Call, Result, change
 from one2one.driver.operation import Job, Operation, Steps
 from one2one.hybrid import goals
 from one2one.hybrid.snapshots import (
@@ -20,6 +20,8 @@ from one2one.hybrid.snapshots import (
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.records import Vm
 
+_REVERT = "snapshot-revert"
+
 
 def create(job: Job) -> Steps:
     """SNAPSHOTCREATE: answers the remote snapshot's number, which becomes HYPERVISOR_ID.
@@ -28,30 +30,30 @@ def create(job: Job) -> Steps:
     """
     vm_id, local, cloud = job.request.vm.id, find_active(job.request.vm), job.remote.cloud
 
-    def plan(remote: Vm, accepted: frozenset[str]) -> Ask | Done | None:
+    def choose(remote: Vm, accepted: frozenset[str]) -> Call | Result | None:
         if _is_busy(remote):
             return None
         if snapshots := find_remote(remote, vm_id, local):
-            return Done(str(snapshots[0].id))
+            return Result(str(snapshots[0].id))
         for left in find_left_over(remote, vm_id, local):
-            ask = _ask_to_delete(job, remote, left)
-            if ask.name not in accepted:
-                return ask
+            call = _build_deletion(job, remote, left)
+            if call.name not in accepted:
+                return call
         name = format_name(vm_id, local)
-        return Ask("snapshot-create", partial(cloud.create_snapshot, remote.id, name))
+        return Call("snapshot-create", partial(cloud.create_snapshot, remote.id, name))
 
-    return change(job, plan, goals.CHANGEABLE)
+    return change(job, choose, goals.CHANGEABLE)
 
 
 def revert(job: Job) -> Steps:
     """SNAPSHOTREVERT: raises Refused where the remote has lost the snapshot."""
     vm_id, local, cloud = job.request.vm.id, find_active(job.request.vm), job.remote.cloud
 
-    def plan(remote: Vm, accepted: frozenset[str]) -> Ask | Done | None:
+    def choose(remote: Vm, accepted: frozenset[str]) -> Call | Result | None:
         if _is_busy(remote):
             return None
         if accepted:
-            return Done(visible=False)
+            return Result(unseen=_REVERT)
         snapshots = find_remote(remote, vm_id, local)
         if not snapshots:
             raise Refused(
@@ -59,22 +61,22 @@ def revert(job: Job) -> Steps:
                 remedy="Delete it here too: nothing can bring it back",
             )
         call = partial(cloud.revert_snapshot, remote.id, snapshots[0].id)
-        return Ask("snapshot-revert", call)
+        return Call(_REVERT, call)
 
-    return change(job, plan, goals.CHANGEABLE)
+    return change(job, choose, goals.CHANGEABLE)
 
 
 def delete(job: Job) -> Steps:
     """SNAPSHOTDELETE: a snapshot that the remote has lost counts as deleted."""
     vm_id, local = job.request.vm.id, find_active(job.request.vm)
 
-    def plan(remote: Vm, _: frozenset[str]) -> Ask | Done | None:
+    def choose(remote: Vm, _: frozenset[str]) -> Call | Result | None:
         if _is_busy(remote):
             return None
         snapshots = find_remote(remote, vm_id, local)
-        return _ask_to_delete(job, remote, snapshots[0]) if snapshots else Done()
+        return _build_deletion(job, remote, snapshots[0]) if snapshots else Result()
 
-    return change(job, plan, goals.CHANGEABLE_OR_OFF)
+    return change(job, choose, goals.CHANGEABLE_OR_OFF)
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -84,9 +86,9 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-def _ask_to_delete(job: Job, remote: Vm, snapshot: Snapshot) -> Ask:
+def _build_deletion(job: Job, remote: Vm, snapshot: Snapshot) -> Call:
     call = partial(job.remote.cloud.delete_snapshot, remote.id, snapshot.id)
-    return Ask(f"snapshot-delete {snapshot.id}", call)
+    return Call(f"snapshot-delete {snapshot.id}", call)
 
 
 def _is_busy(remote: Vm) -> bool:

@@ -13,19 +13,23 @@ we:
     SUNSTONE/CAPACITY_SELECT = NO                 is the template's
     MEMORY_MAX, VCPU_MAX                          is not larger
     TOPOLOGY/PIN_POLICY                           has as many CPU as VCPU: oned makes it so
+    one of these that cannot be read              is the template's
+
+The same holds for a later resize.
 """
 
-import math
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from math import isclose
 
 from one2one.opennebula.errors import Refused
+from one2one.opennebula.numbers import parse_number, parse_whole
 from one2one.opennebula.records import VmTemplate
 from one2one.opennebula.template import Template
 
 _DEFAULTS = {"CPU": "", "MEMORY": "", "VCPU": "1"}
 """Cores, MB, and virtual cores; what a VM has that does not say it."""
-_NUMBER = re.compile(r"\d{1,9}(\.\d{1,9})?|\.\d{1,9}", re.ASCII)
+_WHOLE = frozenset({"MEMORY", "VCPU"})
+_MOST = 10**9
 _PINNED = frozenset({"CORE", "THREAD", "SHARED"})
 """Source: ``HostShare::str_to_pin_policy``."""
 _SHOWN = 60
@@ -40,19 +44,31 @@ def override_size(local: Template, remote: VmTemplate) -> Template:
     value and what is allowed, where *remote* does not allow it.
     """
     size = {name: local.text(name) or default for name, default in _DEFAULTS.items()}
-    for name, text in size.items():
-        if not _read_number(text):
-            raise Refused(
-                f"the VM's {name} is {text[:_SHOWN]!r} instead of a positive number",
-                remedy="Correct its template",
-            )
-    if remote.template.vector("TOPOLOGY").get("PIN_POLICY", "").strip().upper() in _PINNED:
-        _check_pinned(size, remote.id)
     changed = {
         name: text
         for name, text in size.items()
         if not _is_same(text, remote.template.text(name) or _DEFAULTS[name])
     }
+    require_allowed(size, changed, remote)
+    return Template(changed.items())
+
+
+def require_allowed(
+    size: Mapping[str, str], changed: Mapping[str, str], remote: VmTemplate
+) -> None:
+    """Raise Refused where a VM of *remote* may not get this *size*.
+
+    *changed* is what of it the template's limits are asked for: a VM may keep what it has.
+    """
+    for name, text in size.items():
+        if not _is_size(name, text):
+            kind = "positive whole number" if name in _WHOLE else "positive number"
+            raise Refused(
+                f"the VM's {name} is {text[:_SHOWN]!r} instead of a {kind}",
+                remedy="Correct its template",
+            )
+    if remote.template.vector("TOPOLOGY").get("PIN_POLICY", "").strip().upper() in _PINNED:
+        _check_pinned(size, remote.id)
     for name, text in changed.items():
         for allowed, is_met in _find_limits(remote.template, name, text):
             if not is_met:
@@ -61,11 +77,10 @@ def override_size(local: Template, remote: VmTemplate) -> Template:
                     f"{allowed[:_SHOWN]}",
                     remedy=_REMEDY,
                 )
-    return Template(changed.items())
 
 
-def _check_pinned(size: dict[str, str], remote_id: int) -> None:
-    cpu, vcpu = size["CPU"], size["VCPU"]
+def _check_pinned(size: Mapping[str, str], remote_id: int) -> None:
+    cpu, vcpu = size.get("CPU", ""), size.get("VCPU", _DEFAULTS["VCPU"])
     if not _is_same(cpu, vcpu):
         raise Refused(
             f"remote template {remote_id} pins virtual CPUs, so a VM has as many CPU as VCPU, "
@@ -76,15 +91,18 @@ def _check_pinned(size: dict[str, str], remote_id: int) -> None:
 
 def _find_limits(template: Template, name: str, text: str) -> Iterator[tuple[str, bool]]:
     """Yield what *template* allows for an attribute, and whether the value in *text* meets it."""
-    value = float(text)
+    value = parse_number(text) or 0.0
     if template.vector("SUNSTONE").get("CAPACITY_SELECT", "").strip().upper() == "NO":
         yield "its own size alone (SUNSTONE/CAPACITY_SELECT)", False
-    if most := _read_number(template.text(f"{name}_MAX")):
-        yield f"{name}_MAX {most:g}", value <= most
+    if limit := template.text(f"{name}_MAX").strip():
+        most = parse_number(limit)
+        yield f"{name}_MAX {limit}", most is not None and value <= most
     kind, choices, initial = _read_input(template, name)
-    match kind, [_read_number(end.strip()) for end in choices.split("..")]:
+    match kind, [parse_number(end.strip()) for end in choices.split("..")]:
         case "range" | "range-float", [float(least), float(most)]:
             yield choices, least <= value <= most
+        case "range" | "range-float", _:
+            yield f"a range that cannot be read ({choices})", False
         case "list", _:
             yield choices, any(_is_same(text, choice.strip()) for choice in choices.split(","))
         case "fixed", _:
@@ -101,11 +119,12 @@ def _read_input(template: Template, name: str) -> tuple[str, str, str]:
     return kind.strip(), choices, initial
 
 
-def _read_number(text: str) -> float | None:
-    return float(text) if _NUMBER.fullmatch(text) else None
+def _is_size(name: str, text: str) -> bool:
+    number = parse_whole(text) if name in _WHOLE else parse_number(text)
+    return number is not None and 0 < number < _MOST
 
 
 def _is_same(one: str, other: str) -> bool:
     """Compare two numbers as oned writes CPU: with six digits."""
-    numbers = _read_number(one), _read_number(other)
-    return None not in numbers and math.isclose(*numbers, rel_tol=1e-5)  # type: ignore[arg-type]
+    numbers = parse_number(one), parse_number(other)
+    return None not in numbers and isclose(*numbers, rel_tol=1e-5)  # type: ignore[arg-type]

@@ -27,45 +27,51 @@ class PassedAction:
     """What the remote is asked for."""
     remote_since: str
     """The first release of the remote that does it in these states."""
+    failure: str
+    """How ERROR of the remote VM begins after its time where that failed, up to 5.12; from 6.0 with
+    *action*. Source: ``log_error`` in ``VirtualMachineManager{Driver,Protocol}.cc``."""
 
 
 ACTIONS = (
     PassedAction(
         *("SNAPSHOT", "SNAPSHOTCREATE", "snapshot-create", "RUNNING", "5.6"),
-        *("one.vm.snapshotcreate", "5.6"),
+        *("one.vm.snapshotcreate", "5.6", "Error creating new VM Snapshot"),
     ),
     PassedAction(
         *("SNAPSHOT", "SNAPSHOTREVERT", "snapshot-revert", "RUNNING", "5.6"),
-        *("one.vm.snapshotrevert", "5.6"),
+        *("one.vm.snapshotrevert", "5.6", "Error reverting VM Snapshot"),
     ),
     PassedAction(
         *("SNAPSHOT", "SNAPSHOTDELETE", "snapshot-delete", "RUNNING, POWEROFF", "5.6"),
-        *("one.vm.snapshotdelete", "5.6"),
+        *("one.vm.snapshotdelete", "5.6", "Error deleting VM Snapshot"),
     ),
-    PassedAction("RESIZE", "RESIZE", "resize", "RUNNING", "6.0", "one.vm.resize", "6.0"),
+    PassedAction(
+        *("RESIZE", "RESIZE", "resize", "RUNNING", "6.0"),
+        *("one.vm.resize", "6.0", "RESIZE"),
+    ),
     PassedAction(
         *("UPDATECONF", "UPDATECONF", "updateconf", "RUNNING", "5.10"),
-        *("one.vm.updateconf", "5.10"),
+        *("one.vm.updateconf", "5.10", "Error updating conf for VM"),
     ),
     PassedAction(
         *("DISK", "ATTACHDISK", "disk-attach", "RUNNING", "5.6"),
-        *("one.vm.attach", "5.6"),
+        *("one.vm.attach", "5.6", "Error attaching new VM Disk"),
     ),
     PassedAction(
         *("DISK", "DETACHDISK", "disk-detach", "RUNNING", "5.6"),
-        *("one.vm.detach", "5.6"),
+        *("one.vm.detach", "5.6", "Error detaching VM Disk"),
     ),
     PassedAction(
         *("DISK", "RESIZEDISK", "disk-resize", "RUNNING", "5.6"),
-        *("one.vm.diskresize", "5.6"),
+        *("one.vm.diskresize", "5.6", "Error resizing disk"),
     ),
     PassedAction(
         *("NIC", "ATTACHNIC", "nic-attach", "RUNNING, POWEROFF", "5.6"),
-        *("one.vm.attachnic", "5.6"),
+        *("one.vm.attachnic", "5.6", "Error attaching new VM NIC"),
     ),
     PassedAction(
         *("NIC", "DETACHNIC", "nic-detach", "RUNNING, POWEROFF", "5.6"),
-        *("one.vm.detachnic", "5.6"),
+        *("one.vm.detachnic", "5.6", "Error detaching VM NIC"),
     ),
 )
 """All of them, by kind."""
@@ -73,6 +79,7 @@ ACTIONS = (
 KINDS = tuple(dict.fromkeys(row.kind for row in ACTIONS))
 """The words that ONE_PASS_THROUGH may have."""
 
+_FAILURES = {row.command: (f": {row.action}: ", f": {row.failure}: ") for row in ACTIONS}
 _KIND_OF = {row.action: row.kind for row in ACTIONS}
 
 
@@ -87,6 +94,11 @@ def require_passed(action: str, passed: Collection[str]) -> None:
     kind = _KIND_OF.get(action)
     if kind is not None and kind not in passed:
         raise unsupported_error(action)
+
+
+def is_error_of(call: str, error: str) -> bool:
+    """Tell whether a VM's ERROR, with its time, is about a call, named after its command."""
+    return any(words in error for words in _FAILURES.get(call.partition(" ")[0], ()))
 
 
 def unsupported_error(action: str) -> Unsupported:

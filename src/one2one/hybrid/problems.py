@@ -19,6 +19,7 @@ Source: ``VirtualMachineXML::log``, ``SchedulerManagerDriver::log_vm``,
 import re
 
 from one2one.hybrid.verdicts import explain_failure_at
+from one2one.hybrid.words import read_words
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import FAILURES, RUNNING, LcmState, State, VmState
@@ -60,9 +61,8 @@ def find_problem(remote: Vm, *, lasts: bool = False, secret: str = "") -> str:
     """
     if remote.state.state == VmState.DONE:
         return explain_gone(remote.id)
-    cause = _find_cause(remote, lasts=lasts) if may_be_problem(remote.state) else ""
-    if secret:
-        cause = cause.replace(secret, "…")
+    is_suspect = may_be_problem(remote.state)
+    cause = _find_cause(remote, secret, lasts=lasts) if is_suspect else ""
     return clean_line(f"remote VM {remote.id} is {remote.state}: {cause}", LIMIT) if cause else ""
 
 
@@ -76,20 +76,20 @@ def explain_unreadable(remote_id: int) -> str:
     return f"remote VM {remote_id} is no longer the remote account's: its owner was changed there"
 
 
-def _find_cause(remote: Vm, *, lasts: bool) -> str:
+def _find_cause(remote: Vm, secret: str, *, lasts: bool) -> str:
     if remote.state.state == VmState.PENDING:
-        said = _read_words(remote, "SCHED_MESSAGE") or _read_words(remote, "ERROR")
+        said = _read(remote, "SCHED_MESSAGE", secret) or _read(remote, "ERROR", secret)
         return said or ("its cloud has found no place for it yet" if lasts else "")
     if remote.state.state == VmState.HOLD:
         return f"it starts when its cloud is told: onevm release {remote.id}"
     if remote.state == _UNKNOWN:
         return "its cloud has lost sight of it, or of its host there"
     failed = explain_failure_at(remote.state) or "it cannot be used any more"
-    said = _read_words(remote, "ERROR")
+    said = _read(remote, "ERROR", secret)
     return f"{failed} ({said})" if said else failed
 
 
-def _read_words(remote: Vm, name: str) -> str:
+def _read(remote: Vm, name: str, secret: str) -> str:
     """Return what the remote cloud says, without the time: that changes with each repetition."""
-    text = clean_line(remote.user_template.text(name), 2 * LIMIT)
+    text = clean_line(read_words(remote, name, secret), 2 * LIMIT)
     return _TIME.sub("", text, count=1) if _TIME.match(text) else text

@@ -8,6 +8,7 @@ from one2one.hybrid.access import JUMP_FORM, check_jump
 from one2one.hybrid.attributes import LEASE_ACTIONS, Attribute
 from one2one.hybrid.pass_through import KINDS
 from one2one.opennebula.errors import ConfigurationError
+from one2one.opennebula.numbers import parse_number
 from one2one.opennebula.records import Host
 from one2one.opennebula.template import Template
 from one2one.opennebula.urls import parse_endpoint, parse_proxy, split_endpoints
@@ -150,9 +151,8 @@ class _Reader:
 
     def read_number(self, attribute: Attribute) -> float:
         value = self.read_text(attribute)
-        try:
-            number = float(value)
-        except ValueError:
+        number = parse_number(value)
+        if number is None:
             number = -1.0
         if number > attribute.maximum:
             raise self._value_error(attribute, f"a number, {attribute.maximum:.0f} or less")

@@ -10,8 +10,9 @@ VM is resized in what …
 """
 
 from dataclasses import dataclass, field
-from math import isclose, isfinite
+from math import isclose
 
+from one2one.opennebula.numbers import parse_number
 from one2one.opennebula.records import Vm
 from one2one.opennebula.template import Template, Vector
 
@@ -98,8 +99,4 @@ def _is_same(one: str, other: str | None) -> bool:
 
 def _read_number(text: str | None) -> float:
     """Return the number in *text*, 0 where there is none."""
-    try:
-        number = float(text or "")
-    except ValueError:
-        return 0.0
-    return number if isfinite(number) else 0.0
+    return parse_number(text) or 0.0

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
+from one2one.opennebula.numbers import parse_number
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.template import Template
 
@@ -79,11 +80,8 @@ def _format_time(seconds: str) -> str:
 
 
 def _parse_number(value: str) -> float | None:
-    try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if 0 <= number < _LARGEST else None
+    number = parse_number(value)
+    return number if number is not None and 0 <= number < _LARGEST else None
 
 
 def _keep_addresses(candidates: Iterable[str]) -> Iterable[str]:

@@ -14,6 +14,7 @@
 """
 
 from one2one.hybrid.goals import Goal
+from one2one.hybrid.words import read_words
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import FAILURES, State
@@ -42,9 +43,12 @@ def has_unsaved_disks(vm: Vm) -> bool:
     return str(vm.state).startswith("EPILOG") and any(d.get("SAVE") == "YES" for d in disks)
 
 
-def failure_error(vm: Vm) -> Refused:
-    """Return the error for a remote VM in a failure state, with its own cloud's words."""
-    said = vm.user_template.text("ERROR")
+def failure_error(vm: Vm, secret: str) -> Refused:
+    """Return the error for a remote VM in a failure state, with its own cloud's words.
+
+    *secret*, the account's password, is not among them.
+    """
+    said = read_words(vm, "ERROR", secret)
     remedy = f"Have its administrator repair that and run there: onevm recover --retry {vm.id}"
     if has_unsaved_disks(vm):
         lost = "To terminate the VM again loses what its persistent disks have not saved"

@@ -10,7 +10,7 @@ import os
 import shlex
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,6 +18,8 @@ from one2one import runtime
 from one2one.driver.events import Emit, ignore
 from one2one.driver.threads import run_guarded
 from one2one.opennebula.errors import to_one_error
+from one2one.opennebula.ids import read_id
+from one2one.opennebula.numbers import parse_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ def parse_arguments(argv: list[str]) -> Arguments:
     words = shlex.split(" ".join(argv))
     try:
         options = dict(getopt.gnu_getopt(words, "t:r:l:s:w:d:pc", ["metrics="])[0])
-        threads, retries = int(options.get("-t", 15)), int(options.get("-r", 0))
+        threads, retries = _read_count(options, "-t", 15), _read_count(options, "-r", 0)
         metrics = _parse_address(options.get("--metrics", ""))
     except (getopt.GetoptError, ValueError) as error:
         raise ValueError(f"ARGUMENTS={' '.join(words)!r}: {error}") from None
@@ -70,10 +72,18 @@ def _parse_address(text: str) -> tuple[str, int] | None:
     """Return the parts of ``ADDRESS:PORT``; raises ValueError."""
     if not text:
         return None
-    address, _, port = text.rpartition(":")
-    if not address or not port.isdecimal() or not 0 < int(port) < 2**16:
+    address, _, after = text.rpartition(":")
+    port = read_id(after) or 0
+    if not address or not 0 < port < 2**16:
         raise ValueError(f"--metrics is ADDRESS:PORT, not {text}")
-    return address.strip("[]"), int(port)
+    return address.strip("[]"), port
+
+
+def _read_count(options: Mapping[str, str], name: str, default: int) -> int:
+    number = parse_whole(options.get(name, str(default)))
+    if number is None:
+        raise ValueError(f"{name} is a whole number, not {options[name]!r}")
+    return number
 
 
 class OnedPipe:

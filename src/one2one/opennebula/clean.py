@@ -39,6 +39,11 @@ def clean_line(text: str, limit: int = LIMIT) -> str:
     return line
 
 
+def hide(text: str, secret: str) -> str:
+    """Return *text* with an ``…`` in place of *secret*. Cut it after that, not before."""
+    return text.replace(secret, _CUT) if secret else text
+
+
 def clean_json(document: str) -> str:
     """Return a JSON *document* with each such character escaped; its values do not change."""
     return _NOT_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", document)

@@ -65,6 +65,9 @@ class Caller(Protocol):
     ) -> Answer:
         """Return what *parse* makes of the resulting text."""
 
+    def hide_password(self, error: OneError) -> None:
+        """Hide the password in an error that may quote the cloud."""
+
     def close(self) -> None:
         """Close the idle connections."""
 
@@ -122,6 +125,10 @@ class Client:
             lambda body: parse(rpc.decode_in_pieces(body)), method, arguments
         )
 
+    def hide_password(self, error: OneError) -> None:
+        """Hide the password in an error that may quote the cloud."""
+        error.hide(self._session.partition(":")[2])
+
     def close(self) -> None:
         """Close the idle connections."""
         with self._lock:
@@ -146,6 +153,7 @@ class Client:
             return read(answer)
         except Exception as error:  # noqa: BLE001 - an unexpected exception means a wrong answer
             failure = _detach(error)
+            self.hide_password(failure)
             failure.call, failure.endpoint = method, self.endpoint.url
             answer = b""
         finally:
@@ -173,6 +181,7 @@ class Client:
         try:
             answer = self._send(body, deadline, repeatable=repeatable)
         except Unreachable as error:
+            self.hide_password(error)
             self._breaker.record_failure(error, runtime.monotonic())
             raise
         except Exception:

@@ -21,7 +21,7 @@ Every error is one line with the call, the cloud, the cause and the remedy. No e
 session string.
 """
 
-from one2one.opennebula.clean import clean_line
+from one2one.opennebula.clean import clean_line, hide
 
 
 class OneError(Exception):
@@ -42,12 +42,17 @@ class OneError(Exception):
         sent: bool = False,
     ) -> None:
         self.cause = clean_line(cause)
+        self._uncut = cause
         self.sent = sent
         self.call = call
         self.endpoint = endpoint
         if remedy is not None:
             self.remedy = remedy
         super().__init__(self.cause)
+
+    def hide(self, secret: str) -> None:
+        """Hide *secret* in the cause, which may quote another cloud."""
+        self.cause = self._uncut = clean_line(hide(self._uncut, secret))
 
     def __str__(self) -> str:
         """Return ``<call> at <endpoint>: <cause>. <remedy>``, without the unknown parts."""

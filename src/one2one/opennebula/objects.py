@@ -19,12 +19,10 @@ def call_for_id(client: Caller, method: str, *arguments: str | int | bool) -> in
     answer = client.call(method, *arguments)
     number = read_id(str(answer))
     if number is None:
-        raise ProtocolError(
-            f"answered {answer!r} instead of an id",
-            call=method,
-            endpoint=client.url,
-            sent=True,
-        )
+        cause = f"answered {answer!r} instead of an id"
+        error = ProtocolError(cause, call=method, endpoint=client.url, sent=True)
+        client.hide_password(error)
+        raise error
     return number
 
 

@@ -152,4 +152,5 @@ class Pools:
 
     def _note(self, name: str, error: ProtocolError) -> None:
         if len(self.unread) < _MOST_NOTED:
+            self._client.hide_password(error)
             self.unread[name] = error.cause

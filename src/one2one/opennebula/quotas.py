@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 
 from one2one.opennebula.errors import ProtocolError
+from one2one.opennebula.numbers import parse_number
 from one2one.opennebula.xml import Element, read_number
 
 _DEFAULT = -1
@@ -98,10 +99,8 @@ def _read_number(holder: Element, quota: Element | None, name: str, default: int
 
 def _parse_float(value: str | None) -> float:
     """Return the number in *value*, NaN if it is not a number."""
-    try:
-        return float(value or "")
-    except ValueError:
-        return math.nan
+    number = parse_number(value)
+    return math.nan if number is None else number
 
 
 def _quota_error(holder: Element, name: str, value: object) -> ProtocolError:

@@ -9,6 +9,7 @@ from lxml import etree
 
 from one2one.opennebula.errors import ProtocolError
 from one2one.opennebula.ids import MAX_ID
+from one2one.opennebula.numbers import parse_number, parse_whole
 
 Element = etree._Element  # noqa: SLF001 - lxml exports its element type under no other name
 
@@ -27,7 +28,6 @@ _SAFE: Any = {
 }
 _DOCTYPE = re.compile(rb"(?>\s*(?:<\?.*?\?>|<!--.*?-->))*+\s*<!DOCTYPE", re.DOTALL)
 _EXCERPT = 60
-_MOST_DIGITS = 20
 _LARGEST = 2.0**53
 _OPENING = re.compile(rb"<([A-Z_]+)>")
 """The root's start tag as OpenNebula writes it: at the beginning, without attributes."""
@@ -194,11 +194,8 @@ def integer_of(
     value = text_of(element)
     if not value and default is not None:
         return default
-    try:
-        number = int(value[:_MOST_DIGITS])
-    except ValueError:
-        number = most + 1
-    if -most <= number <= most and len(value) <= _MOST_DIGITS:
+    number = parse_whole(value)
+    if number is not None and -most <= number <= most:
         return number
     raise ProtocolError(f"<{tag}> has no whole number at {path}: {value[:_EXCERPT]!r}", remedy="")
 
@@ -210,8 +207,5 @@ def read_number(element: Element, path: str) -> float:
 
 def number_of(element: Element | None) -> float:
     """Return the number in *element*, 0 for any text that is not a number from 0 to 2⁵³."""
-    try:
-        number = float(text_of(element) or 0)
-    except ValueError:
-        return 0.0
+    number = parse_number(text_of(element)) or 0.0
     return number if 0 <= number < _LARGEST else 0.0

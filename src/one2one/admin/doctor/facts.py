@@ -16,6 +16,7 @@ from one2one.hybrid.settings import Settings
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError
+from one2one.opennebula.numbers import parse_number
 from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.quotas import VmQuotas
 from one2one.opennebula.records import Host, Vm, VmSummary, VmTemplate
@@ -86,10 +87,10 @@ class FrontEnd:
             period = configuration.vector("PROBES_PERIOD").get("MONITOR_HOST", "") or "120"
         else:
             period = configuration.text("MONITORING_INTERVAL_HOST", "180")
-        try:
-            return float(period)
-        except ValueError as error:
-            raise ProtocolError(f"the period of monitoring: {error}", remedy="") from None
+        seconds = parse_number(period.strip())
+        if seconds is None:
+            raise ProtocolError(f"the period of monitoring is {period!r}, no number", remedy="")
+        return seconds
 
     def mad(self, kind: str) -> Mad | None:
         """Return our driver's entry in the configuration, VM_MAD or IM_MAD."""

@@ -10,6 +10,7 @@ from one2one.admin.install.entries import Mode, runs_scripts
 from one2one.admin.install.plan import RESIDENT, make_plan
 from one2one.mad.im_messages import Periods
 from one2one.opennebula.errors import OneError, ProtocolError
+from one2one.opennebula.numbers import parse_whole
 from one2one.opennebula.template import parse_text
 
 _INSTALL = "Run: one2one install"
@@ -94,12 +95,9 @@ def check_probe_periods(front_end: FrontEnd) -> Finding:
         return skip("before 5.12 oned itself asks for monitoring")
     configuration = parse_text(front_end.monitord_conf)
     periods = configuration.vector("PROBES_PERIOD")
-    try:
-        patience = int(configuration.text("MONITORING_INTERVAL_HOST") or 180)
-        monitor = int(periods.get("MONITOR_HOST") or Periods().monitor_host)
-        states = int(periods.get("STATE_VM") or Periods().state_vm)
-    except ValueError as error:
-        raise ProtocolError(f"monitord.conf: {error}", remedy="Correct it") from None
+    patience = _read_period(configuration.text("MONITORING_INTERVAL_HOST"), 180)
+    monitor = _read_period(periods.get("MONITOR_HOST", ""), Periods().monitor_host)
+    states = _read_period(periods.get("STATE_VM", ""), Periods().state_vm)
     if monitor >= patience:
         return warning(
             f"MONITOR_HOST every {monitor} s, but hosts fail after {patience} s of silence",
@@ -108,6 +106,14 @@ def check_probe_periods(front_end: FrontEnd) -> Finding:
     if states > 60:
         return warning(f"VM states are read every {states} s only", "Lower STATE_VM to 5 to 30")
     return ok(f"VM states every {states} s, hosts every {monitor} s")
+
+
+def _read_period(text: str, default: float) -> int:
+    """Return the seconds in *text*, which monitord.conf may leave empty."""
+    seconds = parse_whole(text.strip()) if text else int(default)
+    if seconds is None:
+        raise ProtocolError(f"monitord.conf: {text!r} is no whole number", remedy="Correct it")
+    return seconds
 
 
 def check_dummy_driver(front_end: FrontEnd) -> Finding:

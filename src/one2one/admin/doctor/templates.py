@@ -9,6 +9,7 @@ from one2one.hybrid.allowed_size import override_size
 from one2one.hybrid.context import find_unset
 from one2one.hybrid.public_cloud import find_max_hours, takes_local_size
 from one2one.opennebula.errors import Refused
+from one2one.opennebula.numbers import parse_number
 from one2one.opennebula.records import VmTemplate
 
 _SIZE = ("CPU", "MEMORY", "VCPU")
@@ -176,7 +177,5 @@ def _list_mapped(host: HybridHost) -> Iterator[tuple[VmTemplate, int]]:
 
 
 def _parse_number(value: str) -> float | str:
-    try:
-        return float(value)
-    except ValueError:
-        return value
+    number = parse_number(value)
+    return value if number is None else number

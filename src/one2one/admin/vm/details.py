@@ -13,6 +13,7 @@ from one2one.hybrid.naming import HYBRID_ID, Marks, parse_deploy_id
 from one2one.hybrid.ownership import Identity, Ownership, judge
 from one2one.hybrid.problems import find_problem
 from one2one.hybrid.usage import read_usage_age
+from one2one.hybrid.words import read_words
 from one2one.opennebula.errors import OneError, Refused
 from one2one.opennebula.records import Vm
 
@@ -77,10 +78,10 @@ def read_details(local: LocalCloud, vm_id: int) -> VmDetails:
     finally:
         remotes.close()
     return VmDetails(
-        local=_describe_vm(vm),
+        local=_describe_vm(vm, ""),
         host=host.name,
         deploy_id=vm.deploy_id,
-        remote=_describe_vm(remote) if remote else None,
+        remote=_describe_vm(remote, opened.settings.password) if remote else None,
         problem=problem,
         marks=_describe_marks(remote, vm, host.template.text(HYBRID_ID)) if remote else None,
         usage_age=read_usage_age(vm.monitoring, time.time()),
@@ -88,7 +89,7 @@ def read_details(local: LocalCloud, vm_id: int) -> VmDetails:
     )
 
 
-def _describe_vm(vm: Vm) -> CloudVm:
+def _describe_vm(vm: Vm, secret: str) -> CloudVm:
     return CloudVm(
         id=vm.id,
         name=vm.name,
@@ -96,7 +97,7 @@ def _describe_vm(vm: Vm) -> CloudVm:
         created=vm.stime,
         cpu=vm.template.text("CPU"),
         memory=vm.template.text("MEMORY"),
-        error=vm.user_template.text("ERROR"),
+        error=read_words(vm, "ERROR", secret),
     )
 
 
