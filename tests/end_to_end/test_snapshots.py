@@ -123,7 +123,7 @@ def test_what_fails_at_the_remote_fails_here(generation: str) -> None:
         vm.revert_snapshot(number)
         both.frontend.wait_for_log(f"SNAPSHOTREVERT FAILURE {vm.id}")
         vm.wait("RUNNING")
-        assert "SNAPSHOTREVERT failed there" in vm.error
+        assert "snapshot-revert failed there" in vm.error
         vm.delete_snapshot(number)
         both.frontend.wait_for_log(f"SNAPSHOTDELETE FAILURE {vm.id}")
         vm.wait("RUNNING")

@@ -104,7 +104,7 @@ def test_a_failure_at_the_remote_is_told(generation: str) -> None:
         vm = both.run_vm(CONTEXT={"GREETING": "hello"})
         both.cloud.call("one.vm.update", both.remote_id(vm), "SANDBOX_FAILS=HOTPLUG", 1)
         update(both, vm, "FAILURE", GREETING="bye")
-        assert "UPDATECONF failed there" in vm.error
+        assert "updateconf failed there" in vm.error
         assert vm.state == "RUNNING"
 
 

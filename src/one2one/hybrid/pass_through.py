@@ -79,7 +79,7 @@ ACTIONS = (
 KINDS = tuple(dict.fromkeys(row.kind for row in ACTIONS))
 """The words that ONE_PASS_THROUGH may have."""
 
-_FAILURES = {row.command: (f": {row.action}: ", f": {row.failure}: ") for row in ACTIONS}
+_FAILURES = {row.command: (f" {row.action}: ", f" {row.failure}: ") for row in ACTIONS}
 _KIND_OF = {row.action: row.kind for row in ACTIONS}
 
 
@@ -98,7 +98,7 @@ def require_passed(action: str, passed: Collection[str]) -> None:
 
 def is_error_of(call: str, error: str) -> bool:
     """Tell whether a VM's ERROR, with its time, is about a call, named after its command."""
-    return any(words in error for words in _FAILURES.get(call.partition(" ")[0], ()))
+    return any(words in f" {error}" for words in _FAILURES.get(call.partition(" ")[0], ()))
 
 
 def unsupported_error(action: str) -> Unsupported:
