@@ -67,7 +67,9 @@ def test_what_the_remote_fails_at_is_told(world: World) -> None:
     steps = begin(world, {"PASSWORD": "new"}, {"PASSWORD": "encrypted"})
 
     def fail(_carry_out: object) -> int:
-        world.remote.vms[9].user_template["ERROR"] = "no such device"
+        world.remote.vms[9].user_template["ERROR"] = (
+            "Fri Nov 6 12:00:00 2026: UPDATECONF: no such device"
+        )
         return 9
 
     world.remote.script("vm.updateconf", fail)

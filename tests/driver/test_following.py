@@ -7,6 +7,7 @@ from one2one.driver.following import follow
 from one2one.driver.operation import Steps
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.template import Value
+from tests.driver.scripted import NOT_FOUND, refuse
 from tests.driver.world import HOST_ID, World, finish
 
 SIZE = {"CPU": "0.5", "MEMORY": "256"}
@@ -105,3 +106,13 @@ def test_a_start_is_a_change_and_then_a_resume(world: World) -> None:
     assert answer == "opennebula-hybrid-9"
     changes = [call.split()[0] for call in world.remote.calls]
     assert changes.index("vm.resize") < changes.index("vm.action")
+
+
+def test_a_context_that_is_not_passed_on_is_told_once(world: World) -> None:
+    world.local.hosts[HOST_ID]["ONE_PASS_THROUGH"] = "RESIZE, UPDATECONF"
+    world.add_both(remote_state="POWEROFF").template["CONTEXT"] = {"GREETING": "old"}
+    world.local.vms[7].template["CONTEXT"] = {"GREETING": "new"}
+    world.remote.script("template.info", *[refuse(NOT_FOUND)] * 9)
+    assert finish(follow(world.open_job("DEPLOY", "BOOT_POWEROFF"))) == ""
+    told = [line for line in world.log if "CONTEXT is not passed on" in line]
+    assert len(told) == 1

@@ -91,16 +91,28 @@ def test_a_snapshot_that_the_remote_lost_is_told(world: World) -> None:
     assert world.remote.count("vm.snapshotrevert") == 0
 
 
-def test_a_revert_that_the_remote_fails_at_is_told(world: World) -> None:
+@pytest.mark.parametrize("said", ["SNAPSHOTREVERT", "Error reverting VM Snapshot"])
+def test_a_revert_that_the_remote_fails_at_is_told(world: World, said: str) -> None:
     add_snapshots(world, TAG)
 
     def fail(_carry_out: object) -> int:
-        world.remote.vms[9].user_template["ERROR"] = "no space left"
+        world.remote.vms[9].user_template["ERROR"] = f"Fri Nov 6 12:00:00 : {said}: no space left"
         return 9
 
     world.remote.script("vm.snapshotrevert", fail)
     with pytest.raises(Refused, match="no space left"):
         finish(begin(world, "SNAPSHOTREVERT"))
+
+
+def test_the_failure_of_another_action_fails_no_revert(world: World) -> None:
+    add_snapshots(world, TAG)
+
+    def revert_while_another_fails(_carry_out: object) -> int:
+        world.remote.vms[9].user_template["ERROR"] = "Fri Nov 6 12:00:00 2026: ATTACHNIC: no"
+        return 9
+
+    world.remote.script("vm.snapshotrevert", revert_while_another_fails)
+    assert finish(begin(world, "SNAPSHOTREVERT")) == ""
 
 
 def test_a_snapshot_is_deleted_and_no_other(world: World) -> None:

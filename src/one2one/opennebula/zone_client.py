@@ -86,6 +86,10 @@ class ZoneClient:
         """Return what *parse* makes of the resulting text, as ``Client.read`` does."""
         return self._ask(method, lambda client: client.read(parse, method, *arguments))
 
+    def hide_password(self, error: OneError) -> None:
+        """Hide the password in an error, as ``Client.hide_password`` does."""
+        self._clients[0].hide_password(error)
+
     def close(self) -> None:
         """Close the idle connections."""
         for client in self._clients:
