@@ -18,7 +18,7 @@ from opennebula_sandbox.cloud.objects import Host
 from opennebula_sandbox.cloud.wire.delivery import ApiRequest
 from opennebula_sandbox.cloud.wire.xmlrpc import format_http_answer
 from tests.admin.certificates import certificate
-from tests.admin.clouds import DRIVER, GENERATIONS, HYBRID, Clouds, LazyFrontEnd
+from tests.admin.clouds import DRIVER, GENERATIONS, HYBRID, Clouds, LazyFrontEnd, open_clouds
 from tests.admin.stock import FrontEnd as Files
 from tests.admin.stock import unpack
 
@@ -202,6 +202,32 @@ def test_a_password_in_clear_text_is_told(newest: Clouds) -> None:
 def test_clear_text_over_a_network_is_told(newest: Clouds) -> None:
     newest.add_host("burst1", ONE_ENDPOINT=newest.remote.endpoint.replace("127.0.0.1", "0.0.0.0"))
     assert answer(newest, "clear text")[0] == "warning"
+
+
+def test_an_ha_front_end_tells_who_leads_and_whether_keys_differ() -> None:
+    with open_clouds("7.2") as one, open_clouds("7.2") as other:
+        one.add_host("burst1")
+        other.add_host("burst1")
+        password = one.front_end.session.partition(":")[2]
+        other.front_end.oned.add_user("oneadmin", password, "oneadmin")  # a zone has one database
+        one.front_end.set_raft_state(RaftState.LEADER)
+        other.front_end.set_raft_state(RaftState.FOLLOWER)
+        one.front_end.pools.servers = {
+            "one-a": one.front_end.endpoint,
+            "one-b": other.front_end.endpoint,
+            "one-c": "http://127.0.0.1:1/RPC2",
+        }
+        _, answers = examine(one)
+        severity, text = answers["front-end", "leader"]
+        assert severity == "warning"
+        assert text.startswith("one-a leads; no answer of one-c (cannot connect")
+        assert answers["front-end", "keys of the servers"][0] == "ok"
+        del one.front_end.pools.servers["one-c"]
+        other.front_end.pools.find_host(0).template = Template([("ONE_PASSWORD", "other")])
+        one.front_end.set_raft_state(RaftState.FOLLOWER)
+        _, answers = examine(one)
+        assert answers["front-end", "leader"][0] == "failure"
+        assert answers["front-end", "keys of the servers"][0] == "failure"
 
 
 def test_a_server_that_does_not_answer_is_told(newest: Clouds) -> None:

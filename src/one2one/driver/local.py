@@ -7,7 +7,8 @@ localhost.
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -44,10 +45,10 @@ class LocalCloud:
         """Read credentials and endpoint; raises ConfigurationError where there are none."""
         self._var, self._etc = var_location(environment), etc_location(environment)
         endpoint = environment.get("ONE_XMLRPC") or _read_first("one_endpoint", environment)
-        session = _read_session(environment)
+        self._session = _read_session(environment)
         self._version: tuple[int, int] | None = None
         self._deploy_ids: SingleFlight[int, Mapping[str, set[int]]] = SingleFlight()
-        self.cloud = Cloud([Endpoint(endpoint or _DEFAULT_ENDPOINT)], session)
+        self.cloud = Cloud([Endpoint(endpoint or _DEFAULT_ENDPOINT)], self._session)
 
     def read_settings(self, host_id: int, host_name: str) -> Settings:
         """Return what the host says now about its remote cloud, its password in clear.
@@ -146,12 +147,32 @@ class LocalCloud:
             return RaftState.FOLLOWER
         return RaftState(state)
 
+    @contextmanager
+    def open_server(self, url: str) -> Iterator[Cloud]:
+        """Give the server of the zone with this URL, as the local cloud's account sees it."""
+        cloud = Cloud([Endpoint(url)], self._session)
+        try:
+            yield cloud
+        finally:
+            cloud.close()
+
+    def list_servers(self) -> dict[str, str]:
+        """Return the URLs of the zone's servers by their names; none where there is no HA."""
+        zone = self.cloud.get_zone(self._read_federation("ZONE_ID") or 0)
+        return {
+            read_text(server, "NAME"): read_text(server, "ENDPOINT")
+            for server in zone.iterfind("SERVER_POOL/SERVER")
+        }
+
     @cached_property
     def _server_id(self) -> int | None:
         """This server's id in its zone by oned.conf, None where that does not tell."""
+        return self._read_federation("SERVER_ID")
+
+    def _read_federation(self, name: str) -> int | None:
         try:
             configuration = (self._etc / "oned.conf").read_text(errors="replace")
-            return int(parse_text(configuration).vector("FEDERATION")["SERVER_ID"])
+            return int(parse_text(configuration).vector("FEDERATION")[name])
         except (OSError, OneError, KeyError, ValueError):
             return None
 

@@ -305,6 +305,10 @@ class Cloud:
         """Return every datastore that the calling user may see."""
         return self.client.read(parse_pieces, "one.datastorepool.info")
 
+    def get_zone(self, zone_id: int) -> Element:
+        """Return a zone with the servers of its SERVER_POOL."""
+        return fetch(self.client, keep_element, "ZONE", "one.zone.info", zone_id)
+
     def get_raft(self) -> Element:
         """Return the HA state of the oned that answers, not that of its leader."""
         return self.client.read(parse_pieces, "one.zone.raftstatus")

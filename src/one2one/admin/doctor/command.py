@@ -19,6 +19,7 @@ from one2one.admin.doctor import (
     remote,
     templates,
     vms,
+    zone,
 )
 from one2one.admin.doctor.facts import FrontEnd, HybridHost
 from one2one.admin.doctor.finding import Finding, Severity, failure, skip
@@ -34,6 +35,7 @@ Checks = dict[str, Callable[[Subject], Finding]]
 FRONT_END: Checks[FrontEnd] = {
     "local daemon": daemon.check_daemon,
     "local administrator": daemon.check_administrator,
+    "leader": zone.check_leader,
     "front-end files": installation.check_front_end_files,
     "local release": daemon.check_release,
     "VMM driver entry": installation.check_vm_mad,
@@ -44,6 +46,7 @@ FRONT_END: Checks[FrontEnd] = {
     "driver processes": installation.check_processes,
     "password encryption": installation.check_encryption,
     "encryption key": installation.check_key,
+    "keys of the servers": zone.check_same_key,
     "probe periods": installation.check_probe_periods,
     "dummy transfer driver": installation.check_dummy_driver,
     "hybrid hosts": hosts.check_any_host,

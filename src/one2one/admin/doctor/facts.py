@@ -78,6 +78,11 @@ class FrontEnd:
         return self.local.raft_state() is not RaftState.FOLLOWER
 
     @cached_property
+    def servers(self) -> dict[str, str]:
+        """The URLs of an HA front-end's servers, by their names."""
+        return self.local.list_servers()
+
+    @cached_property
     def report_period(self) -> float:
         """After how many seconds the next report of a host is due; 0 where oned keeps none."""
         configuration = parse_text(self.monitord_conf)

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Protocol
+from xml.sax.saxutils import escape
 
 from one2one.opennebula.states import HostState, RaftState
 from one2one.opennebula.template import Template, Value
@@ -173,7 +174,11 @@ class HostMethods:
             raise no_such_error("zone", zone_id)
         state = "<STATE>0</STATE>" if self._profile.newer_body else ""
         endpoint = render_attribute("ENDPOINT", "http://localhost:2633/RPC2")
+        servers = "".join(
+            f"<SERVER><ENDPOINT>{escape(url)}</ENDPOINT><ID>{number}</ID><NAME>{escape(name)}</NAME></SERVER>"
+            for number, (name, url) in enumerate(self._pools.servers.items())
+        )
         return (
             f"<ZONE><ID>0</ID><NAME>OpenNebula</NAME>{state}<TEMPLATE>{endpoint}</TEMPLATE>"
-            "<SERVER_POOL></SERVER_POOL></ZONE>"
+            f"<SERVER_POOL>{servers}</SERVER_POOL></ZONE>"
         )

@@ -46,6 +46,8 @@ class Pools:
     """LIVE_RESIZE of the driver: whether it is asked to resize a VM that runs, since 6.0."""
     raft: RaftState = RaftState.SOLO
     """The state of this server in its zone."""
+    servers: dict[str, str] = field(default_factory=dict)
+    """The URLs of the zone's servers, by name: none without HA."""
 
     def now(self) -> int:
         """Return the time in seconds since 1970."""
