@@ -6,7 +6,7 @@ import pytest
 
 from one2one.opennebula.template import Template, Value, Vector
 from opennebula_sandbox.frontend.handles import LocalVm
-from tests.end_to_end.burst import GENERATIONS, TEMPLATE, WAYS, Burst, burst
+from tests.end_to_end.burst import PAIRS, TEMPLATE, Burst, burst
 
 KEY = "ssh-ed25519 AAAAC3Nz ann@example.org"
 REMOTE_CONTEXT: Vector = {
@@ -45,8 +45,7 @@ def guest_context(both: Burst, vm: LocalVm) -> Vector:
     return both.cloud.vms[both.remote_id(vm)].template.vector("CONTEXT")
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize(("generation", "way"), PAIRS)
 def test_the_guest_gets_the_key_and_the_name_that_its_user_has_here(
     generation: str, way: str
 ) -> None:

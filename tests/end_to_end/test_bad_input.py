@@ -86,9 +86,8 @@ def check_refusal(both: Burst, words: str, remedy: str, **template: Value) -> No
     assert both.alive() == alive
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_wrong_host_attribute(way: str) -> None:
-    with burst(way=way) as both:
+def test_a_wrong_host_attribute() -> None:
+    with burst() as both:
         good = of_the_host(both.cloud) | {"ONE_TIMEOUT": "", "ONE_CA_FILE": ""}
         plain: dict[str, Value] = {"ONE_ENDPOINT": both.cloud.endpoint.replace("http:", "https:")}
         cases = [*HOST_CASES, (plain, "closed instead of answering in TLS", "Use http://")]
@@ -111,18 +110,16 @@ def test_an_endpoint_where_a_database_listens(generation: str, way: str) -> None
         assert len(vm.error) < 1100
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_reason_phrase_that_a_terminal_would_act_on(way: str) -> None:
-    with burst(way=way) as both:
+def test_a_reason_phrase_that_a_terminal_would_act_on() -> None:
+    with burst() as both:
         fault = faults.answer_http_error("500 \x1b[31m\x07" + "x" * 5000)
         both.cloud.faults.on(fault, "one.template.info", times=None)
         check_refusal(both, r"HTTP 500 \x1b[31m\x07xxx", "Check that the cloud runs")
         assert both.frontend.pools.find_vm(0).user_template.text("ERROR").isprintable()
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_wrong_template(way: str) -> None:
-    with burst(way=way) as both:
+def test_a_wrong_template() -> None:
+    with burst() as both:
         for template, words, remedy in TEMPLATE_CASES:
             check_refusal(both, words, remedy, **template)
         both.run_vm()
@@ -135,9 +132,8 @@ def test_scripts_fail_as_each_shell_understands(generation: str) -> None:
         check_refusal(both, "TEMPLATE_ID is 'x'", "Write it as", PUBLIC_CLOUD=wrong)
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_an_account_that_may_not(way: str) -> None:
-    with burst(way=way) as both:
+def test_an_account_that_may_not() -> None:
+    with burst() as both:
         both.cloud.owner.quotas.limit(VMS=0)
         check_refusal(both, "limit of 0 reached for VMS quota", "Raise the quota")
         both.cloud.owner.quotas.limit(VMS=-1)
@@ -164,9 +160,8 @@ def test_an_instantiate_whose_answer_is_lost_makes_one_vm() -> None:
         assert both.alive() == [both.remote_id(vm)]
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_remote_vm_that_vanished(way: str) -> None:
-    with burst(way=way) as both:
+def test_a_remote_vm_that_vanished() -> None:
+    with burst() as both:
         vm = both.run_vm()
         both.cloud.act(both.remote_id(vm), "terminate-hard")
         both.wait_remote(vm, "DONE")
@@ -197,9 +192,8 @@ def test_marks_tell_the_remote_vm_where_oned_lost_its_deploy_id(way: str) -> Non
         assert both.cloud.wait_for(remote_id, State(VmState.DONE))
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_deploy_id_that_is_not_ours(way: str) -> None:
-    with burst(way=way) as both:
+def test_a_deploy_id_that_is_not_ours() -> None:
+    with burst() as both:
         vm = both.run_vm()
         both.cloud.act(both.remote_id(vm), "terminate-hard")
         both.wait_remote(vm, "DONE")

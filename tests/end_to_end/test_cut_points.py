@@ -186,7 +186,7 @@ CHECKS = {
     "NIC": check_devices,
 }
 """What else must be true of a VM that runs, by the kind of what was changed."""
-SHARES = {"resident": 4, "scripts": 60}
+SHARES = {"resident": 8, "scripts": 120}
 """Of so many cut points one is tried where not all are asked for."""
 
 

@@ -5,7 +5,7 @@ import pytest
 from one2one.hybrid.mirror import BY_LCM_STATE, BY_STATE, Report
 from one2one.opennebula.states import LcmState, State, VmState
 from opennebula_sandbox.frontend.handles import LocalVm
-from tests.end_to_end.burst import GENERATIONS, GUARD_S, WAYS, Burst, burst, monitoring_settings
+from tests.end_to_end.burst import GUARD_S, PAIRS, Burst, burst, monitoring_settings
 
 BY_HAND = [
     [("suspend", "SUSPENDED"), ("resume", "RUNNING"), ("terminate", "POWEROFF")],
@@ -38,8 +38,7 @@ def by_hand(both: Burst, vm: LocalVm, action: str) -> None:
         both.cloud.machine.enter(both.cloud.vms[remote_id], unknown)
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize(("generation", "way"), PAIRS)
 def test_what_the_remote_user_does_is_seen_here(generation: str, way: str) -> None:
     with burst(generation, way, delay=0.02, monitoring=monitoring_settings(generation)) as both:
         lives = [(both.run_vm(), life) for life in BY_HAND]

@@ -95,7 +95,6 @@ def test_an_address_that_is_used_there_is_refused() -> None:
         assert (local_nics(vm), remote_nics(both, vm)) == ([], by_hand)
 
 
-@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     ("mapping", "words"),
     [
@@ -106,8 +105,8 @@ def test_an_address_that_is_used_there_is_refused() -> None:
         ({"ONE_REMOTE_NETWORK": {"HOST": "other", "ID": "1"}}, "has no ONE_REMOTE_NETWORK"),
     ],
 )
-def test_a_wrong_mapping_is_named(mapping: dict[str, Value], words: str, way: str) -> None:
-    with passing(way=way) as both:
+def test_a_wrong_mapping_is_named(mapping: dict[str, Value], words: str) -> None:
+    with passing() as both:
         network = add_networks(both, "10.0.0.10", **mapping)
         assert both.cloud.add_network("secret", "10.9.0.10", shared=False) == 2
         vm = both.run_vm()
@@ -179,9 +178,8 @@ def test_what_a_failed_attempt_left_is_detached_by_the_next() -> None:
         assert local_nics(vm)[0]["NIC_ID"] == "0"
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_what_fails_at_the_remote_fails_here(generation: str) -> None:
-    with passing(generation) as both:
+def test_what_fails_at_the_remote_fails_here() -> None:
+    with passing() as both:
         network = add_networks(both)
         vm = both.run_vm()
         attach(both, vm, network)

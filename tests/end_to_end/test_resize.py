@@ -9,7 +9,7 @@ from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.refusal import Refusal
 from opennebula_sandbox.cloud.wire.delivery import ApiRequest, deliver
 from opennebula_sandbox.frontend.handles import LocalVm
-from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst
+from tests.end_to_end.burst import PAIRS, WAYS, Burst, burst
 
 passing = partial(burst, ONE_PASS_THROUGH="RESIZE")
 LATER = ("6.10", "7.2")
@@ -67,8 +67,7 @@ def test_a_vm_that_runs_is_resized_in_what_the_user_changed(generation: str, way
         assert vm.error == ""
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize(("generation", "way"), PAIRS)
 def test_a_vm_that_is_off_is_resized_before_it_runs(generation: str, way: str) -> None:
     with passing(generation, way, delay=0.02) as both:
         vm = both.run_vm()
@@ -85,9 +84,8 @@ def test_a_vm_that_is_off_is_resized_before_it_runs(generation: str, way: str) -
         assert calls.index("one.vm.resize") < calls.index("one.vm.action")
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_an_undeployed_vm_is_resized_before_it_runs(generation: str) -> None:
-    with passing(generation, delay=0.02) as both:
+def test_an_undeployed_vm_is_resized_before_it_runs() -> None:
+    with passing(delay=0.02) as both:
         vm = both.run_vm()
         vm.act("undeploy-hard")
         vm.wait("UNDEPLOYED")

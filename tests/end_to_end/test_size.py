@@ -7,7 +7,7 @@ import pytest
 from one2one.opennebula.template import Template, Value, Vector
 from opennebula_sandbox.cloud.faults import drop_after
 from opennebula_sandbox.frontend.handles import LocalVm
-from tests.end_to_end.burst import GENERATIONS, WAYS, Burst, burst, monitoring_settings
+from tests.end_to_end.burst import GENERATIONS, PAIRS, WAYS, Burst, burst, monitoring_settings
 
 LOCAL: Vector = {"TYPE": "opennebula", "TEMPLATE_ID": "0", "SIZE": "LOCAL"}
 NAMES = ("CPU", "MEMORY", "VCPU")
@@ -32,8 +32,7 @@ def refuse(both: Burst, vm: LocalVm) -> str:
     return vm.error
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize(("generation", "way"), PAIRS)
 def test_the_remote_vm_has_the_local_size_where_that_is_asked_for(
     generation: str, way: str
 ) -> None:
@@ -45,9 +44,8 @@ def test_the_remote_vm_has_the_local_size_where_that_is_asked_for(
         assert both.cloud.owner.quotas.used["MEMORY"] == 0
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_the_host_may_ask_for_it_and_the_vm_decides(generation: str) -> None:
-    with burst(generation, ONE_SIZE="local") as both:
+def test_the_host_may_ask_for_it_and_the_vm_decides() -> None:
+    with burst(ONE_SIZE="local") as both:
         assert read_size(both, both.run_vm(MEMORY="256")) == ("0.1", "256", "1")
         remote = LOCAL | {"SIZE": "Remote"}
         vm = both.run_vm(MEMORY="256", PUBLIC_CLOUD=remote)
@@ -98,9 +96,8 @@ def test_what_the_remote_template_does_not_allow_is_refused_by_name(way: str) ->
         assert read_size(both, vm) == ("0.1", "512", "")
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_what_the_remote_restricts_is_refused_by_name(generation: str) -> None:
-    with burst(generation, ONE_SIZE="LOCAL") as both:
+def test_what_the_remote_restricts_is_refused_by_name() -> None:
+    with burst(ONE_SIZE="LOCAL") as both:
         profile = both.cloud.oned.profile
         both.cloud.oned.profile = replace(profile, restricted=(*profile.restricted, "MEMORY"))
         error = refuse(both, both.vm(MEMORY="256"))

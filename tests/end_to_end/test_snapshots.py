@@ -109,9 +109,8 @@ def test_what_a_failed_attempt_left_is_deleted_by_the_next() -> None:
         assert ours["NAME"] != left["NAME"]
 
 
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_what_fails_at_the_remote_fails_here(generation: str) -> None:
-    with passing(generation) as both:
+def test_what_fails_at_the_remote_fails_here() -> None:
+    with passing() as both:
         vm = both.run_vm()
         number = create(both, vm)
         kept = vm.template.vectors("SNAPSHOT"), remote_snapshots(both, vm)
@@ -191,9 +190,8 @@ def test_a_remote_vm_that_does_not_run_gets_none() -> None:
 
 
 @pytest.mark.parametrize("kept", [True, False])
-@pytest.mark.parametrize("generation", GENERATIONS)
-def test_what_a_poweroff_does_to_them_is_each_clouds_own(generation: str, *, kept: bool) -> None:
-    with passing(generation, delay=0.02) as both:
+def test_what_a_poweroff_does_to_them_is_each_clouds_own(*, kept: bool) -> None:
+    with passing(delay=0.02) as both:
         both.cloud.machine.keep_snapshots = kept
         vm = both.run_vm()
         number = create(both, vm)
