@@ -207,7 +207,7 @@ def test_an_endless_answer_is_cut() -> None:
             connection.sendall(b"x" * 65536)
 
     error = failure(behave, max_answer=1 << 20)
-    assert type(error) is errors.ProtocolError
+    assert type(error) is errors.TooLong
     assert "longer than 1 MB" in str(error)
 
 

@@ -50,6 +50,7 @@ SUBCOMMANDS = {
         "one2one.admin.template.command", "template", "List and sync templates."
     ),
     "uninstall": Subcommand("one2one.admin.install.command", "uninstall", "Remove the drivers."),
+    "usage": Subcommand("one2one.admin.usage.command", "usage", "Tell what each user's VMs used."),
     "verify": Subcommand("one2one.admin.verify.command", "verify", "Try out a remote cloud."),
     "wait": Subcommand("one2one.admin.vm.wait", "wait", "Wait for a VM's state.", usage_status=2),
 }

@@ -9,7 +9,7 @@ import io
 import re
 from collections.abc import Iterator
 
-from one2one.opennebula.errors import ProtocolError, Unreachable
+from one2one.opennebula.errors import ProtocolError, TooLong, Unreachable
 
 _PIECE = 1 << 18
 _LONGEST_LINE = 4 << 10
@@ -48,9 +48,9 @@ def read_body(response: http.client.HTTPResponse, limit: int) -> bytearray:
     return _join(pieces, limit)
 
 
-def too_long_error(limit: int) -> ProtocolError:
+def too_long_error(limit: int) -> TooLong:
     """Return the error for an answer of more than *limit* bytes."""
-    return _framing_error(f"the answer is longer than {limit >> 20} MB")
+    return TooLong(f"the answer is longer than {limit >> 20} MB", sent=True)
 
 
 def _join(pieces: Iterator[bytes], limit: int) -> bytearray:

@@ -29,6 +29,8 @@ READING = (
     ".version",
     ".config",
     ".raftstatus",
+    ".accounting",
+    ".showback",
 )
 """Endings of the calls that change nothing: a second call does no harm."""
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from enum import IntEnum
 from typing import TypeVar
 
+from one2one.opennebula.accounting import AccountingRecord, CostRecord, Month
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import NotAuthorized, NotFound, NotSendable, Refused
@@ -198,6 +199,26 @@ class Cloud:
         if self._pools.has_infoset:
             return dict(self._pools.read(read, "one.vmpool.monitoring", OWN, 0, tag="MONITORING"))
         return dict(self._pools.read_extended(read))
+
+    def read_accounting(
+        self, use: Callable[[AccountingRecord], object], start: int, end: int, whose: int = OWN
+    ) -> None:
+        """Have *use* take each history record that overlaps the time from *start* to *end*.
+
+        Both are in seconds since 1970. The records come in one answer; none of them is kept.
+        """
+
+        def read(element: Element) -> None:
+            use(AccountingRecord.read(element))
+
+        self._pools.read(read, "one.vmpool.accounting", whose, start, end, tag="HISTORY")
+
+    def list_costs(self, first: Month, last: Month) -> list[CostRecord]:
+        """Return the costs of the calling user's VMs, month by month, as far as calculated."""
+        months = (first.month, first.year, last.month, last.year)
+        return self._pools.read(
+            CostRecord.read, "one.vmpool.showback", OWN, *months, tag="SHOWBACK"
+        )
 
     def get_template(self, template_id: int) -> VmTemplate:
         """Return a VM template."""

@@ -111,6 +111,10 @@ class MethodNotFound(ProtocolError):
     remedy = "This OpenNebula is too old for it"
 
 
+class TooLong(ProtocolError):
+    """Raised for an answer that is longer than we hold in memory."""
+
+
 class NotSendable(ProtocolError):
     """Raised when an object in the answer has a character that XML-RPC cannot carry.
 

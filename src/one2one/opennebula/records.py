@@ -83,7 +83,7 @@ class VmSummary(VmRow):
             if template is None
             else tuple(dict.fromkeys(_iterate_addresses(template))),
             sequence=integer_of(newest.get("SEQ"), "VM", "SEQ", -1),
-            etime=_read_time(children, "ETIME"),
+            etime=read_time(children, "ETIME"),
             recreated=max(
                 (
                     integer_of(one.get("SEQ"), "VM", "SEQ", -1)
@@ -233,7 +233,7 @@ def _read_row(vm: dict[str, Element]) -> tuple[int, str, State, str, int]:
         text_of(vm.get("NAME")),
         State(state, integer_of(vm.get("LCM_STATE"), "VM", "LCM_STATE", 0)),
         text_of(vm.get("DEPLOY_ID")),
-        _read_time(vm, "STIME"),
+        read_time(vm, "STIME"),
     )
 
 
@@ -251,7 +251,11 @@ def _read_ids(elements: Iterable[Element]) -> Iterator[int]:
             yield number
 
 
-def _read_time(vm: dict[str, Element], name: str) -> int:
+def read_time(vm: dict[str, Element], name: str) -> int:
+    """Return a time among the children of a VM or of its history, in seconds since 1970.
+
+    0 stands for none. Raises ProtocolError for what is no time.
+    """
     moment = integer_of(vm.get(name), "VM", name, 0, most=_LATEST)
     if moment < 0:
         raise ProtocolError(f"<VM> has no time at {name}: {moment}", remedy="")

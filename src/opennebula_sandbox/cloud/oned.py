@@ -30,6 +30,8 @@ class RemoteOned:
         self.usage = Usage(clock, profile)
         self.vms = Vms(clock, profile, self.usage)
         self.machine = Machine(clock, profile, self.accounts, self.vms, self.hosts)
+        self.showback_until = 0
+        """Until when the showback was calculated: seconds since 1970."""
         self.newest_first = True
         """The order of pools: API_LIST_ORDER in oned.conf."""
 

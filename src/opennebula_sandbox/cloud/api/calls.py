@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from opennebula_sandbox.cloud.api import (
     account,
+    accounting,
     devices,
     disks,
     nics,
@@ -19,6 +20,7 @@ from opennebula_sandbox.cloud.wire.xmlrpc import Fault, Value
 
 METHODS: dict[str, Method] = {
     **account.METHODS,
+    **accounting.METHODS,
     **devices.METHODS,
     **disks.METHODS,
     **nics.METHODS,

@@ -30,7 +30,7 @@ def render_vm_body(
     vm: Vm, profile: Profile, *, history: Iterable[tuple[int, HistoryRecord]], monitoring: bool
 ) -> str:
     """Return the full body of *vm*, with *history* records by their sequence number."""
-    records = "".join(_render_history(vm.id, seq, record, profile) for seq, record in history)
+    records = "".join(render_history(vm.id, seq, record, profile) for seq, record in history)
     history_xml = (
         f"<HISTORY_RECORDS>{records}</HISTORY_RECORDS>" if records else "<HISTORY_RECORDS/>"
     )
@@ -97,7 +97,10 @@ def _render_life(vm: Vm) -> str:
     )
 
 
-def _render_history(vm_id: int, seq: int, record: HistoryRecord, profile: Profile) -> str:
+def render_history(
+    vm_id: int, seq: int, record: HistoryRecord, profile: Profile, *, more: str = ""
+) -> str:
+    """Return a HISTORY record, with *more* at its end."""
     plan = "<PLAN_ID>-1</PLAN_ID><ACTION_ID>0</ACTION_ID>" if profile.plans else ""
     return (
         f"<HISTORY><OID>{vm_id}</OID><SEQ>{seq}</SEQ><HOSTNAME>{record.host_name}</HOSTNAME>"
@@ -109,7 +112,7 @@ def _render_history(vm_id: int, seq: int, record: HistoryRecord, profile: Profil
         f"<RSTIME>{record.rstime}</RSTIME><RETIME>{record.retime}</RETIME>"
         f"<ESTIME>{record.estime}</ESTIME><EETIME>{record.eetime}</EETIME>"
         f"<ACTION>{record.action}</ACTION><UID>{record.uid}</UID><GID>{record.gid}</GID>"
-        f"<REQUEST_ID>{record.request_id}</REQUEST_ID></HISTORY>"
+        f"<REQUEST_ID>{record.request_id}</REQUEST_ID>{more}</HISTORY>"
     )
 
 

@@ -11,6 +11,7 @@ from opennebula_sandbox.cloud.merging import merge
 from opennebula_sandbox.cloud.objects import Vm
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
 from opennebula_sandbox.cloud.wire.grammar import parse
+from opennebula_sandbox.cloud.wire.render_accounting import render_accounting
 from opennebula_sandbox.cloud.wire.render_vm import render_vm_body, render_vm_row
 from opennebula_sandbox.frontend.oned.dispatch import Dispatch
 from opennebula_sandbox.frontend.oned.hotplug import Hotplug
@@ -59,6 +60,7 @@ class VmMethods:
             "one.vm.snapshotrevert": Method(self._make_snapshot_call("REVERT"), (int, int)),
             "one.vm.update": Method(self._update, (int, str, int)),
             "one.vm.updateconf": Method(self._update_configuration, (int, str), (int,)),
+            "one.vmpool.accounting": Method(self._accounting, (int, int, int)),
             "one.vmpool.info": Method(self._rows, (int, int, int, int), (str,)),
             "one.vmpool.infoextended": Method(self._bodies, (int, int, int, int), (str,)),
         }
@@ -86,6 +88,9 @@ class VmMethods:
         wanted = {int(word) for word in ids.split(",") if word.strip().isdecimal()}
         visible = self._list_visible(user, _ALL)
         return self._render_pool((vm for vm in visible if vm.id in wanted), extended=extended)
+
+    def _accounting(self, user: User, who: int, start: int, end: int) -> str:
+        return render_accounting(self._list_visible(user, who), self._profile, start, end)
 
     def _render_pool(self, vms: Iterable[Vm], *, extended: bool) -> str:
         def body(vm: Vm) -> str:
