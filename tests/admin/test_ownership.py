@@ -178,6 +178,9 @@ def test_whether_users_may_map_their_images_is_told(newest: Clouds, *, restricte
     host = newest.add_host()
     assert answer(newest, "mappings of users") == ("ok", "no disks and NICs are passed through")
     newest.front_end.call("one.host.update", host.id, 'ONE_PASS_THROUGH = "DISK"', 1)
+    found = ("ok", "those of users' images and networks do not count")
+    assert answer(newest, "mappings of users") == found
+    newest.front_end.call("one.host.update", host.id, 'ONE_USER_MAPPINGS = "YES"', 1)
 
     def restrict(request: ApiRequest) -> Iterator[bytes]:
         shown = request.execute().replace(b"VM_RESTRICTED_ATTR", b"IMAGE_RESTRICTED_ATTR")

@@ -81,12 +81,12 @@ class ChangingOned(ScriptedOned):
 
     def _show_image(self, image_id: int) -> str:
         template = to_xml(find_or_refuse(self.images, image_id))
-        return f"<IMAGE><ID>{image_id}</ID><NAME>image</NAME>{template}</IMAGE>"
+        return f"<IMAGE><ID>{image_id}</ID><UID>0</UID><NAME>image</NAME>{template}</IMAGE>"
 
     def _show_network(self, network_id: int) -> str:
         template, addresses = find_or_refuse(self.networks, network_id)
-        pool = to_xml(Template([("AR", addresses)]), "AR_POOL")
-        return f"<VNET><ID>{network_id}</ID><NAME>net</NAME>{pool}{to_xml(template)}</VNET>"
+        body = to_xml(Template([("AR", addresses)]), "AR_POOL") + to_xml(template)
+        return f"<VNET><ID>{network_id}</ID><UID>0</UID><NAME>net</NAME>{body}</VNET>"
 
 
 def read_xml(text: str) -> Template:

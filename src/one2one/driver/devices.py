@@ -64,7 +64,8 @@ def find_mapped(job: Job, get: Get, local_id: int) -> Resource:
     """
     host_name = job.request.host_name
     local = get(job.local.cloud.client, local_id)
-    remote_id = find_mapped_id(local, host_name)
+    by_users = job.remote.settings.user_mappings
+    remote_id = find_mapped_id(local, host_name, by_users=by_users)
     try:
         return get(job.remote.cloud.client, remote_id)
     except (NotFound, NotAuthorized) as error:

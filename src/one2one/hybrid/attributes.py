@@ -129,6 +129,14 @@ PASS_THROUGH = Attribute(
     "refused, as the Ruby driver does not have them",
 )
 
+USER_MAPPINGS = Attribute(
+    "ONE_USER_MAPPINGS",
+    "YES or NO",
+    "YES: [`ONE_REMOTE_IMAGE` and `ONE_REMOTE_NETWORK`](pass-through.md#who-may-set-the-mappings) "
+    "count on images and networks of users too, so users choose among all that the account may use",
+    default="NO",
+)
+
 SSH_JUMP = Attribute(
     "ONE_SSH_JUMP",
     "`[user@]host[:port]`",
@@ -166,6 +174,7 @@ ATTRIBUTES = (
     OUTAGE_GRACE,
     HYBRID,
     PASS_THROUGH,
+    USER_MAPPINGS,
     SSH_JUMP,
     MAX_HOURS,
     MAX_HOURS_ACTION,

@@ -2,7 +2,9 @@
 
 An attribute of the local object says it, by the remote's id: for every remote, or for that of one
 hybrid host: ``ONE_REMOTE_NETWORK="7"`` or ``ONE_REMOTE_NETWORK=[HOST="burst1", ID="7"]``. What the
-DISK or NIC of a VM says of it does not count, because users write that.
+DISK or NIC of a VM says of it does not count, because users write that. Nor does what an image or
+network of a user says, unless the host allows it: it would get its user every image and network
+that the account may use.
 """
 
 from one2one.opennebula.errors import NotFound, Refused
@@ -14,8 +16,11 @@ ATTRIBUTES = {"image": "ONE_REMOTE_IMAGE", "network": "ONE_REMOTE_NETWORK"}
 _COMMANDS = {"image": "oneimage", "network": "onevnet"}
 
 
-def find_mapped_id(local: Resource, host_name: str) -> int:
-    """Return the id of what stands for *local* in a host's remote; raises Refused without one."""
+def find_mapped_id(local: Resource, host_name: str, *, by_users: bool) -> int:
+    """Return the id of what stands for *local* in a host's remote; raises Refused without one.
+
+    *by_users* tells whether mappings of what users own count.
+    """
     text, attribute = _find_text(local, host_name), ATTRIBUTES[local.kind]
     number = read_id(text)
     if number is None:
@@ -23,6 +28,13 @@ def find_mapped_id(local: Resource, host_name: str) -> int:
         if text:
             cause = f"{local.description} has {attribute}={text[:60]!r}, which is no id"
         raise Refused(cause, remedy=_explain_mapping(local, host_name))
+    if not by_users and not local.is_administrators:
+        raise Refused(
+            f"{local.description} has {attribute}, which does not count: a user owns the "
+            f"{local.kind}, not oneadmin",
+            remedy=f"Have an administrator see whether it is right, and then run: "
+            f"{_COMMANDS[local.kind]} chown {local.id} oneadmin",
+        )
     return number
 
 

@@ -54,6 +54,8 @@ class Settings:
     hybrid_id: str
     pass_through: frozenset[str] = frozenset()
     """Kinds of operations, as ``pass_through.KINDS`` names them."""
+    user_mappings: bool = False
+    """Whether users may say which remote image or network stands for theirs."""
     ssh_jump: str = ""
     """The machine on the way to the guests, empty without one; see ``hybrid.access``."""
     max_hours: float | None = None
@@ -99,6 +101,7 @@ def read_settings(host: Host) -> Settings:
         outage_grace=reader.read_number(attributes.OUTAGE_GRACE),
         hybrid_id=reader.read_text(attributes.HYBRID),
         pass_through=reader.read_words(attributes.PASS_THROUGH, KINDS),
+        user_mappings=reader.read_either(attributes.USER_MAPPINGS, "YES", "NO"),
         ssh_jump=reader.read_jump(attributes.SSH_JUMP),
         max_hours=reader.read_number_if_any(attributes.MAX_HOURS),
         max_hours_action=reader.read_choice(attributes.MAX_HOURS_ACTION, *LEASE_ACTIONS),

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 from one2one.opennebula.errors import ProtocolError
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.template import Template, Vector, from_xml
-from one2one.opennebula.xml import Element, read_text
+from one2one.opennebula.xml import Element, read_integer, read_text
 
 _TAGS = {"IMAGE": "image", "VNET": "network"}
 
@@ -20,6 +20,10 @@ class Resource:
     id: int
     name: str
     template: Template
+    uid: int = -1
+    """Its owner's id; 0 is oneadmin's."""
+    gid: int = -1
+    """Its group's id; 0 is that of the administrators."""
     ranges: tuple[Vector, ...] = ()
     """The address ranges (AR) of a network."""
 
@@ -34,6 +38,8 @@ class Resource:
             id=number,
             name=read_text(element, "NAME"),
             template=_read_template(element, "TEMPLATE"),
+            uid=read_integer(element, "UID", -1),
+            gid=read_integer(element, "GID", -1),
             ranges=tuple(_read_template(element, "AR_POOL").vectors("AR")),
         )
 
@@ -41,6 +47,11 @@ class Resource:
     def description(self) -> str:
         """What to call it in an error."""
         return f"{self.kind} {self.id} ({self.name})"
+
+    @property
+    def is_administrators(self) -> bool:
+        """Whether it belongs to oneadmin, or to the group of the administrators."""
+        return 0 in (self.uid, self.gid)
 
     def has_address(self, address: str) -> bool:
         """Tell whether the IPv4 *address* is in a range of the network, used or not."""
