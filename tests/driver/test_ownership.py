@@ -6,7 +6,7 @@ import pytest
 
 from one2one.driver.attempts import carry_out
 from one2one.driver.operation import Job, resume
-from one2one.driver.ownership import mark_imported, read_own, require_own
+from one2one.driver.ownership import give_marks, read_own, require_own
 from one2one.driver.watch import GONE
 from one2one.hybrid.naming import read_marks
 from one2one.opennebula.errors import NotFound, Refused, Unreachable
@@ -206,7 +206,7 @@ def test_marks_keep_what_the_owner_has_written(world: World) -> None:
     import_vm(world)
     world.remote.vms[9].user_template["OWNER"] = "me"
     remote = world.open()
-    assert mark_imported(remote, world.cloud, 9, MARKS) == MARKS
+    assert give_marks(remote, world.cloud, 9, MARKS) == MARKS
     assert world.remote.vms[9].user_template == {
         "OWNER": "me",
         "REMOTE_OPENNEBULA": "YES",

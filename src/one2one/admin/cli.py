@@ -35,13 +35,18 @@ class Subcommand(NamedTuple):
 
 
 SUBCOMMANDS = {
+    "adopt": Subcommand("one2one.admin.adopt.command", "adopt", "Make local VMs of remote ones."),
     "demo": Subcommand(
         "one2one.admin.demo.command", "demo", "Show a burst into a simulated cloud."
     ),
     "doctor": Subcommand("one2one.admin.doctor.command", "doctor", "Check everything, read-only."),
+    "drain": Subcommand("one2one.admin.drain.command", "drain", "Empty a hybrid host."),
     "host": Subcommand("one2one.admin.host.command", "host", "Create, list and show hybrid hosts."),
     "install": Subcommand("one2one.admin.install.command", "install", "Install the drivers."),
     "reap": Subcommand("one2one.admin.reap.command", "reap", "Destroy what no local VM owns."),
+    "release": Subcommand(
+        "one2one.admin.release.command", "release", "Give remote VMs back to their cloud."
+    ),
     "sandbox": Subcommand("opennebula_sandbox.command", "sandbox", "Serve a simulated OpenNebula."),
     "show": Subcommand("one2one.admin.vm.command", "show", "Show both sides of one VM."),
     "ssh": Subcommand("one2one.admin.vm.ssh", "ssh", "Log in to a hybrid VM's guest."),

@@ -45,6 +45,13 @@ class Identities:
                 if self._has(vm_id, stime)
             }
 
+    def renew(self, identity: Identity) -> Identity:
+        """Return the marks of a VM as they are now; *identity* if it cannot be read."""
+        with self._lock:
+            for vm in self._cloud.list_whole_vms_by_id([identity.remote_id]):
+                self._known[vm.id] = identity = Identity.read(vm)
+        return identity
+
     def forget(self, vm_ids: Iterable[int]) -> None:
         """Have the marks of these VMs read again when they are asked for."""
         with self._lock:

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 
 from one2one.driver.host_vms import HostVms
 from one2one.driver.local import LocalCloud
-from one2one.driver.ownership import mark_imported
+from one2one.driver.ownership import give_marks
 from one2one.driver.remotes import Remote
 from one2one.hybrid.mirror import Report, map_state
 from one2one.hybrid.naming import Marks, format_deploy_id, read_marks
 from one2one.hybrid.ownership import Identity, Ownership, is_imported, judge, not_ours_error
+from one2one.hybrid.public_cloud import find_named_vm
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.records import Vm, VmRow, VmSummary
 
@@ -63,11 +64,18 @@ class Links:
         others = {linked[other] for other in linked if other != row.id}
         if not marks.hybrid_id:
             return ""
-        for vm in remote.vm_index.find_marked(marks, not_before):
+        found = remote.vm_index.find_marked(marks, not_before)
+        for vm in found or self._find_adopted(remote, row):
             is_running = map_state(vm.state) is Report.RUNNING
             if is_running and read_marks(vm) == marks and vm.id not in others:
                 return format_deploy_id(vm.id)
         return ""
+
+    def _find_adopted(self, remote: Remote, row: VmSummary) -> list[Vm]:
+        """Return the remote VM that a local VM is adopting, if it does."""
+        template = self._vms.read_whole(row.id).user_template
+        named = find_named_vm(template, remote.settings.host_name)
+        return [] if named is None else remote.cloud.list_whole_vms_by_id([named])
 
     def forget_denied(self, remote: Remote) -> None:
         """Have the marks that do not confirm a link read once more."""
@@ -83,6 +91,10 @@ class Links:
         marks = _build_marks(remote, self._vms.rows[vm_id])
         try:
             ownership = judge(identity, marks)
+            if ownership is not Ownership.OURS and vm_id not in self._denied:
+                # What was read before the VM was adopted does not count.
+                identity = remote.identities.renew(identity)
+                ownership = judge(identity, marks)
             if ownership is Ownership.UNMARKED:
                 self._take_over(remote, identity, marks)
             elif ownership is not Ownership.OURS:
@@ -100,7 +112,7 @@ class Links:
         local = self._vms.read_whole(marks.vm_id)
         if not is_imported(local, identity.remote_id, remote.settings.host_name):
             raise not_ours_error(identity, marks)
-        mark_imported(remote, self._local, identity.remote_id, marks)
+        give_marks(remote, self._local, identity.remote_id, marks)
         remote.identities.forget([identity.remote_id])
 
 

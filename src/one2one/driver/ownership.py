@@ -12,11 +12,14 @@ from one2one.driver.remotes import Remote
 from one2one.driver.watch import GONE
 from one2one.hybrid.naming import Marks, format_marks, is_deploy_id, parse_deploy_id
 from one2one.hybrid.ownership import Identity, Ownership, is_imported, judge, not_ours_error
+from one2one.hybrid.public_cloud import find_named_vm
 from one2one.opennebula.cloud import Update
 from one2one.opennebula.errors import NotFound
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import State, VmState
-from one2one.opennebula.template import to_xml
+from one2one.opennebula.template import Template, Value, to_xml
+
+Attribute = tuple[str, Value]
 
 
 def find_remote_vm(job: Job) -> int:
@@ -27,6 +30,9 @@ def find_remote_vm(job: Job) -> int:
     vm, remote = job.request.vm, job.remote
     named = job.request.deploy_id or vm.deploy_id
     if not is_deploy_id(named) and remote.settings.hybrid_id:
+        adopted = find_named_vm(vm.user_template, job.request.host_name)
+        if adopted is not None:
+            return adopted
         for remote_vm in remote.vm_index.find_marked(job.marks, job.not_before):
             if remote_vm.state.state != VmState.DONE:
                 remote.owner_cache.add(remote_vm.id, job.marks)
@@ -59,7 +65,7 @@ def read_own(job: Job, remote_id: int) -> Vm:
     ownership = judge(identity, marks)
     imported = is_imported(job.request.vm, remote_id, job.request.host_name)
     if ownership is Ownership.UNMARKED and imported:
-        marks = mark_imported(remote, job.local, remote_id, marks)
+        marks = give_marks(remote, job.local, remote_id, marks)
         job.log(f"Remote VM {remote_id}, which was imported, is marked as this VM's")
     elif ownership is not Ownership.OURS:
         raise not_ours_error(identity, marks)
@@ -78,15 +84,19 @@ def is_own(identity: Identity, marks: Marks, local: LocalCloud, host_name: str) 
     return verdict is Ownership.OURS
 
 
-def mark_imported(remote: Remote, local: LocalCloud, remote_id: int, marks: Marks) -> Marks:
-    """Give an imported remote VM *marks*, with the host's hybrid id, and return them.
+def give_marks(
+    remote: Remote, local: LocalCloud, remote_id: int, marks: Marks, *more: Attribute
+) -> Marks:
+    """Give a remote VM that has none *marks*, with the host's hybrid id, and return them.
 
-    They are read back. Raises Refused where another front-end has marked it in the meantime, and
-    the errors of a call.
+    It was imported or is adopted, and gets the attributes *more* in the same call. The marks are
+    read back. Raises Refused where another front-end has marked it in the meantime, and the errors
+    of a call.
     """
     if not marks.hybrid_id:
         marks = replace(marks, hybrid_id=local.ensure_hybrid_id(remote.settings.host_id))
-    remote.cloud.update_vm(remote_id, to_xml(format_marks(marks)), Update.MERGE)
+    attributes = Template([*format_marks(marks), *more])
+    remote.cloud.update_vm(remote_id, to_xml(attributes), Update.MERGE)
     written = Identity.read(remote.cloud.get_vm(remote_id))
     if judge(written, marks) is not Ownership.OURS:
         raise not_ours_error(written, marks)

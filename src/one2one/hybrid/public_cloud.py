@@ -62,6 +62,26 @@ def find_max_hours(user_template: Template, host_name: str) -> float | None:
     return hours
 
 
+def find_named_vm(user_template: Template, host_name: str) -> int | None:
+    """Return VM_ID for the host: the remote VM that the local VM is to adopt, None without one.
+
+    ``one2one adopt`` writes it, and takes it out in the end. Raises Refused for what is no id.
+    """
+    for section in user_template.vectors("PUBLIC_CLOUD"):
+        if "VM_ID" not in section or not _matches("opennebula", section, "TYPE"):
+            continue
+        if section.get("HOST", "").strip() and not _matches(host_name, section, "HOST"):
+            continue
+        remote_id = read_id(section["VM_ID"].strip())
+        if remote_id is None:
+            raise Refused(
+                f"PUBLIC_CLOUD/VM_ID is {section['VM_ID'][:60]!r} instead of a remote VM's id",
+                remedy="Remove it from the VM's template",
+            )
+        return remote_id
+    return None
+
+
 def _find_section(user_template: Template, host_name: str) -> Vector:
     sections = [
         s for s in user_template.vectors("PUBLIC_CLOUD") if _matches("opennebula", s, "TYPE")

@@ -16,7 +16,8 @@ from one2one.opennebula.numbers import parse_number
 from one2one.opennebula.records import Vm
 from one2one.opennebula.template import Template, Vector
 
-_FOLLOWED = "ONE_LOCAL_SIZE"
+FOLLOWED = "ONE_LOCAL_SIZE"
+"""The attribute of a remote VM that says so."""
 _TRIED = "TRIED_"
 _NAMES = ("CPU", "VCPU", "MEMORY")
 
@@ -46,7 +47,7 @@ class Followed:
 
 def read_followed(remote: Vm) -> Followed | None:
     """Return what *remote* says, None where it says nothing."""
-    vector = remote.user_template.vector(_FOLLOWED)
+    vector = remote.user_template.vector(FOLLOWED)
     tried = {name: vector.get(f"{_TRIED}{name}", "") for name in _NAMES}
     size = _select(vector)
     return Followed(size, _select(tried)) if size else None
@@ -55,7 +56,7 @@ def read_followed(remote: Vm) -> Followed | None:
 def format_followed(followed: Followed) -> Template:
     """Return the attribute that says so."""
     tried = {f"{_TRIED}{name}": text for name, text in followed.tried.items()}
-    return Template([(_FOLLOWED, {**followed.size, **tried})])
+    return Template([(FOLLOWED, {**followed.size, **tried})])
 
 
 def note_try(remote: Vm, before: Size, tried: Size) -> Followed:

@@ -49,7 +49,7 @@ def find_wild(
             continue
         if vm.state.state not in (VmState.ACTIVE, VmState.POWEROFF):
             continue
-        name = _NOT_IN_A_NAME.sub("_", vm.name)[:100] or "vm"
+        name = fit_name(vm)
         if name in names:
             name = f"{name}-{vm.id}"
         names.add(name)
@@ -66,14 +66,23 @@ def get_import_attribute(version: tuple[int, ...]) -> str:
     return "DEPLOY_ID" if version >= (5, 12) else "IMPORT_VM_ID"
 
 
-def _build_import_template(vm: Vm, name: str, host_name: str, attribute: str) -> str:
+def fit_name(remote: Vm) -> str:
+    """Return the name of a remote VM, as a local VM may have it."""
+    return _NOT_IN_A_NAME.sub("_", remote.name)[:100] or "vm"
+
+
+def describe_remote_vm(remote: Vm, name: str, host_name: str) -> Template:
+    """Return the attributes of a local VM called *name* that stands for a VM of the host's remote.
+
+    It has the remote VM's size, and the remote template that this was made from.
+    """
     template = Template([("NAME", name)])
     for size in ("CPU", "VCPU", "MEMORY"):
-        amount = vm.template.text(size)
+        amount = remote.template.text(size)
         if _AMOUNT.fullmatch(amount):
             template.add(size, amount)
     public_cloud: Vector = {"TYPE": "opennebula"}
-    template_id = read_id(vm.template.text("TEMPLATE_ID"))
+    template_id = read_id(remote.template.text("TEMPLATE_ID"))
     if template_id is not None:
         public_cloud["TEMPLATE_ID"] = str(template_id)
     is_plain = not _NOT_IN_A_NAME.search(host_name)
@@ -81,10 +90,15 @@ def _build_import_template(vm: Vm, name: str, host_name: str, attribute: str) ->
         public_cloud["HOST"] = host_name
     template.add("PUBLIC_CLOUD", public_cloud)
     template.add("HYPERVISOR", "opennebula")
+    if is_plain:
+        template.add("SCHED_REQUIREMENTS", f'NAME = "{host_name}"')
+    return template
+
+
+def _build_import_template(vm: Vm, name: str, host_name: str, attribute: str) -> str:
+    template = describe_remote_vm(vm, name, host_name)
     template.add(attribute, format_deploy_id(vm.id))
     if vm.state.state == VmState.POWEROFF:
         template.add("IMPORT_STATE", "POWEROFF")
-    if is_plain:
-        template.add("SCHED_REQUIREMENTS", f'NAME = "{host_name}"')
     template.add("DESCRIPTION", f"Imported from a remote OpenNebula, where it is VM {vm.id}")
     return to_text(template)

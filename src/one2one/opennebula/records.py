@@ -64,6 +64,8 @@ class VmSummary(VmRow):
     recreated: int = -1
     """SEQ of the last history record that ``recover --recreate`` ended; −1 when the answer has
     none. That of a pool has the newest record alone."""
+    owner: str = ""
+    """The name of the user who owns it."""
 
     @classmethod
     def read(cls, vm: Element) -> "VmSummary":
@@ -92,6 +94,7 @@ class VmSummary(VmRow):
                 ),
                 default=-1,
             ),
+            owner=text_of(children.get("UNAME")),
         )
 
 

@@ -10,7 +10,7 @@ from opennebula_sandbox.frontend.oned.pools import Pools
 
 Call = Callable[..., str | int]
 """Does a call as oneadmin; raises Refusal."""
-_RECOVERIES = ("failure", "success", "retry", "delete", "recreate")
+_RECOVERIES = ("failure", "success", "retry", "delete", "recreate", "delete-db")
 _TIMEOUT = 30.0
 
 
@@ -142,7 +142,7 @@ class LocalVm:
         self._call("one.vm.action", action, self.id)
 
     def recover(self, operation: str) -> None:
-        """``onevm recover``: failure, success, retry, delete or recreate."""
+        """``onevm recover``: failure, success, retry, delete, recreate or delete-db."""
         self._call("one.vm.recover", self.id, _RECOVERIES.index(operation))
 
     def attach_disk(self, **disk: str) -> None:

@@ -36,6 +36,7 @@ class VmPair:
 
     id: int
     name: str
+    owner: str
     state: str
     host: str
     remote_id: int | None
@@ -66,9 +67,12 @@ class PairReader:
     def __exit__(self, *_: object) -> None:
         self._remotes.close()
 
-    def read(self) -> list[VmPair]:
-        """Return every local VM of a hybrid host, by id; the remotes are asked at once."""
-        hosts = {host.id: host for host in list_hybrid_hosts(self._local)}
+    def read(self, only: Host | None = None) -> list[VmPair]:
+        """Return every local VM of a hybrid host, or of one, by id; the remotes are asked at once.
+
+        A VM that is STOPPED or UNDEPLOYED counts to the host that it was left on.
+        """
+        hosts = {host.id: host for host in ([only] if only else list_hybrid_hosts(self._local))}
         of_host: dict[int, list[VmSummary]] = {}
         for vm in self._local.cloud.list_summaries(VISIBLE):
             if vm.host_id in hosts:
@@ -136,6 +140,7 @@ def _make_pair(
     return VmPair(
         id=vm.id,
         name=vm.name,
+        owner=vm.owner,
         state=str(vm.state),
         host=vm.host_name,
         remote_id=number,

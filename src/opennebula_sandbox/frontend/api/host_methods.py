@@ -53,7 +53,9 @@ class HostMethods:
             "one.hostpool.info": Method(self._pool),
             "one.system.config": Method(self._config),
             "one.system.version": Method(self._version),
+            "one.grouppool.info": Method(self._groups),
             "one.user.info": Method(self._user, (int,), (bool,)),
+            "one.userpool.info": Method(self._users),
             "one.zone.info": Method(self._zone, (int,), (bool,)),
             "one.zone.raftstatus": Method(self._raft),
         }
@@ -160,6 +162,17 @@ class HostMethods:
             f"<GROUPS><ID>{account.group.id}</ID></GROUPS><GNAME>{account.group.name}</GNAME>"
             f"<NAME>{account.name}</NAME><TEMPLATE>{render_attributes(account.template)}</TEMPLATE></USER>"
         )
+
+    def _users(self, user: User) -> str:
+        ids = [account.id for account in self._pools.accounts.users.values()]
+        return f"<USER_POOL>{''.join(self._user(user, number) for number in ids)}</USER_POOL>"
+
+    def _groups(self, _user: User) -> str:
+        rows = (
+            f"<GROUP><ID>{group.id}</ID><NAME>{group.name}</NAME></GROUP>"
+            for group in self._pools.accounts.groups.values()
+        )
+        return f"<GROUP_POOL>{''.join(rows)}</GROUP_POOL>"
 
     def _raft(self, _user: User) -> str:
         server_id = -1 if self._pools.raft is RaftState.SOLO else 0

@@ -1,6 +1,7 @@
 """The calls about VMs."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from one2one.opennebula.states import VmState
@@ -9,7 +10,8 @@ from opennebula_sandbox.cloud.accounts import User
 from opennebula_sandbox.cloud.api.method import Method
 from opennebula_sandbox.cloud.merging import merge
 from opennebula_sandbox.cloud.objects import Vm
-from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
+from opennebula_sandbox.cloud.quotas import sum_amounts
+from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal, no_such_error
 from opennebula_sandbox.cloud.wire.grammar import parse
 from opennebula_sandbox.cloud.wire.render_accounting import render_accounting
 from opennebula_sandbox.cloud.wire.render_vm import render_vm_body, render_vm_row
@@ -45,8 +47,10 @@ class VmMethods:
         """Return the calls by name."""
         known = {
             "one.vm.action": Method(self._action, (str, int)),
+            "one.vm.allocate": Method(self._allocate, (str,), (bool,)),
             "one.vm.attach": Method(self._attach_disk, (int, str)),
             "one.vm.attachnic": Method(self._attach_nic, (int, str)),
+            "one.vm.chown": Method(self._change_owner, (int, int, int)),
             "one.vm.deploy": Method(self._deploy, (int, int), (bool, int, str)),
             "one.vm.detach": Method(self._detach_disk, (int, int)),
             "one.vm.detachnic": Method(self._detach_nic, (int, int)),
@@ -130,6 +134,25 @@ class VmMethods:
             text = f"User [{user.id}] : Not authorized to perform USE VM [{vm_id}]."
             raise Refusal(ErrorCode.AUTHORIZATION, text)
         return vm
+
+    def _allocate(self, user: User, template: str, hold: bool = False) -> int:
+        source = parse(template)
+        return self._dispatch.create(source, name=source.text("NAME"), owner=user, hold=hold).id
+
+    def _change_owner(self, user: User, vm_id: int, user_id: int, group_id: int) -> int:
+        vm, accounts = self._find_vm(user, vm_id), self._pools.accounts
+        owner = accounts.find_user(vm.uid if user_id < 0 else user_id)
+        if owner is None:
+            raise no_such_error("user", user_id)
+        wanted = vm.gid if group_id < 0 else group_id
+        group = next((g for g in accounts.groups.values() if g.id == wanted), None)
+        if group is None:
+            raise no_such_error("group", wanted)
+        request, metrics = sum_amounts(vm.template), self._profile.quota_metrics
+        if problem := accounts.find_exceeded_quota(replace(owner, group=group), request, metrics):
+            raise Refusal(ErrorCode.AUTHORIZATION, problem)
+        vm.uid, vm.uname, vm.gid, vm.gname = owner.id, owner.name, group.id, group.name
+        return vm_id
 
     def _action(self, user: User, action: str, vm_id: int) -> int:
         self._dispatch.act(self._find_vm(user, vm_id), action)

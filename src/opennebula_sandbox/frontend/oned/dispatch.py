@@ -38,12 +38,18 @@ class Dispatch:
         self._vm_builder = vm_builder
 
     def create(
-        self, source: Template, origin: VmTemplate, *, name: str, owner: User, hold: bool = False
+        self,
+        source: Template,
+        origin: VmTemplate | None = None,
+        *,
+        name: str,
+        owner: User,
+        hold: bool = False,
     ) -> Vm:
-        """Return a new VM of the template *source*, which was made from *origin*."""
+        """Return a new VM of the template *source*, which was made from *origin*, if from any."""
         vm_id = max(self._pools.vms, default=-1) + 1
         template, user_template = self._vm_builder.split_template(
-            source, vm_id, origin.id, owner.id
+            source, vm_id, origin.id if origin else None, owner.id
         )
         vm = Vm(
             id=vm_id,
@@ -51,7 +57,7 @@ class Dispatch:
             gid=owner.group.id,
             uname=owner.name,
             gname=owner.group.name,
-            name=name or f"{origin.name}-{vm_id}",
+            name=name or f"{origin.name if origin else 'one'}-{vm_id}",
             stime=self._pools.now(),
             template=template,
             user_template=user_template,
@@ -102,7 +108,13 @@ class Dispatch:
             self._lifecycle.do(vm, step)
 
     def recover(self, vm: Vm, operation: int) -> None:
-        """Do ``one.vm.recover``: 0 failure, 1 success, 2 retry, 3 delete, 4 recreate."""
+        """Do ``one.vm.recover``.
+
+        0 failure, 1 success, 2 retry, 3 delete, 4 recreate, 5 delete-db.
+        """
+        if operation == 5:
+            self._lifecycle.move(vm, State(VmState.DONE))
+            return
         if operation in (3, 4):
             self._lifecycle.clean_up(vm, recreate=operation == 4)
             return

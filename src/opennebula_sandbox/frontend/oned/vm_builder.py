@@ -47,13 +47,14 @@ class VmBuilder:
         self._resources = resources
 
     def split_template(
-        self, source: Template, vm_id: int, template_id: int, uid: int
+        self, source: Template, vm_id: int, template_id: int | None, uid: int
     ) -> tuple[Template, Template]:
         """Return VM/TEMPLATE and VM/USER_TEMPLATE of a new VM."""
         rest = remove(source, "NAME", *_PARSED)
         template = Template((name, value) for name, value in source if name in _PARSED)
         template.add("VMID", str(vm_id))
-        template.add("TEMPLATE_ID", str(template_id))
+        if template_id is not None:
+            template.add("TEMPLATE_ID", str(template_id))
         template.add("AUTOMATIC_REQUIREMENTS", self._build_requirements(rest))
         if self._release.profile.newer_body and not template.vectors("OS"):
             template.add("OS", {"UUID": str(uuid.uuid4())})

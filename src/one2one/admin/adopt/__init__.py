@@ -1,0 +1,1 @@
+"""``one2one adopt``: local VMs of remote VMs that are there already."""

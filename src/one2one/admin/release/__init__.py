@@ -1,0 +1,1 @@
+"""``one2one release``: remote VMs are given back to their cloud."""
