@@ -266,3 +266,41 @@ def test_after_a_refusal_nothing_is_looked_for(world: World, code: int) -> None:
     with pytest.raises(Refused, match="quota"):
         run_create(job)
     assert world.remote.count("vmpool.info") == 1
+
+
+def start_adoption(world: World) -> Job:
+    """Return the job of a local VM that is to adopt remote VM 9, which has another name."""
+    public_cloud = {"TYPE": "opennebula", "VM_ID": "9", "HOST": HOST}
+    return start(world, user_template={"PUBLIC_CLOUD": public_cloud})
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "POWEROFF", "SUSPENDED", "HOLD"])
+def test_a_vm_that_is_adopted_is_taken_as_it_is(world: World, state: str) -> None:
+    job = start_adoption(world)
+    world.add_remote(9, state, marks=MARKS).name = "shop"
+    assert run_create(job) == 9
+    assert world.remote.vms[9].state == state
+    assert world.remote.calls == ["vm.info 9"]
+    assert job.remote.owner_cache.holds(9, MARKS)
+    assert world.log == [f"Remote VM 9 ({state}) is adopted"]
+
+
+def test_for_a_vm_that_cannot_be_adopted_no_other_is_made(world: World) -> None:
+    job = start_adoption(world)
+    with pytest.raises(Refused, match="remote VM 9, which VM 7 was to adopt, is gone"):
+        run_create(job)
+    world.add_remote(9, "DONE", marks=MARKS).name = "shop"
+    with pytest.raises(Refused, match="is gone"):
+        run_create(job)
+    world.add_remote(9, marks=None).name = "shop"
+    with pytest.raises(Refused, match="carries no marks"):
+        run_create(job)
+    assert world.remote.count("template.instantiate") == world.remote.count("vm.action") == 0
+
+
+def test_a_vm_that_another_local_vm_is_already_is_not_adopted(world: World) -> None:
+    job = start_adoption(world)
+    world.add_remote(9, marks=MARKS).name = "shop"
+    world.add_local(8, deploy_id="opennebula-hybrid-9")
+    with pytest.raises(Refused, match="remote VM 9 is VM 8's already"):
+        run_create(job)

@@ -5,12 +5,12 @@ import pytest
 from one2one.driver.host_vms import HostVms
 from one2one.driver.links import Links
 from one2one.driver.remotes import Remote
-from one2one.hybrid.naming import read_marks
+from one2one.hybrid.naming import format_marks, read_marks
 from one2one.opennebula.errors import Unreachable
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.template import Value
 from tests.driver.scripted import BORN, drop
-from tests.driver.world import HOST_ID, MARKS, World
+from tests.driver.world import HOST, HOST_ID, MARKS, World
 
 
 class MonitoredHost:
@@ -113,6 +113,30 @@ def test_a_vm_without_marks_that_was_not_imported_is_not_followed(world: World) 
     assert host.confirm() == {}
     assert "it carries no marks, and no import explains it" in host.news()[0]
     assert world.remote.count("vm.update") == 0
+
+
+def test_a_vm_that_was_read_before_it_was_adopted_is_followed_at_once(world: World) -> None:
+    vm = world.add_remote(9, marks=None)
+    vm.name = "shop"
+    host = MonitoredHost(world)
+    assert host.confirm() == {}
+    world.add_local(7, deploy_id="opennebula-hybrid-9")
+    vm.user_template = dict(format_marks(MARKS))
+    host.remote.identities.read([_summarize(9, BORN)])
+    assert host.confirm() == {7: 9}
+    assert host.news() == []
+
+
+def test_a_lost_answer_to_an_adoption_is_found_by_what_the_local_vm_names(world: World) -> None:
+    public_cloud = {"TYPE": "opennebula", "VM_ID": "9", "HOST": HOST}
+    world.add_local(7, "BOOT", user_template={"PUBLIC_CLOUD": public_cloud})
+    world.add_remote(9).name = "shop"
+    host = MonitoredHost(world)
+    host.confirm()
+    row = host.vms.rows[7]
+    assert host.links.find_deploy_id(host.remote, row, world.now) == "opennebula-hybrid-9"
+    world.remote.vms[9].user_template = {}
+    assert host.links.find_deploy_id(host.remote, row, world.now) == ""
 
 
 def test_an_outage_confirms_and_denies_nothing(host: MonitoredHost) -> None:

@@ -13,7 +13,7 @@ from one2one.opennebula.errors import NotFound, Refused, Unreachable
 from one2one.opennebula.states import RUNNING
 from one2one.opennebula.template import Value
 from tests.driver.scripted import BORN, STATES, WRONG_STATE, ScriptedVm, after, drop, refuse
-from tests.driver.world import HOST_ID, HYBRID_ID, MARKS, World, finish
+from tests.driver.world import HOST, HOST_ID, HYBRID_ID, MARKS, World, finish
 
 ACTIONS = {
     "suspend": ("SAVE", "SAVE_SUSPEND"),
@@ -232,3 +232,19 @@ def test_an_id_that_became_anothers_during_a_wait_is_seen(world: World, action: 
     with pytest.raises(Refused, match="remote VM 9 is not VM 7's"):
         resume(steps, STATES["RUNNING"])
     assert {call.split()[0] for call in world.remote.calls} == {"vm.info"}
+
+
+def test_a_vm_that_is_adopted_is_found_where_oned_has_no_deploy_id_of_it(world: World) -> None:
+    public_cloud = {"TYPE": "opennebula", "VM_ID": "9", "HOST": HOST}
+    world.add_local(7, deploy_id="one-7", user_template={"PUBLIC_CLOUD": public_cloud})
+    world.add_remote(9).name = "shop"
+    do(world, "reboot")
+    assert world.remote.count("vm.action") == 1
+
+
+def test_the_clean_up_of_an_adoption_that_failed_destroys_nothing(world: World) -> None:
+    public_cloud = {"TYPE": "opennebula", "VM_ID": "9", "HOST": HOST}
+    world.add_local(7, user_template={"PUBLIC_CLOUD": public_cloud})
+    world.add_remote(9).name = "shop"
+    finish(carry_out(world.make_job("CLEANUP", "CLEANUP_DELETE")))
+    assert world.remote.count("vm.action") == 0

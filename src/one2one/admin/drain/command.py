@@ -48,9 +48,9 @@ class DrainRow:
 
 @click.command()
 @click.argument("host")
-@click.option("--poweroff", "way", flag_value="poweroff", help="Power the VMs off.")
-@click.option("--undeploy", "way", flag_value="undeploy", help="Undeploy them.")
-@click.option("--release", "way", flag_value="release", help="Give them back, as release does.")
+@click.option("--poweroff", is_flag=True, help="Power the VMs off.")
+@click.option("--undeploy", is_flag=True, help="Undeploy them.")
+@click.option("--release", is_flag=True, help="Give them back, as one2one release does.")
 @click.option("--hard", is_flag=True, help="Do not ask the guests.")
 @click.option(
     "--timeout",
@@ -63,7 +63,7 @@ class DrainRow:
 @click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
 @output_options
 def drain(
-    output: Printer, *, host: str, way: str | None, hard: bool, timeout: int, dry_run: bool
+    output: Printer, *, host: str, hard: bool, timeout: int, dry_run: bool, **ways: bool
 ) -> None:
     """Disable HOST, so that it gets no new VMs, and list those that are left on it.
 
@@ -76,6 +76,10 @@ def drain(
       124  not within the timeout
       255  some of it cannot be done
     """  # noqa: D301 - click's own mark
+    asked = [name for name, is_asked in ways.items() if is_asked]
+    if len(asked) > 1:
+        raise click.UsageError("only one of --poweroff, --undeploy, --release can be done")
+    way = asked[0] if asked else None
     if hard and way not in _WAYS:
         raise click.UsageError("--hard is for --poweroff and --undeploy")
     local = LocalCloud()
