@@ -15,11 +15,10 @@ A repetition goes on where the last one ended. No call touches the guest. oned a
 
 from dataclasses import dataclass
 
-from one2one.admin.install.configuration import DRIVER
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote, Remotes
 from one2one.hybrid.adoption import check_releasable, format_release, give_released_name
-from one2one.hybrid.naming import Marks, find_remote_id
+from one2one.hybrid.naming import DRIVER, Marks, find_remote_id
 from one2one.hybrid.ownership import Identity, Ownership, judge, not_ours_error
 from one2one.hybrid.public_cloud import find_named_vm
 from one2one.opennebula.cloud import Update
