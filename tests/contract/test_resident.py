@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import pytest
 
-from one2one.driver.lifecycle import OPERATIONS
+from one2one.driver import lifecycle, starting
 from one2one.hybrid.naming import format_deploy_id, parse_deploy_id, read_marked_vm_id
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import RUNNING
@@ -93,7 +93,7 @@ def exchange(event: dict[str, Any], driver: Driver, clouds: RecordedClouds) -> N
     answer = re.fullmatch(rf"{action} (SUCCESS|FAILURE) {vm_id} (\S.*)", driver.answer())
     assert answer, action
     result, info = answer.groups()
-    if action not in OPERATIONS:
+    if action not in {**lifecycle.OPERATIONS, **starting.OPERATIONS}:
         assert result == "FAILURE"
         assert info == f"{action} is not supported for VMs in a remote OpenNebula"
         assert len(clouds.cloud.calls) == 0

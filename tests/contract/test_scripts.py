@@ -1,6 +1,8 @@
 """Every script that a real shell ran, run as it ran it: same name, arguments and input."""
 
+import re
 import subprocess
+import sys
 
 import pytest
 
@@ -10,6 +12,8 @@ from tests.contract.replay import GENERATIONS, Call, RecordedClouds, open_clouds
 
 ACTIONS = ("cancel", "deploy", "reboot", "reset", "restore", "save", "shutdown")
 """The scripts that do something; the others are for what no remote VM can do."""
+SLOW = ("asyncio", "email", "http", "json", "logging", "ssl", "subprocess", "xmlrpc")
+"""Packages that take long to import, and that a script without TLS does not need."""
 DELIMITERS = ["ERROR MESSAGE --8<------", "ERROR MESSAGE ------>8--"]
 
 
@@ -52,3 +56,21 @@ def _action(call: Call) -> str:
     """Return the action: CLEANUP runs ``cancel``, for a VM that is not being shut down."""
     cleaned = call.document.findtext("VM/LCM_STATE") not in ("12", "18", "29", "30")
     return "CLEANUP" if call.name == "cancel" and cleaned else call.name.upper()
+
+
+@pytest.mark.parametrize("name", ["save", "deploy"])
+def test_a_script_imports_nothing_slow_that_it_does_not_need(name: str) -> None:
+    with open_clouds("6.10") as clouds:
+        call = next(call for call in read_script_calls("6.10") if call.name == name)
+        clouds.prepare(call.document)
+        ended = subprocess.run(
+            [sys.executable, "-X", "importtime", clouds.remotes / "vmm/one" / name, *call.argv],
+            input=call.stdin,
+            capture_output=True,
+            env=clouds.environment,
+        )
+    imported = set(re.findall(r"\| +([\w.]+)$", ended.stderr.decode(), re.MULTILINE))
+    assert ended.returncode == 0
+    assert "one2one.opennebula.rpc" in imported
+    assert not {module for module in imported if module.partition(".")[0] in SLOW}
+    assert ("one2one.driver.create" in imported) == (name == "deploy")

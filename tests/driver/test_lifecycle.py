@@ -2,8 +2,8 @@
 
 import pytest
 
-from one2one.driver.lifecycle import OPERATIONS
 from one2one.driver.operation import Steps
+from one2one.driver.operations import find_operation
 from one2one.driver.reach import SETTLE_S
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.states import LcmState
@@ -40,7 +40,7 @@ STARTED = [
 
 
 def begin(world: World, action: str, state: str) -> Steps:
-    return OPERATIONS[action](world.open_job(action, state))
+    return find_operation(action)(world.open_job(action, state))
 
 
 @pytest.mark.parametrize(("action", "state", "asked", "end"), ASKED)
@@ -145,7 +145,7 @@ def test_a_poll_tells_the_state_in_the_letters_of_5_10(
     job = world.open_job("POLL", "RUNNING")
     if known:
         job.remote.owner_cache.add(9, MARKS)
-    assert finish(OPERATIONS["POLL"](job)) == f"STATE={letter}"
+    assert finish(find_operation("POLL")(job)) == f"STATE={letter}"
 
 
 def test_a_poll_of_a_vm_that_is_gone_tells_that_it_is_off(world: World) -> None:

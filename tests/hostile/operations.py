@@ -2,8 +2,9 @@
 
 import time
 
-from one2one.driver.attempts import OPERATIONS, carry_out
+from one2one.driver.attempts import carry_out
 from one2one.driver.operation import Job, Outcome, Pause, Wait, explain, resume
+from one2one.driver.operations import ACTIONS
 from one2one.driver.watch import read_states
 from one2one.mad import messages
 from one2one.opennebula.errors import OneError
@@ -19,7 +20,7 @@ _STEPS = 4
 
 def attack_operation(ground: Ground, case: str, chance: Chance) -> int:
     """Carry out one operation; its line and its answer are exchanged."""
-    line = messages.parse_line(lines.vmm(chance, 7, chance.choice([*OPERATIONS])).text)
+    line = messages.parse_line(lines.vmm(chance, 7, chance.choice(ACTIONS)).text)
     request = messages.parse_request(line.action, line.payload)
     local, remotes = ground.clouds(chance.choice(WAYS), case)
     job = Job(request, local, remotes, checks.check_secret, time.monotonic())

@@ -1,22 +1,16 @@
 """Carrying an operation out, and starting it again with new credentials or after a failure."""
 
 from one2one import runtime
-from one2one.driver import configuring, disks, lifecycle, nics, resizing, snapshots
-from one2one.driver.lifecycle import ANSWER_IF_UNREADABLE
-from one2one.driver.operation import Job, Operation, Pause, Steps
+from one2one.driver.operation import Job, Pause, Steps
+from one2one.driver.operations import find_operation
+from one2one.hybrid.mirror import Report
 from one2one.hybrid.pass_through import require_passed
 from one2one.hybrid.retry import Attempts
 from one2one.opennebula.errors import AuthenticationError, Busy, OneError, Unreachable
 
-OPERATIONS: dict[str, Operation] = {
-    **configuring.OPERATIONS,
-    **disks.OPERATIONS,
-    **lifecycle.OPERATIONS,
-    **nics.OPERATIONS,
-    **resizing.OPERATIONS,
-    **snapshots.OPERATIONS,
-}
-"""By oned's action."""
+ANSWER_IF_UNREADABLE = {"POLL": f"STATE={Report.SILENCE.letter}"}
+"""What to answer where a cloud does not: FAILURE would make the VM UNKNOWN at once, and monitoring
+is more patient."""
 
 
 def carry_out(job: Job, retries: int = 0) -> Steps:
@@ -33,7 +27,7 @@ def carry_out(job: Job, retries: int = 0) -> Steps:
         try:
             remote = job.open_remote(job.not_before)
             require_passed(action, remote.settings.pass_through)
-            return (yield from OPERATIONS[action](job))
+            return (yield from find_operation(action)(job))
         except AuthenticationError:
             if (
                 remote is None

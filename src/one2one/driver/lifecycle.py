@@ -1,46 +1,28 @@
-"""What each operation does with the remote VM, one function an operation.
+"""What each operation but the starts does with the remote VM, one function an operation.
 
 Every function can be called again at any time: it acts on what the remote VM is, not on what was
 done before, and has succeeded when the remote VM is where the operation wants it.
 """
 
-from one2one.driver.create import create
-from one2one.driver.following import follow
+from one2one.driver.attempts import ANSWER_IF_UNREADABLE
 from one2one.driver.operation import Job, Operation, Steps
 from one2one.driver.ownership import find_remote_vm, require_own
 from one2one.driver.reach import destroy, reach
 from one2one.driver.watch import read_states
 from one2one.hybrid import goals
 from one2one.hybrid.goals import Goal
-from one2one.hybrid.mirror import Report, map_state
-from one2one.hybrid.naming import format_deploy_id, is_deploy_id
+from one2one.hybrid.mirror import map_state
+from one2one.hybrid.naming import is_deploy_id
 from one2one.hybrid.pass_through import unsupported_error
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.states import LcmState, VmState
 
-_FIRST_BOOT = (LcmState.BOOT, LcmState.BOOT_FAILURE)
 _CLEANUPS = (LcmState.CLEANUP_RESUBMIT, LcmState.CLEANUP_DELETE)
 _SHUTDOWNS: dict[int, tuple[str, Goal]] = {
     LcmState.SHUTDOWN_POWEROFF: ("poweroff", goals.POWEROFF),
     LcmState.SHUTDOWN_UNDEPLOY: ("undeploy", goals.UNDEPLOYED),
 }
 """What SHUTDOWN and CANCEL are for, by the local VM's LCM state; in any other they destroy."""
-
-
-def deploy(job: Job) -> Steps:
-    """DEPLOY: create the remote VM, or start the one that there is; answers the deploy id."""
-    request = job.request
-    if request.vm.state.lcm_state == LcmState.BOOT_MIGRATE:
-        raise unsupported_error("MIGRATE")
-    if request.vm.state.lcm_state in _FIRST_BOOT:
-        return format_deploy_id((yield from create(job)))
-    yield from _resume(job)
-    return format_deploy_id(find_remote_vm(job))
-
-
-def restore(job: Job) -> Steps:
-    """RESTORE: resume a suspended or stopped VM."""
-    return (yield from _resume(job))
 
 
 def shutdown(job: Job) -> Steps:
@@ -113,8 +95,6 @@ def poll(job: Job) -> Steps:
 
 
 OPERATIONS: dict[str, Operation] = {
-    "DEPLOY": deploy,
-    "RESTORE": restore,
     "SHUTDOWN": shutdown,
     "CANCEL": cancel,
     "SAVE": save,
@@ -123,28 +103,6 @@ OPERATIONS: dict[str, Operation] = {
     "CLEANUP": cleanup,
     "POLL": poll,
 }
-
-ANSWER_IF_UNREADABLE = {"POLL": f"STATE={Report.SILENCE.letter}"}
-"""What to answer where a cloud does not: FAILURE would make the VM UNKNOWN at once, and monitoring
-is more patient."""
-
-
-def _resume(job: Job) -> Steps:
-    """Resume the VM where it was left, which must be this host.
-
-    Where oned saved nothing, its user may have changed it in the meantime.
-    """
-    request = job.request
-    if request.vm.state.lcm_state in (LcmState.BOOT_UNDEPLOY, LcmState.BOOT_STOPPED):
-        history = job.local.get_vm(request.vm.id).history
-        if len(history) > 1 and history[-2].host_id != request.placement.host_id:
-            raise Refused(
-                f"the VM was left on host {history[-2].host_name}, where its disks still are",
-                remedy=f"Deploy it on host {history[-2].host_name}",
-            )
-    if request.action == "DEPLOY":
-        yield from follow(job)
-    return (yield from reach(job, find_remote_vm(job), goals.RUNNING, "resume"))
 
 
 def _shut_down(job: Job, *, hard: bool) -> Steps:

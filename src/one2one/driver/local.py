@@ -6,7 +6,6 @@ localhost.
 """
 
 import os
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -81,8 +80,7 @@ class LocalCloud:
             present = self.cloud.get_host(host_id).template.text(HYBRID_ID)
             if present:
                 return present
-            new = uuid.UUID(bytes=runtime.random_bytes(16), version=4)
-            self.cloud.update_host(host_id, to_text({HYBRID_ID: str(new)}))
+            self.cloud.update_host(host_id, to_text({HYBRID_ID: _make_hybrid_id()}))
             written = self.cloud.get_host(host_id).template.text(HYBRID_ID)
         if not written:
             raise ProtocolError(f"host {host_id} did not keep its {HYBRID_ID}")
@@ -190,6 +188,12 @@ class LocalCloud:
             return decrypt(password, key)
         except ValueError:
             return password
+
+
+def _make_hybrid_id() -> str:
+    from uuid import UUID  # slow to import, and needed once for each host
+
+    return str(UUID(bytes=runtime.random_bytes(16), version=4))
 
 
 def _read_session(environment: Mapping[str, str]) -> str:

@@ -5,10 +5,11 @@ import sys
 from functools import partial
 
 from one2one import runtime
-from one2one.driver.attempts import OPERATIONS, carry_out
+from one2one.driver.attempts import carry_out
 from one2one.driver.clouds import Clouds
 from one2one.driver.events import Emit, OperationEnded, ignore
 from one2one.driver.operation import Job, Wait, explain, resume
+from one2one.driver.operations import ACTIONS, import_all
 from one2one.driver.threads import start_thread
 from one2one.hybrid.pass_through import unsupported_error
 from one2one.mad import messages
@@ -54,7 +55,7 @@ class VmmDriver:
             # No answer may follow, neither to this nor to what it cancels.
             self._runner.cancel(line.vm_id)
             self.log("I", line.vm_id, f"Driver command for {line.vm_id} cancelled")
-        elif line.action not in OPERATIONS:
+        elif line.action not in ACTIONS:
             self._refuse(line)
         else:
             self._queue(line)
@@ -132,6 +133,7 @@ def main() -> int:
         problem, arguments = f"{error}. Using -t 15 -r 0", Arguments()
     emit, problem_with_metrics = start_metrics(arguments.metrics)
     problem = problem or problem_with_metrics
+    import_all()
     driver = VmmDriver(output, arguments, emit)
     report_bugs(partial(driver.log, "E", None))
     for line in sys.stdin.buffer:

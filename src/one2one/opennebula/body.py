@@ -1,15 +1,14 @@
 """The body of an HTTP answer, read by the framing in its headers (RFC 9112, sections 6 and 7).
 
-For a chunk of negative length ``http.client`` would read all that the peer sends. Here a length
-consists of digits only, and the size of the body is limited.
+A length consists of digits only, and the size of the body is limited.
 """
 
-import http.client
 import io
 import re
 from collections.abc import Iterator
 
 from one2one.opennebula.errors import ProtocolError, TooLong, Unreachable
+from one2one.opennebula.head import Head
 
 _PIECE = 1 << 18
 _LONGEST_LINE = 4 << 10
@@ -21,22 +20,21 @@ _LENGTH = re.compile(r"[0-9]{1,15}")
 _CHUNK = re.compile(rb"([0-9a-fA-F]{1,12})[ \t]*(?:;.*)?\r?\n")
 
 
-def read_body(response: http.client.HTTPResponse, limit: int) -> bytearray:
-    """Return the body of *response*, whose headers have been read.
+def read_body(head: Head, reader: io.BufferedIOBase, limit: int) -> bytearray:
+    """Return the body that follows *head*.
 
     Raises ProtocolError if it is longer than *limit* bytes or if its framing is not HTTP's, and
     Unreachable if it ends too early.
     """
-    coding = response.getheader("Content-Encoding", "identity")
-    transfer = response.getheader("Transfer-Encoding", "")
-    length = response.getheader("Content-Length", "")
+    coding = head.get("content-encoding", "identity")
+    transfer = head.get("transfer-encoding")
+    length = head.get("content-length")
     if coding.lower() != "identity" or transfer.lower() not in ("", "chunked"):
         raise _framing_error(
             f"the answer has an encoding that was not asked for ({transfer or coding})"
         )
     if not transfer and length and not _LENGTH.fullmatch(length):
         raise _framing_error(f"the answer's Content-Length is {length[:40]!r}")
-    reader = response.fp
     if transfer:
         pieces = _read_chunked(reader)
     elif not length:

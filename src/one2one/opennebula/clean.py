@@ -13,6 +13,7 @@ LIMIT = 1000
 """Characters that an error may have in all."""
 
 _CUT = "…"
+_EXCERPT = 60
 _LONGEST_ESCAPE = len(r"\U0010ffff")
 _INVISIBLE = (
     "\x7f-\x9f"  # DEL and C1, in which NEL ends a line
@@ -47,6 +48,11 @@ def hide(text: str, secret: str) -> str:
 def clean_json(document: str) -> str:
     """Return a JSON *document* with each such character escaped; its values do not change."""
     return _NOT_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", document)
+
+
+def excerpt(data: bytes | bytearray) -> str:
+    """Return how *data* begins, in quotes, for an error."""
+    return repr(data[:_EXCERPT].decode(errors="replace"))
 
 
 def _escape(match: re.Match[str]) -> str:

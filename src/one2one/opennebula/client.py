@@ -13,7 +13,7 @@ from one2one.opennebula.connection import (
     Connection,
     Endpoint,
     StaleConnection,
-    build_tls_context,
+    build_tls,
     compute_skew,
 )
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Unreachable
@@ -90,7 +90,7 @@ class Client:
             parse_proxy(server.proxy)
         self.endpoint = server
         self._session = session
-        self._tls = build_tls_context(server)
+        self._tls = build_tls(server)
         self._breaker = breaker or Breaker(failures=math.inf)
         self._free = runtime.semaphore(server.max_connections)
         self._lock = runtime.lock()
@@ -228,7 +228,7 @@ class Client:
         except ConfigurationError:
             # An administrator may have corrected the authorities: the next call uses them.
             with contextlib.suppress(OneError):
-                self._tls = build_tls_context(self.endpoint)
+                self._tls = build_tls(self.endpoint)
             raise
 
 

@@ -1,24 +1,35 @@
 """One HTTP connection to a cloud. Each of its failures is a typed error."""
 
-import http.client
-import socket
-import ssl
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from functools import partial
-from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from one2one import runtime
 from one2one.opennebula.body import read_body, too_long_error
-from one2one.opennebula.connect import connect, explain_os_error
+from one2one.opennebula.connect import connect
 from one2one.opennebula.deadline import DeadlineSocket
 from one2one.opennebula.errors import Busy, ConfigurationError, OneError, ProtocolError, Unreachable
-from one2one.opennebula.shortage import is_shortage, shortage_error
+from one2one.opennebula.head import (
+    BAD_REQUEST,
+    INTERNAL_SERVER_ERROR,
+    MULTIPLE_CHOICES,
+    OK,
+    Head,
+    HeadError,
+    read_head,
+)
+from one2one.opennebula.shortage import explain_os_error
 from one2one.opennebula.urls import CloudUrl, ProxyUrl, parse_endpoint, parse_proxy
+
+if TYPE_CHECKING:
+    from one2one.opennebula.tls import Tls
 
 _MAX_CALLS = 29
 _MAX_IDLE_S = 10.0
 _MOST_OF_HEAD = 256 << 10
+_COME_LATER = (429, 503)
+"""Too many requests, service unavailable."""
+_CLOSED_IN_TLS = ("SSLEOFError", "SSLZeroReturnError")
 
 
 @dataclass(frozen=True)
@@ -59,18 +70,19 @@ class Connection:
     (measured on 5.10.6, 6.10.0.1 and 7.2.0); a TLS proxy in front of oned keeps the connection.
     """
 
-    def __init__(self, server: Endpoint, tls: ssl.SSLContext | None, timeout: float) -> None:
+    def __init__(self, server: Endpoint, tls: "Tls | None", timeout: float) -> None:
         """Connect within *timeout* seconds; raises as ``connect`` does."""
         endpoint = parse_endpoint(server.url)
         proxy = parse_proxy(server.proxy) if server.proxy else None
         self._silence = server.read_timeout
         self._max_answer = server.max_answer
-        self._head = _build_head(endpoint, proxy)
+        self._request_head = _build_head(endpoint, proxy)
         sock = connect(endpoint, proxy, tls, runtime.monotonic() + timeout)
-        self.certificate_expires = _read_expiry(sock)
+        self.certificate_expires = tls.read_expiry(sock) if tls else None
         """When the cloud's certificate expires, in seconds since 1970; None if unverified."""
         self._socket = DeadlineSocket(sock, self._silence)
-        self._response: http.client.HTTPResponse | None = None
+        self._reader = self._socket.open_reader()
+        self._answer: Head | None = None
         self._calls = 0
         self._closing = False
         self._used_at = runtime.monotonic()
@@ -78,7 +90,7 @@ class Connection:
     @property
     def date(self) -> str:
         """The Date header of the cloud's last answer; empty without one."""
-        return self._response.getheader("Date", "") if self._response else ""
+        return self._answer.get("date") if self._answer else ""
 
     def is_usable(self) -> bool:
         """Tell whether the connection can carry another call."""
@@ -89,52 +101,44 @@ class Connection:
     def exchange(self, body: bytes, deadline: float) -> bytearray:
         """Return the answer to *body*, complete before *deadline* by ``runtime.monotonic()``."""
         self._socket.deadline = deadline
-        response = self._begin(body)
-        _check_status(response)
-        answer = self._read(response)
+        head = self._answer = self._begin(body)
+        _check_status(head)
+        answer = self._read(head)
         self._socket.hold()
         # More than the answer would pass for the next one.
-        self._closing = response.will_close or bool(response.fp.peek(1))
-        response.close()
+        self._closing = head.is_last or bool(self._reader.peek(1))
         self._calls += 1
         self._used_at = runtime.monotonic()
         return answer
 
     def close(self) -> None:
         """Close it, even in the middle of an answer."""
-        if self._response is not None:
-            self._response.close()
         self._socket.close()
 
-    def _begin(self, body: bytes) -> http.client.HTTPResponse:
-        """Send *body*, and return the answer with its headers read."""
+    def _begin(self, body: bytes) -> Head:
+        """Send *body*, and return the head of the answer."""
         self._socket.allow(_MOST_OF_HEAD, _endless_headers_error)
         try:
-            # One write for all: http.client's own request takes two and wakes the server twice.
-            self._socket.sendall(self._head % len(body) + body)
-            response = http.client.HTTPResponse(self._socket, method="POST")  # type: ignore[arg-type]
-            self._response = response
-            response.begin()
+            self._socket.sendall(self._request_head % len(body) + body)  # at once: one packet
+            return read_head(self._reader)
         except TimeoutError:
             raise self._timeout_error() from None
-        except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
-            kind: type[OneError] = StaleConnection if self._calls else Unreachable
-            raise kind(f"closed without an answer ({explain_os_error(error)})", sent=True) from None
-        except http.client.HTTPException as error:
+        except HeadError as error:
             # On a kept connection it may be more of the answer before.
-            kind = StaleConnection if self._calls else ProtocolError
-            cause = f"not an HTTP answer ({type(error).__name__}: {error})"
-            raise kind(cause, sent=True) from None
+            kind: type[OneError] = StaleConnection if self._calls else ProtocolError
+            raise kind(f"not an HTTP answer: {error}", sent=True) from None
         except OSError as error:
-            raise Unreachable(explain_os_error(error), sent=True) from None
-        return response
+            if not (isinstance(error, ConnectionError) or type(error).__name__ in _CLOSED_IN_TLS):
+                raise Unreachable(explain_os_error(error), sent=True) from None
+            kind = StaleConnection if self._calls else Unreachable
+            raise kind(f"closed without an answer ({explain_os_error(error)})", sent=True) from None
 
-    def _read(self, response: http.client.HTTPResponse) -> bytearray:
+    def _read(self, head: Head) -> bytearray:
         limit = self._max_answer
         framing = limit >> 3  # of chunks of a few bytes each
         self._socket.allow(limit + framing + _MOST_OF_HEAD, partial(too_long_error, limit))
         try:
-            return read_body(response, limit)
+            return read_body(head, self._reader, limit)
         except TimeoutError:
             raise self._timeout_error() from None
         except OSError as error:
@@ -153,34 +157,24 @@ def compute_skew(date: str, now: float) -> float | None:
 
     Returns None for no date.
     """
+    from email.utils import parsedate_to_datetime  # slow to import, and seldom needed
+
     try:
         return parsedate_to_datetime(date).timestamp() - now
     except (ValueError, OverflowError):
         return None
 
 
-def build_tls_context(server: Endpoint) -> ssl.SSLContext | None:
-    """Return the TLS settings for *server*, None for plain HTTP.
+def build_tls(server: Endpoint) -> "Tls | None":
+    """Return the TLS of *server*, None for plain HTTP.
 
     Raises ConfigurationError if the certificate authorities cannot be read.
     """
     if not parse_endpoint(server.url).is_tls:
         return None
-    try:
-        context = ssl.create_default_context(cafile=server.ca_file)
-    except OSError as error:
-        if is_shortage(error):
-            raise shortage_error("cannot read the certificate authorities", error) from None
-        raise ConfigurationError(
-            f"cannot read the certificate authorities in {server.ca_file} "
-            f"({explain_os_error(error)})",
-            endpoint=server.url,
-            remedy="Set ONE_CA_FILE to a readable PEM file",
-        ) from None
-    if not server.verify_tls:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
+    from one2one.opennebula.tls import Tls  # a script without TLS starts sooner
+
+    return Tls(server)
 
 
 def _build_head(endpoint: CloudUrl, proxy: ProxyUrl | None) -> bytes:
@@ -200,30 +194,22 @@ def _build_head(endpoint: CloudUrl, proxy: ProxyUrl | None) -> bytes:
     return text.encode() + b"\r\nContent-Length: %d\r\n\r\n"
 
 
-def _read_expiry(sock: socket.socket) -> float | None:
-    certificate = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
-    try:
-        return ssl.cert_time_to_seconds(str(certificate["notAfter"])) if certificate else None
-    except (KeyError, ValueError):
-        return None
-
-
 def _endless_headers_error() -> ProtocolError:
     return ProtocolError("the headers of the answer have no end", sent=True)
 
 
-def _check_status(response: http.client.HTTPResponse) -> None:
-    status = response.status
-    answer = f"HTTP {status} {response.reason}"
-    if status == HTTPStatus.OK:
+def _check_status(head: Head) -> None:
+    status = head.status
+    if status == OK:
         return
-    if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+    answer = f"HTTP {status} {head.reason}"
+    if status in _COME_LATER:
         raise Busy(answer)
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status >= INTERNAL_SERVER_ERROR:
         raise Unreachable(answer, sent=True)
-    if status < HTTPStatus.MULTIPLE_CHOICES:
+    if status < MULTIPLE_CHOICES:
         raise ProtocolError(f"{answer} instead of 200 OK", sent=True)
-    if status < HTTPStatus.BAD_REQUEST:
+    if status < BAD_REQUEST:
         raise ConfigurationError(
             f"{answer}: redirects are not followed, they would carry the password along",
             remedy="Set the endpoint to the URL it redirects to, if you trust it",

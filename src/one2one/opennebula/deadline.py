@@ -1,4 +1,4 @@
-"""A socket for http.client with a deadline, a limit of silence and a limit of bytes."""
+"""A socket with a deadline, a limit of silence and a limit of bytes."""
 
 import io
 import socket
@@ -42,8 +42,8 @@ class DeadlineSocket:
         """Let readers have only what they have read ahead, until ``allow`` is called again."""
         self._held = True
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return a reader; the socket stays open when the reader is closed."""
+    def open_reader(self) -> io.BufferedReader:
+        """Return a reader of what comes in."""
         return io.BufferedReader(_Reader(self), self._read_ahead)
 
     def sendall(self, data: bytes) -> None:

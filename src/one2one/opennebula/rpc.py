@@ -2,20 +2,20 @@
 
 A long answer is XML within XML, with an entity for every angle bracket. ``decode_in_pieces`` reads
 it mostly with bytes.replace, in a third of the standard parser's time and without a copy of the
-whole. It does so only if the bytes have exactly the form that oned writes. The standard parser
-reads all others, in pieces or as a whole.
+whole. A short answer is matched by one pattern. This is done only if the bytes have exactly the
+form that oned writes. The standard parser reads all others, in pieces or as a whole; it is imported
+then (``standard_rpc``).
 
 This module makes no connection. An answer is an array: success, result or error text, error code.
 Source: ``src/rm/Request.cc``; the codes and faults were measured on 5.10, 6.10 and 7.2.
 """
 
 import re
-import xmlrpc.client
 from collections.abc import Iterator
 from typing import Any
-from xml.parsers.expat import ExpatError, ParserCreate
 
 from one2one.opennebula import errors
+from one2one.opennebula.clean import excerpt
 from one2one.opennebula.errors import OneError, ProtocolError
 
 Argument = str | int | bool
@@ -54,14 +54,12 @@ the next leader may have its log. Calls that read are always answered. Sources:
 ``LogDB::replicate``.
 """
 
-_METHOD_NOT_FOUND = -506
-_NOT_SENDABLE = "is not valid UTF-8"
-"""The error of xmlrpc-c in place of an answer with a character beyond U+FFFF: fault -500 from
-5.10, 6.10 and 7.2 with xmlrpc-c 1.33.14."""
-_BUFFER = 1 << 18
 _PIECE = 1 << 17
-_MOST_PARSED = 16 << 20
-"""Bytes for the standard parser at most: its result may need ten times as much memory."""
+_LARGEST = 2**31
+_CALL = (
+    "<?xml version='1.0'?>\n<methodCall>\n<methodName>{method}</methodName>\n"
+    "<params>\n{values}</params>\n</methodCall>\n"
+)
 
 
 def _compile_shape(pattern: bytes) -> re.Pattern[bytes]:
@@ -72,6 +70,15 @@ def _compile_shape(pattern: bytes) -> re.Pattern[bytes]:
 _HEAD = _compile_shape(
     rb'<\?xml\x20version="1\.0"\x20encoding="UTF-8"\?> <methodResponse> <params> <param> <value>'
     rb" <array> <data> <value><boolean>1</boolean></value> <value><string>"
+)
+_PLAIN = rb"[\t\n\x20-%'-;=?-~]*"
+"""ASCII text that is the same in XML: without ``&``, angle brackets and control characters."""
+_SHORT = _compile_shape(
+    rb'<\?xml\x20version="1\.0"\x20encoding="UTF-8"\?> <methodResponse> <params> <param> <value>'
+    rb" <array> <data> <value><boolean>([01])</boolean></value>"
+    rb" <value>(?:<string>(%b)</string>|<i4>(-?\d{1,9})</i4>)</value>"
+    rb" <value><i4>(-?\d{1,9})</i4></value> (?:<value><i4>-?\d{1,9}</i4></value> )*"
+    rb"</data> </array> </value> </param> </params> </methodResponse> " % _PLAIN
 )
 _TAIL = _compile_shape(
     rb"</string></value> (<value><i4>-?\d{1,9}</i4></value> )*"
@@ -86,43 +93,46 @@ def encode_call(method: str, session: str, arguments: tuple[Argument, ...]) -> b
     character.
     """
     try:
-        return xmlrpc.client.dumps((session, *arguments), method).encode()
+        values = "".join(map(_encode_value, (session, *arguments)))
+        return _CALL.format(method=method, values=values).encode()
     except (OverflowError, UnicodeError) as error:
         cause = f"the call cannot be written as XML-RPC ({type(error).__name__}: {error})"
         raise ProtocolError(cause, remedy="Report it") from None
 
 
+def _encode_value(value: Argument) -> str:
+    if isinstance(value, str):
+        text = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        typed = f"<string>{text}</string>"
+    elif isinstance(value, bool):
+        typed = f"<boolean>{value:d}</boolean>"
+    elif -_LARGEST <= value < _LARGEST:
+        typed = f"<int>{value}</int>"
+    else:
+        raise OverflowError("a number beyond 32 bits")
+    return f"<param>\n<value>{typed}</value>\n</param>\n"
+
+
 def decode_result(body: Body) -> str | int:
     """Return the result in an answer, a text or a number; raises the typed error in it."""
-    try:
-        values = _parse_values(body)
-    except xmlrpc.client.Fault as fault:
-        cause = f"fault {fault.faultCode}: {fault.faultString}"
-        if fault.faultCode == _METHOD_NOT_FOUND:
-            raise errors.MethodNotFound(cause) from None
-        if _NOT_SENDABLE in cause:
-            raise errors.NotSendable(
-                "its answer holds a character beyond U+FFFF, which its XML-RPC cannot send",
-                sent=True,
-            ) from None
-        raise ProtocolError(cause, remedy="Report it") from None
-    except (
-        ExpatError,
-        xmlrpc.client.Error,
-        ArithmeticError,
-        ValueError,
-        TypeError,
-        LookupError,
-    ) as error:
-        cause = f"not an XML-RPC answer ({error}): {_excerpt(body)}"
-        raise ProtocolError(cause, sent=True) from None
-    match values:
+    match _decode_values(body):
         case ([True, str() | int() as answer, *_],) if not isinstance(answer, bool):
             return answer
         case ([False, str() as cause, int() as code, *_],):
             raise _refusal_error(_drop_call_name(cause), code)
         case _:
-            raise ProtocolError(f"not an OpenNebula answer: {_excerpt(body)}", sent=True)
+            raise ProtocolError(f"not an OpenNebula answer: {excerpt(body)}", sent=True)
+
+
+def _decode_values(body: Body) -> tuple[Any, ...]:
+    short = _SHORT.fullmatch(body)
+    if short is None:
+        from one2one.opennebula.standard_rpc import parse_values  # rare, and slow to import
+
+        return parse_values(body)
+    success, text, number, code = short.groups()
+    result = int(number) if text is None else text.decode("ascii")
+    return ([success == b"1", result, int(code)],)
 
 
 def decode_in_pieces(body: Body) -> Iterator[bytes]:
@@ -172,43 +182,9 @@ def _decode(piece: bytes) -> bytes:
             return plain
         if plain.count(b"&") == plain.count(b"&amp;"):
             return plain.replace(b"&amp;", b"&")
-    texts: list[str] = []
-    parser = ParserCreate("UTF-8")
-    parser.CharacterDataHandler = texts.append
-    try:
-        parser.Parse(b"<string>%b</string>" % piece, True)
-    except ExpatError as error:
-        raise ProtocolError(f"not an XML-RPC answer ({error})") from None
-    return "".join(texts).encode()
+    from one2one.opennebula.standard_rpc import parse_text  # rare, and slow to import
 
-
-def _parse_values(body: Body) -> tuple[Any, ...]:
-    """Return the same as ``xmlrpc.client.loads``, 5 times faster for one long text.
-
-    Without a buffer expat delivers such a text in pieces of a few bytes each, because an answer
-    of OpenNebula is XML within XML, with an entity for every angle bracket.
-    """
-    if len(body) > _MOST_PARSED:
-        raise ValueError(f"longer than {_MOST_PARSED >> 20} MB")
-    unmarshaller = xmlrpc.client.Unmarshaller()
-    unmarshaller.xml("", None)  # expat has decoded the text already
-    parser = ParserCreate()
-    parser.buffer_text = True
-    parser.buffer_size = _BUFFER
-    parser.StartDoctypeDeclHandler = _refuse_doctype
-    parser.StartElementHandler = unmarshaller.start
-    parser.CharacterDataHandler = unmarshaller.data
-    parser.EndElementHandler = unmarshaller.end
-    parser.Parse(body, True)
-    return unmarshaller.close()
-
-
-def _refuse_doctype(*_: object) -> None:
-    raise ValueError("a DOCTYPE, which OpenNebula never sends")
-
-
-def _excerpt(body: Body) -> str:
-    return repr(body[:60].decode(errors="replace"))
+    return parse_text(piece)
 
 
 def _refusal_error(cause: str, code: int) -> OneError:

@@ -1,4 +1,4 @@
-"""The lack of files, memory or ports: by this machine, or by this process's limits."""
+"""What the system's errors say; a lack of files, memory or ports here is told apart."""
 
 import errno
 
@@ -18,3 +18,9 @@ def shortage_error(what: str, error: OSError) -> Busy:
         f"{what} ({error.strerror})",
         remedy="Raise the driver's limit of open files (LimitNOFILE, ulimit -n) or free memory",
     )
+
+
+def explain_os_error(error: Exception) -> str:
+    """Return the system's words for *error*, or OpenSSL's."""
+    words = getattr(error, "reason", None) or getattr(error, "strerror", None)
+    return str(words or error or type(error).__name__)

@@ -22,7 +22,7 @@ _QUOTED = re.compile(r'"((?:\\"|[^"])*)"')
 _PLAIN = re.compile(r"[^=#\s,\[\]\"]+")
 _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _LETTER = re.compile(r"[A-Za-z_]")
-_UNSAFE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd]")
+_UNSAFE = re.compile("[\0-\x08\v\f\x0e-\x1f\ud800-\udfff\ufffe\uffff\U00010000-\U0010ffff]")
 
 
 class Template:

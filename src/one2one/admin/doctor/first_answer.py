@@ -7,7 +7,7 @@ from one2one.opennebula import rpc
 from one2one.opennebula.connection import (
     Connection,
     Endpoint,
-    build_tls_context,
+    build_tls,
     compute_skew,
 )
 
@@ -24,7 +24,7 @@ class FirstAnswer:
 
 def ask_first(server: Endpoint, session: str) -> FirstAnswer:
     """Connect and call once; raises as a call does."""
-    connection = Connection(server, build_tls_context(server), server.connect_timeout)
+    connection = Connection(server, build_tls(server), server.connect_timeout)
     try:
         sent = time.time()
         body = rpc.encode_call("one.system.version", session, ())

@@ -14,7 +14,7 @@ from one2one.admin.verify.trial import Trial
 from one2one.driver.remotes import build_endpoints
 from one2one.hybrid.naming import read_marks
 from one2one.opennebula import rpc
-from one2one.opennebula.connection import Connection, StaleConnection, build_tls_context
+from one2one.opennebula.connection import Connection, StaleConnection, build_tls
 from one2one.opennebula.errors import MethodNotFound
 
 _CHECKS: Checks[HybridHost] = {
@@ -69,7 +69,7 @@ def _direct(trial: Trial) -> HybridHost:
 
 def _check_connection(host: HybridHost) -> Result:
     (way,) = build_endpoints(host.settings)
-    connection = Connection(way, build_tls_context(way), way.connect_timeout)
+    connection = Connection(way, build_tls(way), way.connect_timeout)
     body = rpc.encode_call("one.system.version", host.settings.session, ())
     calls = 0
     try:

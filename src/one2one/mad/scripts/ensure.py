@@ -9,7 +9,6 @@ import os
 
 from one2one.driver.locations import etc_location, var_location
 from one2one.hybrid.naming import DRIVER
-from one2one.mad.monitord_conf import read_monitord_conf
 from one2one.mad.scripts.daemon import get_monitoring_daemon
 from one2one.opennebula.errors import OneError
 
@@ -24,6 +23,8 @@ def ensure_monitored(host_id: int, host_name: str) -> None:
     argv = [str(control), "start", DRIVER, str(host_id), host_name]
 
     def begin() -> None:
+        from one2one.mad.monitord_conf import read_monitord_conf  # rarely needed
+
         conf = read_monitord_conf()
         if conf and conf.runs_scripts(DRIVER):
             os.execv(control, argv)  # noqa: S606 - a script of ours

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TextIO
 
 from one2one import runtime
-from one2one.driver import disks
-from one2one.driver.attempts import OPERATIONS, carry_out
+from one2one.driver.attempts import carry_out
 from one2one.driver.local import LocalCloud
 from one2one.driver.operation import Job, Outcome, Pause, Wait, explain, resume
+from one2one.driver.operations import ACTIONS
 from one2one.driver.remotes import Remotes
 from one2one.driver.watch import FIRST_S, INTERVAL_S, end_wait, read_states
 from one2one.hybrid.pass_through import require_passed, unsupported_error
@@ -41,6 +41,7 @@ _ACTIONS = {
 }
 """Scripts whose name is not that of the action."""
 
+_OF_DISKS = ("ATTACHDISK", "DETACHDISK", "RESIZEDISK")
 _RECONFIGURING = ("prereconfigure", "reconfigure")
 _NIC_CHANGES = (LcmState.HOTPLUG_NIC, LcmState.HOTPLUG_NIC_POWEROFF)
 _DELIMITERS = ("ERROR MESSAGE --8<------", "ERROR MESSAGE ------>8--")
@@ -63,7 +64,7 @@ def main() -> int:
 def run(script: str, argv: list[str], payload: str) -> str:
     """Run one script to its end, and return what to print; raises OneError, fully explained."""
     action = _ACTIONS.get(script, script.upper())
-    if action not in OPERATIONS:
+    if action not in ACTIONS:
         raise unsupported_error(action)
     if len(argv) < 2:
         raise OneError("the VM's id and the host's name are missing", remedy="oned gives them")
@@ -106,7 +107,7 @@ def _require_datastore(job: Job, payload: str) -> None:
     The stock shell runs the transfer manager against the host's name, before or after the script.
     """
     action = job.request.action
-    if action not in disks.OPERATIONS:
+    if action not in _OF_DISKS:
         return
     if parse(messages.decode_payload(payload)).find("DATASTORE") is not None:
         return
