@@ -9,6 +9,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from one2one.admin.verify.remote.relay import Relay
 from one2one.opennebula.states import State, VmState
 from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud import faults
@@ -47,10 +48,19 @@ def of(verdict: str, found: Results) -> dict[str, str]:
     return {check: text for check, (its, text) in found.items() if its == verdict}
 
 
-def test_a_remote_that_can_do_it_all_through_tls(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_proxy", [False, True])
+def test_a_remote_that_can_do_it_all_through_tls(tmp_path: Path, by_proxy: bool) -> None:
     pair = certificate(tmp_path, days=90)
-    with SimulatedCloud("7.2", certificate=pair) as cloud:
-        done = verify(cloud, ONE2ONE_CA_FILE=str(pair[0]))
+    with (
+        SimulatedCloud("7.2", certificate=pair) as cloud,
+        Relay(cloud.endpoint, None) as proxy,  # to it, whatever address it is asked for
+    ):
+        way = {"ONE2ONE_CA_FILE": str(pair[0])}
+        if by_proxy:
+            url = proxy.attributes["ONE_PROXY"].replace("http://", "http://me:geheim@")
+            way |= {"ONE2ONE_PROXY": url, "ONE2ONE_ENDPOINT": "https://127.0.0.1:1/RPC2"}
+        done = verify(cloud, **way)
+        assert "geheim" not in done.stdout + done.stderr
         assert done.returncode == 0, done.stdout
         for check in ("the call is lost", "the answer is lost", "the driver is killed"):
             assert any(

@@ -7,7 +7,7 @@ Like OpenNebula's own commands it exits with 0, or with 255 after one line on st
 import importlib
 import os
 import sys
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
@@ -56,9 +56,19 @@ SUBCOMMANDS = {
     ),
     "uninstall": Subcommand("one2one.admin.install.command", "uninstall", "Remove the drivers."),
     "usage": Subcommand("one2one.admin.usage.command", "usage", "Tell what each user's VMs used."),
-    "verify": Subcommand("one2one.admin.verify.command", "verify", "Try out a remote cloud."),
+    "verify": Subcommand("one2one.admin.verify.command", "verify", "Try out a remote or a host."),
     "wait": Subcommand("one2one.admin.vm.wait", "wait", "Wait for a VM's state.", usage_status=2),
 }
+
+
+def import_module(command: str, module: str) -> Any:
+    """Return a module of a subcommand; raises ClickException where it needs a missing sandbox."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != _SANDBOX:
+            raise
+        raise click.ClickException(_WITHOUT_SANDBOX.format(command)) from None
 
 
 class _Commands(click.Group):
@@ -71,13 +81,7 @@ class _Commands(click.Group):
         if cmd_name not in SUBCOMMANDS:
             return None
         entry = SUBCOMMANDS[cmd_name]
-        try:
-            module = importlib.import_module(entry.module)
-        except ModuleNotFoundError as error:
-            if error.name is None or error.name.partition(".")[0] != _SANDBOX:
-                raise
-            raise click.ClickException(_WITHOUT_SANDBOX.format(cmd_name)) from None
-        command: click.Command = getattr(module, entry.name)
+        command: click.Command = getattr(import_module(cmd_name, entry.module), entry.name)
         return command
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:

@@ -36,6 +36,7 @@ class Account:
     password: str = field(repr=False)
     template_id: int
     ca_file: str | None = None
+    proxy: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def open_clouds(
             sandbox = stack.enter_context(SandboxCloud(generation, delay=_DELAY_S))
             sandbox.owner.quotas.limit(CPU=20, MEMORY=32768)
             account = Account(sandbox.endpoint, sandbox.user, sandbox.password, 0)
-        server = Endpoint(account.endpoint, ca_file=account.ca_file)
+        server = Endpoint(account.endpoint, ca_file=account.ca_file, proxy=account.proxy)
         remote = Cloud([server], f"{account.user}:{account.password}")
         stack.callback(remote.close)
         remote.get_template(account.template_id)
@@ -120,6 +121,7 @@ def open_clouds(
             "ONE_USER": account.user,
             "ONE_PASSWORD": account.password,
             "ONE_CA_FILE": account.ca_file or "",
+            "ONE_PROXY": account.proxy or "",
             HYBRID_ID: hybrid_id,
         }
         host = frontend.add_host("burst1", **of_the_host | dict(attributes or {}))

@@ -1,42 +1,18 @@
 """``one2one verify``."""
 
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from one2one.admin.cli import FAILED
-from one2one.admin.demo.clouds import Account
+from one2one.admin.cli import import_module
 from one2one.admin.options import object_id
-from one2one.admin.output import Printer, Style, output_options, say
-from one2one.admin.verify import checks, lifecycle, lost_answers
-from one2one.admin.verify.result import Result, Verdict, failure, skip, success
-from one2one.admin.verify.trial import Trial, open_trial
-from one2one.opennebula.clean import clean_line
-from one2one.opennebula.errors import ConfigurationError, OneError
-from opennebula_sandbox.cloud.refusal import Refusal
-
-_GROUPS: dict[str, Callable[[Trial], Iterator[Result]]] = {
-    "REMOTE AND ACCOUNT": checks.check_remote,
-    "HOST": lifecycle.check_host,
-    "LIFE OF A VM": lifecycle.try_life,
-    "RECOVERY": lifecycle.try_recovery,
-    "LOSSES": lost_answers.lose_answers,
-    "ORPHANS": lost_answers.try_reaper,
-}
-_WITHOUT_VM = ("REMOTE AND ACCOUNT", "HOST", "LIFE OF A VM")
-"""The groups that run even if no VM can be made."""
-_COLORS = {
-    Verdict.PASSED: "green",
-    Verdict.WARNING: "yellow",
-    Verdict.FAILED: "red",
-    Verdict.NOT_ALLOWED: "red",
-    Verdict.SKIPPED: None,
-}
-_WIDTH = 22
-_COLUMNS = {"CHECK": "check", "RESULT": "verdict", "FINDING": "text", "MEANING": "meaning"}
+from one2one.admin.output import Printer, output_options
+from one2one.admin.verify.host.command import verify_host
+from one2one.admin.verify.host.vm import Watch
+from one2one.admin.verify.report import Report
+from one2one.opennebula.errors import ConfigurationError
 
 
 def _environment(name: str) -> dict[str, Any]:
@@ -44,10 +20,9 @@ def _environment(name: str) -> dict[str, Any]:
 
 
 @click.command(context_settings={"show_default": True})
-@click.option(
-    "--endpoint", required=True, metavar="URL", help="Its XML-RPC.", **_environment("ENDPOINT")
-)
-@click.option("--user", required=True, help="The account in it.", **_environment("USER"))
+@click.option("--host", metavar="HOST", help="Try this hybrid host, through the local cloud.")
+@click.option("--endpoint", metavar="URL", help="Its XML-RPC.", **_environment("ENDPOINT"))
+@click.option("--user", help="The account in it.", **_environment("USER"))
 @click.option(
     "--password",
     help="Its password or login token; asked for if it is not given.",
@@ -57,7 +32,7 @@ def _environment(name: str) -> dict[str, Any]:
     "--template",
     type=object_id,
     required=True,
-    help="The id of a VM template in it.",
+    help="The id of a VM template in it; with --host of a local one.",
     **_environment("TEMPLATE"),
 )
 @click.option(
@@ -67,81 +42,82 @@ def _environment(name: str) -> dict[str, Any]:
     **_environment("CA_FILE"),
 )
 @click.option(
+    "--proxy", metavar="URL", help="An HTTP proxy on the way to it.", **_environment("PROXY")
+)
+@click.option(
     "--timeout",
     type=click.FloatRange(1),
     default=300.0,
     metavar="SECONDS",
     help="How long an operation there may take.",
 )
+@click.option(
+    "--later",
+    type=click.FloatRange(0),
+    default=6.0,
+    metavar="SECONDS",
+    help="With --host: after how long both sides are compared again.",
+)
+@click.option("--network", type=object_id, help="With --host: a local network for NICs.")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="With --host: do not wait until a VM that was terminated while off is destroyed there.",
+)
 @output_options
+@click.pass_context
 def verify(
+    context: click.Context,
     output: Printer,
     *,
-    endpoint: str,
-    user: str,
+    host: str | None,
+    endpoint: str | None,
+    user: str | None,
     password: str | None,
     template: int,
     ca_file: str | None,
+    proxy: str | None,
     timeout: float,
+    later: float,
+    network: int | None,
+    quick: bool,
 ) -> None:
-    """Try out a remote OpenNebula before it is used, and tell what it supports and allows.
+    """Try out a remote OpenNebula before it is used, or a hybrid host that is in use.
 
-    The real drivers make several VMs there from one template, one at a time, do every operation
-    with them and destroy them. Some calls are lost, and one driver is killed. The front-end is
-    simulated: no local OpenNebula is needed or touched. No VM is left there, also after Ctrl-C
-    or SIGTERM.
+    The real drivers make several VMs from one template, one at a time, do every operation with
+    them and destroy them. No VM is left on either side, also after Ctrl-C or SIGTERM.
+
+    With --host the local cloud is asked, as its users ask it, and both sides are compared after
+    each operation, and again later. Run it as oneadmin, after an installation or an upgrade.
+    The report has no secrets: send it along with a bug report.
+
+    Without --host the front-end is simulated: no local OpenNebula is needed or touched. Some calls
+    are lost, and one driver is killed.
 
     The exit status is 0 if all works, and 255 if something fails or is not allowed.
     """
-    account = Account(endpoint, user, password or _ask_password(user), template, ca_file)
-    report = _Report(output)
-    trial = None
-    try:
-        with open_trial(account, timeout) as trial:
-            for group, check in _GROUPS.items():
-                report.begin(group)
-                for result in _run(group, check, trial):
-                    report.add(result)
-    except KeyboardInterrupt:
-        if trial is not None and (left := _list_left(trial.left)).is_bad:
-            say(f"{left.text}. {left.meaning}", err=True)
-        raise
-    report.begin("AT THE END")
-    report.add(_list_left(trial.left))
+    report = Report(output)
+    if host is not None:
+        _refuse_both(context)
+        verify_host(report, host, template, Watch(timeout, later), network, quick=quick)
+    else:
+        if not endpoint or not user:
+            raise click.UsageError("Missing option '--host', or '--endpoint' and '--user'.")
+        # It needs the sandbox, which the trial of a host does not.
+        remote = import_module("verify", "one2one.admin.verify.remote.command")
+        clouds = import_module("verify", "one2one.admin.demo.clouds")
+        password = password or _ask_password(user)
+        account = clouds.Account(endpoint, user, password, template, ca_file, proxy)
+        remote.verify_remote(report, account, timeout)
     report.end()
-    if any(result.is_bad for result in report.results):
-        sys.exit(FAILED)
 
 
-class _Report:
-    """The results; a table shows each at once."""
-
-    def __init__(self, output: Printer) -> None:
-        self._output = output
-        self._streams = output.style is Style.TABLE
-        self.results: list[Result] = []
-
-    def begin(self, group: str) -> None:
-        """Begin another group of checks."""
-        if self._streams and self._output.header:
-            click.secho(group, bold=True)
-
-    def add(self, result: Result) -> None:
-        """Add a result."""
-        self.results.append(result)
-        if self._streams:
-            mark = click.style(f"{result.verdict:<11}", fg=_COLORS[Verdict(result.verdict)])
-            click.echo(f"  {mark}  {result.check:<{_WIDTH}}  {clean_line(result.text)}")
-            if result.meaning:
-                click.echo(f"  {'':11}  {'':{_WIDTH}}  → {clean_line(result.meaning)}")
-
-    def end(self) -> None:
-        """Print all results, or for a table their numbers."""
-        if self._streams:
-            numbers = Counter(result.verdict for result in self.results)
-            click.echo(", ".join(f"{numbers[v.value]} {v.value}" for v in Verdict))
-        else:
-            self._output.print(self.results, _COLUMNS)
+def _refuse_both(context: click.Context) -> None:
+    """Raise UsageError for options of a remote; those in the environment do not count."""
+    for name in ("endpoint", "user", "password", "ca_file", "proxy"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = name.replace("_", "-")
+            raise click.UsageError(f"--host has its own --{option}. Leave one of them out")
 
 
 def _ask_password(user: str) -> str:
@@ -152,22 +128,3 @@ def _ask_password(user: str) -> str:
         )
     password: str = click.prompt(f"Password of {user}", hide_input=True, err=True)
     return password
-
-
-def _run(group: str, check: Callable[[Trial], Iterator[Result]], trial: Trial) -> Iterator[Result]:
-    if group not in _WITHOUT_VM and not trial.works:
-        yield skip(group.lower(), "no VM can be made there")
-        return
-    try:
-        yield from check(trial)
-    except (OneError, Refusal, TimeoutError) as error:
-        yield failure(group.lower(), str(error), "What comes after it was not tried")
-
-
-def _list_left(left: list[int] | None) -> Result:
-    if left is None:
-        return failure("nothing is left", "it does not tell", "VMs may live on there")
-    if left:
-        names = ", ".join(map(str, left))
-        return failure("nothing is left", f"VMs {names} live", "End them: onevm terminate --hard")
-    return success("nothing is left", "every VM has ended")

@@ -1,15 +1,14 @@
 """A simulated front-end with the real drivers, and the remote that is tried."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from one2one.admin.demo.clouds import Account, DemoClouds, open_clouds
 from one2one.admin.demo.lifecycle import perform
 from one2one.admin.verify.cleanup import end_all, interruptible
-from one2one.admin.verify.relay import Relay
-from one2one.admin.verify.result import Result, failure, skip, success
+from one2one.admin.verify.remote.relay import Relay
 from one2one.hybrid.naming import parse_deploy_id, read_marks
 from one2one.opennebula.states import State, VmState
 from opennebula_sandbox.cloud.refusal import Refusal
@@ -24,17 +23,6 @@ _FRONT_END = "6.10"
 _PERIODS = MonitoringSettings(timer=5, beacon_host=5, monitor_host=10, state_vm=2, monitor_vm=5)
 _LOOKS_AFTER_AN_INTERRUPTION = 3
 _AT_REST = frozenset({"RUNNING", "UNKNOWN", "POWEROFF", "SUSPENDED", "STOPPED", "UNDEPLOYED"})
-
-
-@dataclass(frozen=True)
-class Step:
-    """An operation, and what it means when it fails."""
-
-    check: str
-    operation: str
-    needs: str
-    state: str
-    meaning: str
 
 
 @dataclass
@@ -67,19 +55,6 @@ class Trial:
             self._end(vm)
             raise
         self._end(vm)
-
-    def steps(self, vm: LocalVm, steps: Iterable[Step]) -> Iterator[Result]:
-        """Do one step after the other, but none whose VM is not in the state that it needs."""
-        for step in steps:
-            if vm.state != step.needs:
-                yield skip(step.check, f"the VM is {vm.state}, not {step.needs}")
-                continue
-            begun = time.monotonic()
-            problem = self.perform(vm, step.operation, step.state)
-            if problem:
-                yield failure(step.check, problem, step.meaning)
-            else:
-                yield success(step.check, f"{time.monotonic() - begun:.1f} s")
 
     def perform(self, vm: LocalVm, operation: str, state: str) -> str:
         """Do an operation until both sides are in *state*; return why they are not."""
@@ -133,7 +108,7 @@ def open_trial(account: Account, patience: float) -> Iterator[Trial]:
 
     Raises the errors of the first calls, before anything is made.
     """
-    with interruptible() as deafen, Relay(account.endpoint) as relay:
+    with interruptible() as deafen, Relay(account.endpoint, account.proxy) as relay:
         attributes = relay.attributes | {"ONE_SHUTDOWN_TIMEOUT": f"{patience:g}"}
         trial = None
         looks = _LOOKS_AFTER_AN_INTERRUPTION

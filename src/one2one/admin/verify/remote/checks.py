@@ -8,9 +8,9 @@ from one2one.admin.demo.clouds import HYBRID_ID_PREFIX
 from one2one.admin.doctor import account, capacity, remote
 from one2one.admin.doctor.command import Checks, run_checks
 from one2one.admin.doctor.facts import FrontEnd, HybridHost
-from one2one.admin.doctor.finding import Severity, join_some
-from one2one.admin.verify.result import Result, Verdict, success, warning
-from one2one.admin.verify.trial import Trial
+from one2one.admin.doctor.finding import join_some
+from one2one.admin.verify.remote.trial import Trial
+from one2one.admin.verify.result import Result, judge_row, success, warning
 from one2one.driver.remotes import build_endpoints
 from one2one.hybrid.naming import read_marks
 from one2one.opennebula import rpc
@@ -31,12 +31,6 @@ _CHECKS: Checks[HybridHost] = {
     "VMs of others": account.check_other_vms,
     "quotas": capacity.check_quotas,
 }
-_VERDICTS = {
-    Severity.OK: Verdict.PASSED,
-    Severity.SKIPPED: Verdict.SKIPPED,
-    Severity.WARNING: Verdict.WARNING,
-    Severity.FAILURE: Verdict.FAILED,
-}
 _ALL_CALLS = 29
 """How many calls the driver makes on one connection at most."""
 
@@ -46,10 +40,7 @@ def check_remote(trial: Trial) -> Iterator[Result]:
     host = _direct(trial)
     try:
         for row in run_checks("remote", _CHECKS, host):
-            verdict = _VERDICTS[Severity(row.severity)]
-            if row.check == "rights it lacks" and verdict is Verdict.FAILED:
-                verdict = Verdict.NOT_ALLOWED
-            yield Result(row.check, verdict.value, row.text, row.remedy)
+            yield judge_row(row)
     finally:
         host.close()
         host.front_end.local.cloud.close()
@@ -63,7 +54,9 @@ def _direct(trial: Trial) -> HybridHost:
     frontend = trial.sides.frontend
     environment = frontend.home.environment(frontend.endpoint)
     host = HybridHost(FrontEnd(environment), trial.sides.host.id)
-    host.settings = replace(host.settings, endpoints=(trial.account.endpoint,), proxy=None)
+    host.settings = replace(
+        host.settings, endpoints=(trial.account.endpoint,), proxy=trial.account.proxy
+    )
     return host
 
 

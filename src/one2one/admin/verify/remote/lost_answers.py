@@ -4,9 +4,9 @@ import os
 import signal
 from collections.abc import Iterator
 
-from one2one.admin.verify.relay import Loss
+from one2one.admin.verify.remote.relay import Loss
+from one2one.admin.verify.remote.trial import Trial
 from one2one.admin.verify.result import Result, failure, success
-from one2one.admin.verify.trial import Trial
 from one2one.driver.local import LocalCloud
 from one2one.driver.reaper import Reaper
 from one2one.driver.remotes import Remotes

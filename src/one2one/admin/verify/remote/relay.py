@@ -11,10 +11,11 @@ import threading
 from enum import Enum
 from functools import partial
 from typing import Self
+from urllib.parse import urlsplit
 
 from one2one.driver.threads import start_thread
 from one2one.opennebula.errors import Busy
-from one2one.opennebula.urls import parse_endpoint
+from one2one.opennebula.urls import parse_endpoint, parse_proxy
 
 LONG = 16 << 10
 """Bytes that only a call with a long context has."""
@@ -33,12 +34,18 @@ class Loss(Enum):
 class Relay:
     """Listens on a loopback port, while its context lasts."""
 
-    def __init__(self, endpoint: str) -> None:
-        """Take the URL of the remote's XML-RPC; nothing is connected yet."""
+    def __init__(self, endpoint: str, proxy: str | None) -> None:
+        """Take the URLs of the remote's XML-RPC and of a proxy; nothing is connected yet.
+
+        It stands before the proxy, if there is one.
+        """
         remote = parse_endpoint(endpoint)
-        self._tls = remote.is_tls
+        self._proxy = proxy
+        self._is_proxy = remote.is_tls and not proxy
+        """Whether it answers clients as their proxy."""
         self._path = remote.path
-        self._remote = remote.address.host, remote.address.port
+        target = parse_proxy(proxy).address if proxy else remote.address
+        self._target = target.host, target.port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._loss: Loss | None = None
         self._lock = threading.Lock()
@@ -61,7 +68,10 @@ class Relay:
     def attributes(self) -> dict[str, str]:
         """What makes a hybrid host use it."""
         host, port = self._listener.getsockname()[:2]
-        if self._tls:
+        if self._proxy:
+            user, at, _ = urlsplit(self._proxy).netloc.rpartition("@")
+            return {"ONE_PROXY": f"http://{user}{at}{host}:{port}"}
+        if self._is_proxy:
             return {"ONE_PROXY": f"http://{host}:{port}"}
         return {"ONE_ENDPOINT": f"http://{host}:{port}{self._path}"}
 
@@ -83,11 +93,11 @@ class Relay:
 
     def _serve(self, client: socket.socket) -> None:
         with client, contextlib.suppress(OSError):
-            if self._tls:
+            if self._is_proxy:
                 _read_head(client)
-            with socket.create_connection(self._remote, _TIMEOUT_S) as remote:
+            with socket.create_connection(self._target, _TIMEOUT_S) as remote:
                 remote.settimeout(None)
-                if self._tls:
+                if self._is_proxy:
                     client.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
                 with self._lock:
                     self._sockets |= {client, remote}

@@ -1,0 +1,1 @@
+"""Tries out a hybrid host, through the local cloud as its users go."""
