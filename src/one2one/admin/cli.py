@@ -51,6 +51,9 @@ SUBCOMMANDS = {
     "show": Subcommand("one2one.admin.vm.command", "show", "Show both sides of one VM."),
     "ssh": Subcommand("one2one.admin.vm.ssh", "ssh", "Log in to a hybrid VM's guest."),
     "status": Subcommand("one2one.admin.vm.command", "status", "List the hybrid VMs, both sides."),
+    "support": Subcommand(
+        "one2one.admin.support.command", "support", "Collect facts about a problem."
+    ),
     "template": Subcommand(
         "one2one.admin.template.command", "template", "List and sync templates."
     ),

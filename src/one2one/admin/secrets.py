@@ -1,4 +1,9 @@
-"""Takes the secrets of the local cloud and of its hybrid hosts out of what is sent to others."""
+"""Takes secrets out of what people send to others: known ones, and what has the form of one.
+
+What is known: the session strings and keys of the local cloud's files, and what hybrid hosts have
+for their remotes. What is recognised: private keys, users and passwords in URLs, headers of HTTP,
+attributes whose names tell, tokens, and the payloads of drivers' messages, which hold whole VMs.
+"""
 
 import os
 import re
@@ -19,6 +24,25 @@ _SHORT = 4
 """A shorter secret is hidden only where no letter or digit is beside it."""
 _MOST_OF_FILE = 64 << 10
 
+_NAMES = (
+    r"[\w/.-]{0,64}(?:PASSW|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|PRIVATE|ONE_KEY|AUTHORIZATION)"
+    r"[\w.-]{0,64}"
+)
+_QUOTED = r'"(?:\\.|[^"\\])*"?|\'[^\']*\'?'
+_VALUE = rf"{_QUOTED}|[^\s,\]}}\"']+(?: [A-Za-z0-9+/=]{{8,}})?"
+_FORMS = tuple(
+    re.compile(form, re.IGNORECASE | re.DOTALL)
+    for form in (
+        r"-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY-----(?P<secret>.*?)(?:-----END|\Z)",
+        r"://(?P<secret>[^\s\"'<>]{1,256})@",
+        rf"<{_NAMES}>(?P<secret>.*?)(?:</|\Z)",
+        rf"\b{_NAMES}[\"']?\s*[=:]\s*(?P<secret>{_VALUE})",
+        r"(?<![\w:.-])[\w.-]+:(?P<secret>[0-9a-f]{32,64})(?![0-9a-f])",
+        r"(?<![A-Za-z0-9+/=])(?P<secret>[A-Za-z0-9+/]{64,}={0,2})",
+        r"(?<![\w])(?P<secret>[0-9a-f]{32,})(?![\w])",
+    )
+)
+
 
 class Secrets:
     """Known secrets, and how texts look without them."""
@@ -32,6 +56,17 @@ class Secrets:
     def hide(self, text: str) -> str:
         """Return *text* without known secrets."""
         return self._known.sub(HIDDEN, text)
+
+    def hide_all(self, text: str) -> str:
+        """Return *text* without known secrets, nor anything that has the form of one."""
+        text = self.hide(text)
+        for form in _FORMS:
+            text = form.sub(_replace, text)
+        return self.hide(text)
+
+    def are_in(self, text: str) -> bool:
+        """Tell whether a known secret is in *text*."""
+        return self._known.search(text) is not None
 
 
 def read_secrets(local: LocalCloud | None, environment: Mapping[str, str] = os.environ) -> Secrets:
@@ -90,3 +125,9 @@ def _list_forms(word: str) -> set[str]:
 def _make_pattern(word: str) -> str:
     pattern = re.escape(word)
     return pattern if len(word) >= _SHORT else rf"(?<!\w){pattern}(?!\w)"
+
+
+def _replace(match: re.Match[str]) -> str:
+    start, end = match.span("secret")
+    whole, begin = match[0], match.start()
+    return f"{whole[: start - begin]}{HIDDEN}{whole[end - begin :]}"

@@ -17,6 +17,8 @@ from one2one.opennebula.template import Template, Vector
 _RECOVERIES = {"recover-delete": 3, "recover-recreate": 4}
 """The numbers of ``one.vm.recover``."""
 _LOOK_S = 0.2
+_SCHEDULER_S = 60.0
+"""How long a scheduler may take: in 7.x it would write an error if something else is first."""
 _REBOOT_S = 3.0
 """For how long a VM that was rebooted is watched: only an error shows that it was not."""
 
@@ -103,11 +105,11 @@ class HybridVm:
         problem = self.wait(step.state, before, replaced)
         if problem or step.state == "DONE":
             return problem
-        same = replaced is None and before.deploy_id
-        now = self._look_later(_REBOOT_S if step.needs == step.state else 0.0)
-        if same and now.local.deploy_id != before.deploy_id:
+        is_reboot = step.operation.startswith("reboot")
+        now = self._look_later(_REBOOT_S if is_reboot else 0.0)
+        if replaced is None and before.deploy_id not in ("", now.local.deploy_id):
             return f"{before.deploy_id} became {now.local.deploy_id}"
-        if failed := _find_new_error(now.local, before):
+        if is_reboot and (failed := _find_new_error(now.local, before)):
             return failed
         return "" if now.are_both(step.state) else f"later, {now}, not {step.state}"
 
@@ -125,14 +127,15 @@ class HybridVm:
         """Wait until both VMs are in *state*; return why they are not.
 
         *before* is the local VM before the operation. Where a VM was recreated, *replaced* is its
-        former deploy id, and it is deployed again.
+        former deploy id. The scheduler should deploy it again; if it does not, this does.
         """
         deadline = time.monotonic() + self._watch.patience
+        to_deploy = deadline - max(self._watch.patience / 2, self._watch.patience - _SCHEDULER_S)
         while True:
             now = self.look()
             if now.are_both(state) and now.local.deploy_id != replaced:
                 return ""
-            if replaced is not None and now.local.state.state == VmState.PENDING:
+            if replaced and time.monotonic() > to_deploy and self.state == "PENDING":
                 self._deploy_again()
             if _has_failed(now.local, before):
                 return _find_new_error(now.local, before) or str(now)
