@@ -26,8 +26,8 @@ _CREATION = (
     Fault(
         "DEPLOY takes over no VM of an earlier attempt",
         "driver/create.py",
-        "_adopt(job, remote.vm_index.find_marked(job.marks, job.not_before))",
-        "_adopt(job, [])",
+        "yield from _take_over(job, earlier)",
+        "yield from _take_over(job, [])",
     ),
     Fault(
         "DEPLOY takes over a VM from before recover --recreate",
@@ -44,8 +44,15 @@ _CREATION = (
     Fault(
         "DEPLOY takes over a VM that another local VM is already",
         "driver/create.py",
-        "if name in _ENDING or _is_anothers(job, vm.id):",
-        "if name in _ENDING:",
+        "            job.log(f\"Remote VM {vm.id} has this VM's marks, but is VM {other}'s\")\n"
+        "            continue\n",
+        "            pass\n",
+    ),
+    Fault(
+        "DEPLOY adopts a VM that another local VM is already",
+        "driver/create.py",
+        "if (other := _find_other_holder(job, remote_id)) is not None:",
+        "if (other := 0):",
     ),
     Fault(
         "DEPLOY takes over a held VM and leaves it held",
