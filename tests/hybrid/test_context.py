@@ -1,12 +1,15 @@
 """The context of a remote VM: what is merged, what is left out, how values travel."""
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from one2one.hybrid.context import find_unset, merge_context
+from one2one.hybrid.context import expand, find_unset, merge_context
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.template import Template, Vector
+from opennebula_sandbox.cloud.vm.expansion import expand_context
 
 storable = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], max_codepoint=0xFFFD)
@@ -14,24 +17,54 @@ storable = st.text(
 ).filter(lambda value: "]]>" not in value and "@^_^@" not in value)
 
 
-def store(sent: Template) -> Vector:
-    """Return CONTEXT as a real remote was measured to store it."""
-    attributes = {name: value for name, value in sent if isinstance(value, str)}
-    expanded = {}
-    for name, value in sent.vector("CONTEXT").items():
-        assert value, "OpenNebula drops a member without text"
-        if value.startswith("$"):
-            assert value[1:] in attributes
-            value = attributes[value[1:]]
-        assert isinstance(value, str)
-        expanded[name] = value
-    return expanded
+class Attributes:
+    """The VM's attributes, to which variables expand."""
+
+    def __init__(self, attributes: Mapping[str, str]) -> None:
+        self._attributes = attributes
+
+    def read_attribute(self, name: str) -> str:
+        return self._attributes[name]
+
+    def read_member(self, *_: str) -> str:
+        raise AssertionError("no member of a vector is named")
+
+
+def store(sent: Template, *, trims: bool = False) -> Vector:
+    """Return CONTEXT as a remote stores it; *trims* as 7.4 does."""
+
+    def take(text: str) -> str:
+        return text.strip(" \f\n\r\t\v") if trims else text
+
+    attributes = {name: take(value) for name, value in sent if isinstance(value, str)}
+    context = {name: take(value) for name, value in sent.vector("CONTEXT").items()}
+    assert all(context.values()), "OpenNebula drops a member without text"
+    return expand_context(context, Attributes(attributes))
 
 
 @given(st.dictionaries(st.from_regex(r"[A-Z]{5}", fullmatch=True), storable))
 def test_every_local_value_arrives_as_it_is(local: Vector) -> None:
     local = {k: v for k, v in local.items() if k not in ("TOKEN", "FILES")}
-    assert store(merge_context(local, {})) == local
+    merged = merge_context(local, {})
+    assert store(merged) == local
+    assert expand(merged) == local
+
+
+@given(storable)
+def test_a_remote_that_trims_changes_nothing_but_ends(value: str) -> None:
+    arrived = store(merge_context({"A": value}, {}), trims=True)["A"]
+    assert arrived in (value, value.strip(" \f\n\r\t\v"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(" lead", "tail ", "tail\n", "two\nlines\n\n", "\t both \n", "   ", ""),
+        *(" =x", "x= ", "a\\ ", "cost $5 ", " ${HOME}", 'echo "$HOME"\n', "${A}\n\n"),
+    ],
+)
+def test_ends_survive_a_remote_that_trims(value: str) -> None:
+    assert store(merge_context({"A": value, "B": "$5 "}, {}), trims=True)["A"] == value
 
 
 def test_the_remote_template_keeps_what_the_local_vm_does_not_set() -> None:

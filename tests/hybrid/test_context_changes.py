@@ -76,3 +76,12 @@ def test_sections_that_would_be_dropped_are_sent_as_they_are() -> None:
     assert sent["OS"] == {"ARCH": "x86_64"}
     assert sent["CONTEXT"] == MERGED.vector("CONTEXT")
     assert sent.keys() == {"OS", "CONTEXT"}
+
+
+def test_ends_that_a_remote_takes_away_are_no_difference() -> None:
+    merged = merge_context({"SCRIPT": "\n$A\n"}, {})
+    [name] = [name for name, _ in merged if name != "CONTEXT"]
+    trimmed = vm({"SCRIPT": "$A"}, **{name: "$A"})
+    assert find_differences(trimmed, merged) == []
+    assert len(find_missing_attributes(trimmed, merged)) == 0
+    assert find_differences(vm({"SCRIPT": "$B"}), merged) == ["SCRIPT"]

@@ -5,11 +5,12 @@ them as they are. It expands ``$`` in CONTEXT as at the VM's creation, also from
 the VM (``hybrid.context``): these must be there first. Source: ``VirtualMachine::updateconf``.
 """
 
-from one2one.hybrid.context import GENERATED
+from one2one.hybrid.context import GENERATED, expand
 from one2one.opennebula.records import Vm
-from one2one.opennebula.template import Template, Vector
+from one2one.opennebula.template import Template
 
 _SECTIONS = ("OS", "FEATURES", "INPUT", "GRAPHICS", "VIDEO", "RAW", "CPU_MODEL")
+_TRIMMED = " \f\n\r\t\v"
 _ENCRYPTED = "PASSWORD"
 """From 5.12 oned encrypts it, so an ordinary user cannot read what it is now."""
 
@@ -17,7 +18,8 @@ _ENCRYPTED = "PASSWORD"
 def find_missing_attributes(remote: Vm, merged: Template) -> Template:
     """Return those attributes that CONTEXT names and that *remote* does not have so."""
     raw = ((name, value) for name, value in merged if isinstance(value, str))
-    return Template((name, text) for name, text in raw if remote.user_template.text(name) != text)
+    present = remote.user_template.text
+    return Template((name, text) for name, text in raw if not _is_kept(text, present(name)))
 
 
 def build_configuration(remote: Vm, merged: Template) -> Template:
@@ -37,19 +39,18 @@ def shows_context(remote: Vm, merged: Template) -> bool:
 def find_differences(remote: Vm, merged: Template) -> list[str]:
     """Return the members of the *merged* CONTEXT that *remote* has otherwise.
 
-    What the remote expands by itself, and a password that it encrypts, cannot be compared.
+    What the remote expands by itself, and a password that it encrypts, cannot be compared; nor
+    can the ends that a remote of 7.4 may have taken away.
     """
-    present, resolved = remote.template.vector("CONTEXT"), _resolve(merged)
+    present = remote.template.vector("CONTEXT")
     return [
         name
-        for name, value in resolved.items()
-        if present.get(name, "") != value and not (name == _ENCRYPTED and present.get(name))
+        for name, value in expand(merged).items()
+        if not _is_kept(value, present.get(name, ""))
+        and not (name == _ENCRYPTED and present.get(name))
     ]
 
 
-def _resolve(merged: Template) -> Vector:
-    """Return what the members are after their expansion, where that is known."""
-    raw = {f"${name}": value for name, value in merged if isinstance(value, str)}
-    known = {name: raw.get(value, value) for name, value in merged.vector("CONTEXT").items()}
-    written = merged.vector("CONTEXT")
-    return {n: v for n, v in known.items() if "$" not in written[n] or written[n] in raw}
+def _is_kept(value: str, present: str) -> bool:
+    """Tell whether *present* is what a remote keeps of a value; 7.4 takes its ends away."""
+    return present in (value, value.strip(_TRIMMED))

@@ -11,7 +11,8 @@ from one2one.opennebula.template import Template, Vector
 CONTEXT = {
     "ONE2ONE_MONEY": "cost $5 ${HOME} $$ $NAME",
     "ONE2ONE_QUOTES": 'say "hi" & it\'s <this> , = [ ] # \\',
-    "ONE2ONE_LINES": "two\nlines\tand a tab ",
+    "ONE2ONE_LINES": "two\nlines\tand a tab",
+    "ONE2ONE_EDGES": " \n\tbetween blanks \n",
     "ONE2ONE_FAR": "é 漢",
 }
 """Values that a cloud, or a driver, may change on the way."""
