@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from one2one.admin.cli import commands as one2one
 from opennebula_sandbox.command import sandbox
@@ -38,6 +39,20 @@ def test_every_command_could_be_run(page: Path) -> None:
         if words and (command := _COMMANDS.get(words[0].rpartition("/")[2])):
             end = next((i for i, word in enumerate(words) if word in _SHELL), len(words))
             _parse(line, command, words[1:end])
+
+
+def test_every_command_of_the_examples_could_be_run() -> None:
+    contrib = ROOT / "contrib"
+    (play,) = yaml.safe_load((contrib / "ansible/burst.yml").read_text())
+    lines = [
+        task["ansible.builtin.command"]["argv"] for task in play["tasks"] if "argv" in str(task)
+    ]
+    terraform = (contrib / "terraform/main.tf").read_text()
+    lines += [shlex.split(line) for line in re.findall(r'command += "(one2one .*)"', terraform)]
+    assert len(lines) == 4
+    for line in lines:
+        words = ["42" if "{" in word else word for word in line]
+        _parse(" ".join(line), _COMMANDS[words[0]], words[1:])
 
 
 def _parse(line: str, command: click.Command, words: list[str]) -> None:
