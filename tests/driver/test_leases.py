@@ -7,11 +7,12 @@ import pytest
 from one2one.driver.leases import Leases
 from one2one.driver.remotes import Remotes
 from one2one.hybrid.naming import Marks, format_deploy_id
-from one2one.opennebula.errors import Unreachable
-from tests.driver.scripted import BORN, ScriptedVm, refuse
+from one2one.opennebula.errors import NotAuthorized, Unreachable
+from tests.driver.scripted import BORN, WRONG_STATE, ScriptedVm, refuse
 from tests.driver.world import HOST_ID, HYBRID_ID, World
 
 HOUR_S = 3600
+NOT_AUTHORIZED = 0x200
 LAST_DAY = "less than 24 of 100 hours are left, then poweroff (ONE_MAX_HOURS of host burst1)"
 LAST_HOUR = LAST_DAY.replace("24 of", "1 of")
 OVER = "its 100 hours are over: poweroff (ONE_MAX_HOURS of host burst1)"
@@ -223,12 +224,29 @@ def test_one_vm_that_is_refused_keeps_no_other(world: World, keeper: Keeper) -> 
     assert world.local.actions == ["poweroff 7"]
 
 
-def test_an_action_that_oned_refuses_is_asked_for_again(world: World, keeper: Keeper) -> None:
+def test_an_action_that_oned_refuses_is_asked_for_in_the_next_round(
+    world: World, keeper: Keeper
+) -> None:
     begin(world)
-    world.local.script("vm.action", refuse(0x2000))
+    world.local.script("vm.action", refuse(WRONG_STATE))
     keeper.look(101)
-    keeper.look(1)
-    assert len(world.local.actions) == 2
+    keeper.look()
+    assert world.local.actions == ["poweroff 7", "poweroff 7"]
+
+
+def test_a_vm_that_its_user_has_locked_is_named_and_keeps_no_other(
+    world: World, keeper: Keeper
+) -> None:
+    begin(world)
+    world.add_local(8, deploy_id=format_deploy_id(10)).runs = world.local.vms[7].runs
+    other = world.add_remote(10, marks=Marks(HYBRID_ID, 8, BORN, 0))
+    other.hosts, other.runs = [(0, "node")], world.local.vms[7].runs
+    world.local.script("vm.update", refuse(NOT_AUTHORIZED, "VM is locked"))
+    with pytest.raises(NotAuthorized, match="is locked"):
+        keeper.look(101)
+    assert len(world.local.actions) == 1
+    keeper.look()
+    assert sorted(world.local.actions) == ["poweroff 7", "poweroff 8"]
 
 
 def test_a_follower_does_nothing(world: World, keeper: Keeper) -> None:

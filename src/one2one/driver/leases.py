@@ -18,7 +18,7 @@ from one2one.hybrid.lease import ATTRIBUTE, Lease, find_lease, measure_running
 from one2one.hybrid.naming import find_remote_id, parse_deploy_id
 from one2one.hybrid.ownership import check_owner
 from one2one.opennebula.cloud import Update
-from one2one.opennebula.errors import NotFound, ProtocolError, Refused
+from one2one.opennebula.errors import NotAuthorized, ProtocolError, Refused
 from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.records import Host, Vm
 from one2one.opennebula.states import RUNNING, LcmState, RaftState, State, VmState
@@ -49,7 +49,11 @@ class Leases:
         """For which start of a VM oned was asked to end it, and when."""
 
     def keep(self) -> None:
-        """Tell and end what is due; raises the errors of a call, NotFound without the host."""
+        """Tell and end what is due.
+
+        Raises NotFound without the host, the errors of a call, and NotAuthorized after all is done
+        for a VM that oned lets nobody change: one that its user has locked.
+        """
         if self._local.raft_state() is RaftState.FOLLOWER:
             return
         self._local.get_version()
@@ -58,11 +62,20 @@ class Leases:
         terms = remote.settings.max_hours, remote.settings.max_hours_action
         if terms != self._terms:
             self._terms, self._due = terms, {}
+        locked: NotAuthorized | None = None
         for vm in self._local.cloud.list_few_whole_vms(self._take_due(host)):
+            pause = 0.0
             try:
-                self._due[vm.id] = runtime.monotonic() + self._keep_one(remote, vm)
-            except (NotFound, ProtocolError, Refused):  # it has ended, or cannot be read
-                self._due[vm.id] = runtime.monotonic() + _AGAIN_S
+                pause = self._keep_one(remote, vm)
+            except NotAuthorized as error:
+                locked = error
+            except Refused:  # it has just changed its state, or ended
+                pass
+            except ProtocolError:
+                pause = _AGAIN_S
+            self._due[vm.id] = runtime.monotonic() + pause
+        if locked:
+            raise locked
 
     def _take_due(self, host: Host) -> list[int]:
         """Return the running VMs that are to be read, those first whose time came first.
@@ -90,13 +103,16 @@ class Leases:
         if lease is None or lease.describe(lease.seconds - (runtime.time() - vm.stime)) == "":
             self._tell(vm, "")
             return _AGAIN_S
-        vm = self._local.cloud.get_vm(vm.id)  # the others have only the last of their history
+        vm = self._local.cloud.get_vm(vm.id)  # a list has only the last record of its history
         if vm.state not in _RUNS:
             return 0.0
         here = [record for record in vm.history if record.host_id == self._host_id]
         left = lease.seconds - measure_running(here, runtime.time())
         if left <= 0 or lease.describe(left) != vm.user_template.text(ATTRIBUTE):
-            left = max(left, lease.seconds - _measure_remote(remote, vm))
+            try:
+                left = max(left, lease.seconds - _measure_remote(remote, vm))
+            except Refused:  # it is gone, or another's
+                return _AGAIN_S
         self._tell(vm, lease.describe(left))
         if left <= 0:
             self._end(remote, vm, lease)
@@ -120,8 +136,8 @@ class Leases:
         again = asked_for == start
         if again and now - asked_at < remote.settings.shutdown_timeout:
             return
-        self._asked[vm.id] = start, now
         self._local.cloud.vm_action(f"{lease.action}-hard" if again else lease.action, vm.id)
+        self._asked[vm.id] = start, now
 
 
 def _measure_remote(remote: Remote, vm: Vm) -> float:
