@@ -120,14 +120,15 @@ class AnswerWatcher:
             remote_id = naming.parse_deploy_id(deploy_id)
         except Refused:
             return  # it was found by its marks
-        found = memory.by_id.get(remote_id)
-        been = [DONE] if found is None else [moment.state for moment in found.since(asked.at)]
+        found = memory.list_lives(remote_id, asked.at)
+        right = [life for life in found if _is_for(life, vm_id, asked)]
+        if found and not right:
+            marks = marks_of(found[-1].vm)
+            raise Violation(TRUE, f"{what} by {remote.name} VM {remote_id} of {marks}")
+        been = [moment.state for life in right for moment in life.since(asked.at)] or [DONE]
         if wanted and not any(str(state) in wanted for state in been):
             story = f"{what}, and {remote.name} VM {remote_id} was {', '.join(map(str, been))}"
             raise Violation(TRUE, story)
-        if found and not _is_for(found, vm_id, asked):
-            marks = marks_of(found.vm)
-            raise Violation(TRUE, f"{what} by {remote.name} VM {remote_id} of {marks}")
 
     def _is_left(self, life: Life, vm_id: int, asked: Action, hybrid_id: str | None) -> bool:
         marks = marks_of(life.vm)

@@ -52,15 +52,29 @@ class Memory:
         self._tell = tell
         self.by_id: dict[int, Life] = {}
         """The lives of the VMs that have, or had last, each id."""
+        self._lost: dict[int, Life] = {}
+        """The last with each id that a restored database lacked."""
+
+    def list_lives(self, vm_id: int, time: float) -> list[Life]:
+        """Return the lives with an id that there were at some time or since.
+
+        A driver may have seen a VM just before a restore took it away.
+        """
+        lost = self._lost.get(vm_id)
+        lives = [lost] if lost and lost.now.since >= time else []
+        return [*lives, self.by_id[vm_id]] if vm_id in self.by_id else lives
 
     def observe(self, vms: Iterable[Vm], now: float) -> None:
         """Note how all VMs are; those that a restored database lacks are forgotten."""
         found = {vm.id: vm for vm in vms}
         for vm_id in self.by_id.keys() - found.keys():
-            del self.by_id[vm_id]
+            self._lose(vm_id, now)
         for vm in found.values():
             life = self.by_id.get(vm.id)
-            if life is None or life.vm.stime != vm.stime:
+            if life is not None and life.vm.stime != vm.stime:
+                self._lose(vm.id, now)
+                life = None
+            if life is None:
                 life = self.by_id[vm.id] = Life(vm)
             life.vm = vm
             last = life.moments[-1] if life.moments else None
@@ -68,6 +82,10 @@ class Memory:
                 moment = Moment(now, vm.state, vm.deploy_id)
                 life.moments.append(moment)
                 self._tell(vm.id, last, moment)
+
+    def _lose(self, vm_id: int, now: float) -> None:
+        life = self._lost[vm_id] = self.by_id.pop(vm_id)
+        life.moments.append(Moment(now, DONE, ""))
 
 
 def marks_of(vm: Vm) -> Marks | None:
