@@ -161,9 +161,13 @@ def mark(**marks: str) -> Callable[[Clouds, Vm], None]:
     return change
 
 
-def give_away(clouds: Clouds, vm: Vm) -> None:
+def give_away(clouds: Clouds, vm: Vm, permissions: int = 0o644) -> None:
     clouds.remote.accounts.add("bob", "secret")
-    change_remote(clouds, vm, uid=3, uname="bob", permissions=0o644)
+    change_remote(clouds, vm, uid=3, uname="bob", permissions=permissions)
+
+
+def hide(clouds: Clouds, vm: Vm) -> None:
+    give_away(clouds, vm, permissions=0o600)
 
 
 def end(clouds: Clouds, vm: Vm) -> None:
@@ -189,6 +193,7 @@ FOREIGN = {
             "is called after VM 4, and has lost its marks",
         ),
         (give_away, "remote VM 0 is bob's there, not"),
+        (hide, "remote VM 0 is another user's there, not"),
         (end, "remote VM 0 is DONE"),
         (
             lambda clouds, vm: change_remote(

@@ -48,7 +48,7 @@ class Command:
 
     def adopt(self, remote_id: int) -> None:
         terms = Terms(user=None, group=None, name="", template=None)
-        Adoption(self.local, self.remote, self.host, terms, 30).adopt(remote_id)
+        Adoption(self.local, self.remote, self.host, [remote_id], terms, 30).adopt(remote_id)
 
     def release(self, vm_id: int) -> None:
         Release(self.local, self.remotes).release(vm_id)
@@ -112,24 +112,24 @@ def test_an_adoption_that_is_cut_off_anywhere_is_completed(clouds: Clouds) -> No
 
 
 @pytest.mark.parametrize("adopted", [True, False])
-def test_a_release_that_is_cut_off_anywhere_is_completed(clouds: Clouds, *, adopted: bool) -> None:
-    host = clouds.add_host()
+def test_a_release_that_is_cut_off_anywhere_is_completed(newest: Clouds, *, adopted: bool) -> None:
+    host = newest.add_host()
     for calls in count(1):
         if adopted:
-            remote_vm = make_remote(clouds)
-            with run(clouds, host) as command:
+            remote_vm = make_remote(newest)
+            with run(newest, host) as command:
                 command.adopt(remote_vm.id)
         else:
-            clouds.run_vm(host)
-            remote_vm = max(clouds.remote.vms, key=lambda vm: vm.id)
-        [vm_id] = list_alive(clouds)
-        cut = is_cut(clouds, host, calls, partial(Command.release, vm_id=vm_id))
-        check_alive(clouds, host, remote_vm)
-        with run(clouds, host) as command:
+            newest.run_vm(host)
+            remote_vm = max(newest.remote.vms, key=lambda vm: vm.id)
+        [vm_id] = list_alive(newest)
+        cut = is_cut(newest, host, calls, partial(Command.release, vm_id=vm_id))
+        check_alive(newest, host, remote_vm)
+        with run(newest, host) as command:
             command.release(vm_id)
-        assert list_alive(clouds) == []
+        assert list_alive(newest) == []
         assert list_marks(remote_vm) == []
-        check_alive(clouds, host, remote_vm)
+        check_alive(newest, host, remote_vm)
         if not cut:
             assert calls > 4
             return

@@ -42,10 +42,7 @@ def check_adoptable(remote: Vm, account: str) -> None:
     *account* is the name of the host's user in the remote cloud.
     """
     if remote.owner != account:
-        raise Refused(
-            f"remote VM {remote.id} is {remote.owner}'s there, not {account}'s",
-            remedy=f"Have the remote's administrator run: onevm chown {remote.id} {account}",
-        )
+        raise not_owned_error(remote.id, remote.owner, account)
     if remote.state.state == VmState.DONE:
         raise Refused(f"remote VM {remote.id} is DONE", remedy="See: onevm list, there")
     if str(remote.state) not in _ADOPTABLE:
@@ -54,6 +51,14 @@ def check_adoptable(remote: Vm, account: str) -> None:
             remedy="Only a VM that is RUNNING, POWEROFF, SUSPENDED, STOPPED or UNDEPLOYED can be "
             "adopted",
         )
+
+
+def not_owned_error(remote_id: int, owner: str, account: str) -> Refused:
+    """Return the error for a remote VM that does not belong to the account."""
+    return Refused(
+        f"remote VM {remote_id} is {owner}'s there, not {account}'s",
+        remedy=f"Have the remote's administrator run: onevm chown {remote_id} {account}",
+    )
 
 
 def check_free(identity: Identity, hybrid_id: str) -> Marks | None:

@@ -13,6 +13,7 @@ touches the guest.
 """
 
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -29,6 +30,7 @@ from one2one.hybrid.adoption import (
     check_free,
     format_release,
     is_alive,
+    not_owned_error,
 )
 from one2one.hybrid.naming import Marks, format_deploy_id
 from one2one.hybrid.origin import format_origin
@@ -36,7 +38,7 @@ from one2one.hybrid.ownership import Identity, Ownership, judge
 from one2one.hybrid.sizes import Followed, format_followed, read_size
 from one2one.hybrid.wild import fit_name
 from one2one.opennebula.cloud import Update
-from one2one.opennebula.errors import NotFound, OneError, Refused
+from one2one.opennebula.errors import NotAuthorized, NotFound, OneError, Refused
 from one2one.opennebula.handover import (
     Recovery,
     change_owner,
@@ -74,7 +76,13 @@ class Adoption:
     """The adoptions of one command."""
 
     def __init__(
-        self, local: LocalCloud, remote: Remote, host: Host, terms: Terms, patience: float
+        self,
+        local: LocalCloud,
+        remote: Remote,
+        host: Host,
+        remote_ids: Collection[int],
+        terms: Terms,
+        patience: float,
     ) -> None:
         """Read both clouds. *patience* is how long a start may take, in seconds."""
         self._local = local
@@ -85,7 +93,7 @@ class Adoption:
         self._patience = patience
         self._account = read_text(remote.cloud.get_user(), "NAME")
         self._caller = read_text(local.cloud.get_user(), "NAME")
-        self._known: Known = read_known(local, host)
+        self._known: Known = read_known(local, host, remote_ids)
 
     def check(self, remote_id: int) -> AdoptRow:
         """Return what would be done about a remote VM; raises Refused where it cannot be."""
@@ -134,6 +142,8 @@ class Adoption:
             raise NotFound(
                 f"remote VM {remote_id} does not exist", remedy="See: onevm list, there"
             ) from None
+        except NotAuthorized:
+            raise not_owned_error(remote_id, "another user", self._account) from None
         check_adoptable(vm, self._account)
         return vm
 

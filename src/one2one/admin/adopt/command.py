@@ -75,7 +75,7 @@ def adopt(
     terms = find_terms(local.cloud, wishes)
     with closing(Remotes(local)) as remotes:
         remote = remotes.open_for_host(chosen.id, chosen.name)
-        adoption = Adoption(local, remote, chosen, terms, timeout)
+        adoption = Adoption(local, remote, chosen, remote_ids, terms, timeout)
         failed = _adopt_each(remote_ids, adoption.check if dry_run else adoption.adopt, output)
     if failed:
         sys.exit(FAILED)
