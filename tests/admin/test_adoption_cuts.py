@@ -8,6 +8,7 @@ from itertools import count
 import pytest
 
 from one2one.admin.adopt.adoption import Adoption
+from one2one.admin.adopt.candidates import Candidates
 from one2one.admin.adopt.request import Terms
 from one2one.admin.hosts import find_host
 from one2one.admin.release.release import Release
@@ -48,7 +49,9 @@ class Command:
 
     def adopt(self, remote_id: int) -> None:
         terms = Terms(user=None, group=None, name="", template=None)
-        Adoption(self.local, self.remote, self.host, [remote_id], terms, 30).adopt(remote_id)
+        candidates = Candidates(self.local, self.remote, self.host, [remote_id])
+        adoption = Adoption(self.local, self.remote, self.host, terms, 30)
+        adoption.adopt(candidates.read(remote_id))
 
     def release(self, vm_id: int) -> None:
         Release(self.local, self.remotes).release(vm_id)

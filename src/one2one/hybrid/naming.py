@@ -80,6 +80,12 @@ class Marks:
         return replace(self, sequence=0) == replace(other, sequence=0)
 
 
+def build_marks(local: Vm, hybrid_id: str) -> Marks:
+    """Return the marks of the remote VM of *local*, for its present start, or for its first one."""
+    sequence = local.history[-1].sequence if local.history else 0
+    return Marks(hybrid_id, local.id, local.stime, sequence)
+
+
 def format_marks(marks: Marks) -> Template:
     """Return the attributes that say whose VM a remote VM is, from its first moment."""
     return Template(

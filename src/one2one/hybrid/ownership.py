@@ -18,6 +18,7 @@ from one2one.hybrid.naming import (
     HYBRID_ID,
     MARKS,
     Marks,
+    build_marks,
     format_deploy_id,
     parse_remote_name,
     read_marked_vm_id,
@@ -108,8 +109,7 @@ def is_imported(local: Vm, remote_id: int, host_name: str) -> bool:
 
 def check_owner(local: Vm, remote: Vm, hybrid_id: str, host_name: str) -> None:
     """Raise Refused unless *remote* is *local*'s, by its marks or an import; both just read."""
-    sequence = local.history[-1].sequence if local.history else -1
-    identity, marks = Identity.read(remote), Marks(hybrid_id, local.id, local.stime, sequence)
+    identity, marks = Identity.read(remote), build_marks(local, hybrid_id)
     ownership = judge(identity, marks)
     imported = ownership is Ownership.UNMARKED and is_imported(local, remote.id, host_name)
     if ownership is not Ownership.OURS and not imported:

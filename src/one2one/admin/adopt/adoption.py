@@ -13,12 +13,11 @@ touches the guest.
 """
 
 import time
-from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from one2one import runtime
-from one2one.admin.adopt.known import Known, read_known
+from one2one.admin.adopt.candidates import Candidate
 from one2one.admin.adopt.request import Terms
 from one2one.driver.local import LocalCloud
 from one2one.driver.ownership import give_marks
@@ -26,19 +25,15 @@ from one2one.driver.remotes import Remote
 from one2one.hybrid.adoption import (
     build_local_template,
     build_public_cloud,
-    check_adoptable,
-    check_free,
     format_release,
-    is_alive,
-    not_owned_error,
 )
-from one2one.hybrid.naming import Marks, format_deploy_id
+from one2one.hybrid.naming import Marks, build_marks, format_deploy_id
 from one2one.hybrid.origin import format_origin
 from one2one.hybrid.ownership import Identity, Ownership, judge
 from one2one.hybrid.sizes import Followed, format_followed, read_size
 from one2one.hybrid.wild import fit_name
 from one2one.opennebula.cloud import Update
-from one2one.opennebula.errors import NotAuthorized, NotFound, OneError, Refused
+from one2one.opennebula.errors import NotFound, OneError, Refused
 from one2one.opennebula.handover import (
     Recovery,
     change_owner,
@@ -49,8 +44,8 @@ from one2one.opennebula.handover import (
 from one2one.opennebula.records import Host, Vm
 from one2one.opennebula.states import LcmState, State, VmState
 from one2one.opennebula.template import to_xml
-from one2one.opennebula.xml import read_text
 
+_ALREADY = "is VM {} already"
 _LOOK_S = 0.2
 _WAITING = (VmState.HOLD, VmState.PENDING)
 _FAILED = (
@@ -76,45 +71,34 @@ class Adoption:
     """The adoptions of one command."""
 
     def __init__(
-        self,
-        local: LocalCloud,
-        remote: Remote,
-        host: Host,
-        remote_ids: Collection[int],
-        terms: Terms,
-        patience: float,
+        self, local: LocalCloud, remote: Remote, host: Host, terms: Terms, patience: float
     ) -> None:
-        """Read both clouds. *patience* is how long a start may take, in seconds."""
+        """Take both clouds; *patience* is how long a start may take, in seconds."""
         self._local = local
         self._remote = remote
         """Its host has no hybrid id before its first VM."""
         self._host = host
         self._terms = terms
         self._patience = patience
-        self._account = read_text(remote.cloud.get_user(), "NAME")
-        self._caller = read_text(local.cloud.get_user(), "NAME")
-        self._known: Known = read_known(local, host, remote_ids)
 
-    def check(self, remote_id: int) -> AdoptRow:
-        """Return what would be done about a remote VM; raises Refused where it cannot be."""
-        remote_vm = self._read_remote(remote_id)
-        if linked := self._find_linked(remote_vm):
-            return self._describe(remote_vm, linked, f"is VM {linked.id} already")
-        return self._describe(remote_vm, self._find_begun(remote_vm), "would be adopted")
+    def foresee(self, candidate: Candidate) -> AdoptRow:
+        """Return what would be done."""
+        if candidate.is_linked and candidate.local_vm:
+            return self._describe(candidate.remote_vm, candidate.local_vm, _ALREADY)
+        return self._describe(candidate.remote_vm, candidate.local_vm, "would be adopted")
 
-    def adopt(self, remote_id: int) -> AdoptRow:
+    def adopt(self, candidate: Candidate) -> AdoptRow:
         """Adopt a remote VM, or go on with it; raises Refused, and the errors of a call."""
-        remote_vm = self._read_remote(remote_id)
-        if linked := self._find_linked(remote_vm):
-            if linked.id in {vm.id for vm in self._known.begun.get(remote_id, [])}:
-                self._complete(remote_vm, linked)
-            return self._describe(remote_vm, linked, f"is VM {linked.id} already")
+        remote_vm, local_vm = candidate.remote_vm, candidate.local_vm
+        if local_vm and candidate.is_linked:
+            if not candidate.is_complete:
+                self._complete(remote_vm, local_vm)
+            return self._describe(remote_vm, local_vm, _ALREADY)
         if not self._remote.settings.hybrid_id:
             hybrid_id = self._local.ensure_hybrid_id(self._host.id)
             settings = replace(self._remote.settings, hybrid_id=hybrid_id)
             self._remote = replace(self._remote, settings=settings)
-        local_vm = self._find_begun(remote_vm)
-        if local_vm is not None and local_vm.state in _FAILED:
+        if local_vm and local_vm.state in _FAILED:
             recover_vm(self._local.cloud, local_vm.id, Recovery.DELETE_DB)
             local_vm = None
         local_vm = local_vm or self._create(remote_vm)
@@ -135,61 +119,10 @@ class Adoption:
             ) from None
         self._complete(remote_vm, local_vm)
 
-    def _read_remote(self, remote_id: int) -> Vm:
-        try:
-            vm = self._remote.cloud.get_vm(remote_id)
-        except NotFound:
-            raise NotFound(
-                f"remote VM {remote_id} does not exist", remedy="See: onevm list, there"
-            ) from None
-        except NotAuthorized:
-            raise not_owned_error(remote_id, "another user", self._account) from None
-        check_adoptable(vm, self._account)
-        return vm
-
-    def _find_linked(self, remote_vm: Vm) -> Vm | None:
-        """Return the local VM that the remote VM is already.
-
-        Raises Refused where one names it in its deploy id, and the marks do not confirm that.
-        """
-        row = self._known.linked.get(remote_vm.id)
-        if row is None:
-            return None
-        local_vm = self._local.get_vm(row.id)
-        if judge(Identity.read(remote_vm), self._build_marks(local_vm)) is not Ownership.OURS:
-            raise Refused(
-                f"VM {row.id} names remote VM {remote_vm.id}, whose marks do not confirm that",
-                remedy=f"See: one2one show {row.id}",
-            )
-        return local_vm
-
-    def _find_begun(self, remote_vm: Vm) -> Vm | None:
-        """Return the local VM of an earlier attempt; raises Refused where another has the VM.
-
-        It is the command's own where the remote VM's marks name it, or the caller owns it: other
-        users may have written the same into theirs.
-        """
-        begun = self._known.begun.get(remote_vm.id, [])
-        identity = Identity.read(remote_vm)
-        marks = check_free(identity, self._remote.settings.hybrid_id)
-        for vm in begun:
-            if marks and judge(identity, self._build_marks(vm)) is Ownership.OURS:
-                return vm
-        if marks and is_alive(marks, self._local.cloud.find_summary(marks.vm_id)):
-            raise Refused(
-                f"remote VM {remote_vm.id} carries the marks of VM {marks.vm_id}",
-                remedy=f"See: one2one show {marks.vm_id}",
-            )
-        return next((vm for vm in begun if vm.owner == self._caller), None)
-
     def _create(self, remote_vm: Vm) -> Vm:
         name = self._terms.name or fit_name(remote_vm)
         template = build_local_template(remote_vm, name, self._host.name, self._terms.template)
         return self._local.get_vm(create_vm(self._local.cloud, to_xml(template)))
-
-    def _build_marks(self, local_vm: Vm) -> Marks:
-        sequence = local_vm.history[-1].sequence if local_vm.history else 0
-        return Marks(self._remote.settings.hybrid_id, local_vm.id, local_vm.stime, sequence)
 
     def _mark(self, remote_vm: Vm, local_vm: Vm) -> None:
         user, group = self._terms.user, self._terms.group
@@ -257,6 +190,9 @@ class Adoption:
             )
         return error
 
+    def _build_marks(self, local_vm: Vm) -> Marks:
+        return build_marks(local_vm, self._remote.settings.hybrid_id)
+
     def _describe(self, remote_vm: Vm, local_vm: Vm | None, outcome: str) -> AdoptRow:
         return AdoptRow(
             remote_id=remote_vm.id,
@@ -264,5 +200,5 @@ class Adoption:
             remote_state=str(remote_vm.state),
             vm_id=local_vm.id if local_vm else None,
             owner=local_vm.owner if local_vm else "",
-            outcome=outcome,
+            outcome=outcome.format(local_vm and local_vm.id),
         )

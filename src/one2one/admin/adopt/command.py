@@ -7,6 +7,7 @@ from contextlib import closing
 import click
 
 from one2one.admin.adopt.adoption import Adoption, AdoptRow
+from one2one.admin.adopt.candidates import Candidates
 from one2one.admin.adopt.request import Wishes, find_terms
 from one2one.admin.cli import FAILED
 from one2one.admin.hosts import find_host, format_state
@@ -75,8 +76,10 @@ def adopt(
     terms = find_terms(local.cloud, wishes)
     with closing(Remotes(local)) as remotes:
         remote = remotes.open_for_host(chosen.id, chosen.name)
-        adoption = Adoption(local, remote, chosen, remote_ids, terms, timeout)
-        failed = _adopt_each(remote_ids, adoption.check if dry_run else adoption.adopt, output)
+        candidates = Candidates(local, remote, chosen, remote_ids)
+        adoption = Adoption(local, remote, chosen, terms, timeout)
+        do = adoption.foresee if dry_run else adoption.adopt
+        failed = _adopt_each(remote_ids, lambda number: do(candidates.read(number)), output)
     if failed:
         sys.exit(FAILED)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remote, Remotes
 from one2one.hybrid.adoption import check_releasable, format_release, give_released_name
-from one2one.hybrid.naming import DRIVER, Marks, find_remote_id
+from one2one.hybrid.naming import DRIVER, Marks, build_marks, find_remote_id
 from one2one.hybrid.ownership import Identity, Ownership, judge, not_ours_error
 from one2one.hybrid.public_cloud import find_named_vm
 from one2one.opennebula.cloud import Update
@@ -97,8 +97,7 @@ class Release:
         host = self._find_host(local)
         check_releasable(local)
         remote = self._remotes.open_for_host(host.id, host.name)
-        sequence = local.history[-1].sequence
-        marks = Marks(remote.settings.hybrid_id, local.id, local.stime, sequence)
+        marks = build_marks(local, remote.settings.hybrid_id)
         remote_vm = _read_remote(local, remote, marks)
         identity = Identity.read(remote_vm)
         ownership = judge(identity, marks)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from one2one.driver.local import LocalCloud
 from one2one.driver.locations import vm_log
 from one2one.driver.remotes import Remotes
-from one2one.hybrid.naming import HYBRID_ID, Marks, parse_deploy_id
+from one2one.hybrid.naming import HYBRID_ID, build_marks, parse_deploy_id
 from one2one.hybrid.ownership import Identity, Ownership, judge
 from one2one.hybrid.problems import find_problem
 from one2one.hybrid.usage import read_usage_age
@@ -103,7 +103,7 @@ def _describe_vm(vm: Vm, secret: str) -> CloudVm:
 
 def _describe_marks(remote: Vm, vm: Vm, hybrid_id: str) -> MarksView:
     identity = Identity.read(remote)
-    remote_marks, marks = identity.marks, Marks(hybrid_id, vm.id, vm.stime, vm.history[-1].sequence)
+    remote_marks, marks = identity.marks, build_marks(vm, hybrid_id)
     if judge(identity, marks) is Ownership.OURS:
         whose = "this VM's, by the Ruby driver" if identity.is_of_ruby_driver else "this VM's"
     elif remote_marks and remote_marks.hybrid_id != hybrid_id:
