@@ -12,27 +12,20 @@ _LONGEST_S = 31 * 86_400.0
 _SHORTEST_S = 3_600.0
 
 
-def read_uses(
-    cloud: Cloud, whose: int, asked: Span, counted: Span, new: Callable[[], UseByVm]
-) -> UseByVm:
-    """Return what VMs used in the *counted* time, from the records of the time that is *asked*.
-
-    *new* returns an empty sum. Raises the errors of a call.
-    """
+def read_uses(cloud: Cloud, whose: int, span: Span, new: Callable[[], UseByVm]) -> UseByVm:
+    """Return what VMs used in a time; *new* returns an empty sum. Raises the errors of a call."""
     total = new()
-    for part in _split(asked):
-        total.merge(_read_part(cloud, whose, part, counted, new))
+    for part in _split(span):
+        total.merge(_read_part(cloud, whose, part, new))
     return total
 
 
-def _read_part(
-    cloud: Cloud, whose: int, part: Span, counted: Span, new: Callable[[], UseByVm]
-) -> UseByVm:
+def _read_part(cloud: Cloud, whose: int, part: Span, new: Callable[[], UseByVm]) -> UseByVm:
     """Return what VMs used in a part; if the answer is too long, halve the part."""
-    uses, within = new(), part.cut(counted)
+    uses = new()
 
     def count(record: AccountingRecord) -> None:
-        uses.add(record, within)
+        uses.add(record, part)
 
     try:
         cloud.read_accounting(count, int(part.start), int(part.end), whose)
@@ -42,9 +35,8 @@ def _read_part(
     else:
         return uses
     middle = float(int((part.start + part.end) / 2))
-    earlier, later = Span(part.start, middle), Span(middle, part.end)
-    both = _read_part(cloud, whose, earlier, counted, new)
-    both.merge(_read_part(cloud, whose, later, counted, new))
+    both = _read_part(cloud, whose, Span(part.start, middle), new)
+    both.merge(_read_part(cloud, whose, Span(middle, part.end), new))
     return both
 
 
