@@ -12,7 +12,7 @@ from tests.driver.scripted import BORN, drop, lose
 from tests.driver.world import World, finish
 
 OWNER = f"7.{BORN}"
-LOCAL = LocalDevice(DISK, 1, {}, OWNER, sequence=4)
+LOCAL = LocalDevice(DISK, 1, {}, OWNER, sequence=4, present=frozenset({0, 1}))
 TAG = f"{OWNER}.1.4"
 OLD = f"{OWNER}.1.2"
 """The tag of what an earlier attempt attached for the same number."""
@@ -69,6 +69,12 @@ def test_a_device_that_may_still_arrive_is_not_attached_again(world: World) -> N
 def test_what_had_the_number_before_is_detached_first(world: World) -> None:
     assert finish(begin_attach(open_job(world, OLD))) == ""
     assert list_tags(world) == ["", TAG]
+
+
+def test_what_belongs_to_a_device_that_is_gone_is_detached_first(world: World) -> None:
+    gone, kept = f"{OWNER}.3.2", f"{OWNER}.0.1"
+    assert finish(begin_attach(open_job(world, gone, kept))) == ""
+    assert list_tags(world) == ["", kept, TAG]
 
 
 def test_a_device_is_detached_and_no_other(world: World) -> None:

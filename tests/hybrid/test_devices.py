@@ -1,5 +1,7 @@
 """Which remote disk or NIC is that of a local one."""
 
+from dataclasses import replace
+
 import pytest
 
 from one2one.hybrid.devices import (
@@ -7,6 +9,7 @@ from one2one.hybrid.devices import (
     NIC,
     LocalDevice,
     find_active,
+    find_left_over,
     find_lost_aliases,
     find_remote,
     is_active,
@@ -26,7 +29,7 @@ def vm(*devices: tuple[str, Value], stime: int = 1700000000) -> Vm:
 def active(number: str = "2", sequence: int = 7) -> LocalDevice:
     local = vm(("DISK", {"DISK_ID": "0"}), ("DISK", {"DISK_ID": number, "ATTACH": "YES"}))
     device = find_active(Request("ATTACHDISK", local, "burst1", ""), DISK)
-    return LocalDevice(DISK, device.number, device.members, device.owner, sequence)
+    return replace(device, sequence=sequence)
 
 
 def disk(number: str, tag: str) -> tuple[str, Vector]:
@@ -53,6 +56,18 @@ def test_a_remote_device_is_found_by_its_tag_the_newest_first() -> None:
     found = find_remote(remote, active())
     assert [(device.number, device.sequence) for device in found] == [(2, 10), (1, 7)]
     assert found[1].tag == active().tag
+
+
+def test_what_no_local_device_has_is_left_over() -> None:
+    remote = vm(
+        disk("1", "5.1700000000.2.7"),
+        disk("2", "5.1700000000.2.6"),
+        disk("3", "5.1700000000.0.1"),
+        disk("4", "5.1700000000.3.1"),
+        disk("5", "6.1700000000.3.1"),
+        ("DISK", {"DISK_ID": "6"}),
+    )
+    assert [device.number for device in find_left_over(remote, active())] == [2, 4]
 
 
 @pytest.mark.parametrize("flag", ["ATTACH", "RESIZE"])

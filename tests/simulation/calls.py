@@ -8,7 +8,15 @@ from one2one.opennebula.states import State, VmState
 from opennebula_sandbox.cloud.objects import Vm
 from opennebula_sandbox.frontend.oned.pools import occupies
 from tests.simulation.answers import AnswerWatcher
-from tests.simulation.invariants import ALIVE, OWN, SINGLE, UNREPEATED, Violation
+from tests.simulation.attachments import ATTACHING, list_tags, read_tag
+from tests.simulation.invariants import (
+    ALIVE,
+    OWN,
+    SINGLE,
+    SINGLE_DEVICE,
+    UNREPEATED,
+    Violation,
+)
 from tests.simulation.memory import Memory, marks_of
 from tests.simulation.process import Process
 from tests.simulation.remote_site import Call, RemoteSite
@@ -52,6 +60,8 @@ class CallWatcher:
             vm = remote.cloud.vms.get(int(str(call.arguments[1])))
             if vm is not None:
                 self._check_action(side, remote, call, vm)
+        elif call.method in ATTACHING:
+            self._check_attachment(remote, call)
         elif call.method == "one.template.instantiate":
             self._request = call.sender, call.sent_at
             self._late = call.is_given_up or self._request in self._requests
@@ -110,6 +120,15 @@ class CallWatcher:
                 story = f"{process.name} asked for it at {first:.3f} and at {last:.3f}: {marks}"
                 raise Violation(UNREPEATED, f"{action} of VM {marks.vm_id}: {story}")
         sent.append(sent_at)
+
+    def _check_attachment(self, remote: RemoteSite, call: Call) -> None:
+        request, vm = (call.sender, call.sent_at), remote.cloud.vms.get(int(str(call.arguments[0])))
+        is_late = call.is_given_up or request in self._requests
+        self._requests.add(request)
+        tag = read_tag(call.arguments)
+        if vm is not None and not is_late and tag in list_tags(vm, ATTACHING[call.method]):
+            story = f"{call.sender.name} attaches {tag} to {remote.name} VM {vm.id} once more"
+            raise Violation(SINGLE_DEVICE, story)
 
     def _check_action(self, side: Side, remote: RemoteSite, call: Call, vm: Vm) -> None:
         action, asks = str(call.arguments[0]), f"{call.sender.name} asks for {call.arguments[0]}"

@@ -11,12 +11,15 @@ from one2one.hybrid.mirror import Report, map_state
 from one2one.hybrid.naming import format_deploy_id, parse_deploy_id
 from one2one.hybrid.orphans import NO_GRACE
 from one2one.opennebula.errors import Refused
-from one2one.opennebula.states import HostState, VmState
+from one2one.opennebula.states import RUNNING, HostState, VmState
 from opennebula_sandbox.cloud.objects import Vm
 from opennebula_sandbox.cloud.refusal import Refusal
+from tests.simulation.attachments import NUMBERS, list_left_over, list_numbers
+from tests.simulation.devices import attach_to
 from tests.simulation.invariants import (
     AGREED,
     ANSWERED,
+    DETACHED,
     NONE_LEFT,
     ON,
     PAIRED,
@@ -56,6 +59,8 @@ class Calm:
         self._must(ANSWERED, self._list_unanswered, _LONGEST_OPERATION_S)
         self._reap_until(lambda: not any(self._list_unpaired()))
         self._must(PAIRED, self._list_unpaired, 0)
+        if self._world.setting.devices:
+            self._check_devices()
         self._take_remotes_down()
         self._end()
         self._must(NONE_LEFT, self._list_left, 0)
@@ -93,6 +98,23 @@ class Calm:
                 world.note(f"{side.site.name} admin: recover --failure VM {vm.id} in {vm.state}")
                 with contextlib.suppress(Refusal):
                     side.site.vm(vm.id).recover("failure")
+
+    def _check_devices(self) -> None:
+        """See that one more attachment takes away what earlier ones have left."""
+        for kind in NUMBERS:
+            running = [(side, vm) for side, vm in self._vms() if vm.state == RUNNING]
+            before = [(side, vm, list_numbers(vm, kind)) for side, vm in running]
+            for side, vm in running:
+                with contextlib.suppress(Refusal):
+                    attach_to(self._world, side, vm, kind)
+            self._must(ANSWERED, self._list_unanswered, _LONGEST_OPERATION_S)
+            for side, vm, numbers in before:
+                now, remote = side.site.oned.pools.vms[vm.id], self._remote_of(side, vm)
+                if remote is None or not list_numbers(now, kind) > numbers:
+                    continue
+                if left := list_left_over(now, remote, kind):
+                    story = f"{side.site.name} VM {vm.id} has no {kind} of {', '.join(left)}"
+                    raise Violation(DETACHED, story)
 
     def _take_remotes_down(self) -> None:
         """See that an outage is told, and its end."""

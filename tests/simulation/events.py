@@ -4,13 +4,16 @@ import contextlib
 from collections.abc import Callable
 
 from opennebula_sandbox.cloud.refusal import Refusal
-from tests.simulation import machines, troubles, users
+from tests.simulation import devices, machines, troubles, users
 from tests.simulation.plan import Event
 from tests.simulation.world import World
 
 _EVENTS: dict[str, Callable[[World, Event], None]] = {
     "create": users.create,
     "act": users.act,
+    "attach": devices.attach,
+    "detach": devices.detach,
+    "attachment is lost": devices.lose_attachment,
     "deploy": users.deploy,
     "recover": users.recover,
     "act at the remote": users.act_at_the_remote,

@@ -32,6 +32,18 @@ SINGLE = Invariant(
     "another local VM names, as after a remote was restored",
     ALWAYS,
 )
+SINGLE_DEVICE = Invariant(
+    "single device",
+    "A driver attaches no disk or NIC to a remote VM that has it already, whatever became of the "
+    "answer. Not counted are calls that arrived after their driver had given them up, or twice",
+    ALWAYS,
+)
+DETACHED = Invariant(
+    "detached",
+    "After an attachment that succeeded the remote VM has no disk or NIC of a local one that is "
+    "gone, or could not be attached",
+    CALM,
+)
 UNREPEATED = Invariant(
     "unrepeated",
     "For one DEPLOY of oned's a driver has the remote make one VM at most, and for one REBOOT or "
@@ -93,8 +105,8 @@ NONE_LEFT = Invariant(
 UNTOUCHED = Invariant("untouched", "The VMs of others are as their owners left them", CALM)
 
 INVARIANTS = (
-    *(SINGLE, UNREPEATED, OWN, KEPT, ALIVE, ONCE, PATIENT, TRUE, SEEN, HOST, SOUND),
-    *(ANSWERED, AGREED, ON, PAIRED, TOLD, NONE_LEFT, UNTOUCHED),
+    *(SINGLE, SINGLE_DEVICE, UNREPEATED, OWN, KEPT, ALIVE, ONCE, PATIENT, TRUE, SEEN, HOST, SOUND),
+    *(DETACHED, ANSWERED, AGREED, ON, PAIRED, TOLD, NONE_LEFT, UNTOUCHED),
 )
 
 

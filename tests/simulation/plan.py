@@ -77,6 +77,10 @@ _FAULTS = {
 }
 _WEIGHTS = _BY_USERS | _FAULTS
 """The kinds of events, and how often each happens."""
+_OF_DEVICES = {"attach": 12, "detach": 6, "attachment is lost": 8}
+"""Those that happen besides, where hosts pass disks and NICs through."""
+DEVICES_FROM = 10**9
+"""The first seed whose hosts do. So the others keep the histories that they have."""
 
 
 class Event(NamedTuple):
@@ -93,7 +97,8 @@ class Event(NamedTuple):
     @property
     def is_fault(self) -> bool:
         """Whether something fails by it."""
-        return self.what in _FAULTS and self.what != "snapshot"
+        faults = {*_FAULTS, "attachment is lost"} - {"snapshot"}
+        return self.what in faults
 
     def choose(self, options: Sequence[str], number: float) -> str:
         """Return the one of *options* that a number means."""
@@ -103,7 +108,8 @@ class Event(NamedTuple):
 def draw(seed: int, count: int) -> list[Event]:
     """Return so many events, in the order of their times."""
     number = random.Random(f"events {seed}").random
-    kinds = [what for what, weight in _WEIGHTS.items() for _ in range(weight)]
+    weights = _WEIGHTS | _OF_DEVICES if seed >= DEVICES_FROM else _WEIGHTS
+    kinds = [what for what, weight in weights.items() for _ in range(weight)]
     at, events = 5.0, []
     for _ in range(count):
         what = kinds[int(number() * len(kinds))]
@@ -127,6 +133,8 @@ class Setting(NamedTuple):
     timeout: int
     shutdown_timeout: int
     state_vm: float
+    devices: bool
+    """Whether hosts pass disks and NICs through."""
 
 
 def draw_setting(seed: int) -> Setting:
@@ -146,4 +154,5 @@ def draw_setting(seed: int) -> Setting:
         timeout=int(one_of(5, 30)),
         shutdown_timeout=int(one_of(20, 120)),
         state_vm=one_of(5.0, 5.0, 20.0),
+        devices=seed >= DEVICES_FROM,
     )

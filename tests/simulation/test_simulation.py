@@ -13,7 +13,7 @@ from one2one.driver import lifecycle
 from one2one.driver.operation import Job
 from one2one.opennebula.states import State
 from tests.simulation.invariants import TRUE
-from tests.simulation.plan import GENERATIONS, draw
+from tests.simulation.plan import DEVICES_FROM, GENERATIONS, draw
 from tests.simulation.shrink import shrink, tell
 from tests.simulation.simulate import simulate
 
@@ -26,13 +26,13 @@ print(simulate("6.10", 7).digest)
 """
 
 
+@pytest.mark.parametrize("first", [1, DEVICES_FROM])
 @pytest.mark.parametrize("generation", GENERATIONS)
-def test_every_promise_holds(generation: str) -> None:
-    steps = seed = 0
+def test_every_promise_holds(generation: str, first: int) -> None:
+    steps, seed = 0, first
     while steps < STEPS:
-        seed += 1
         outcome = simulate(generation, seed)
-        steps += outcome.steps
+        steps, seed = steps + outcome.steps, seed + 1
         if outcome.broken:
             pytest.fail(tell(shrink(outcome)))
 

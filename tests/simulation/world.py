@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from one2one.mad.process import Arguments
+from one2one.opennebula.template import Template
 from opennebula_sandbox.cloud.refusal import Refusal
 from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 from tests.simulation.answers import AnswerWatcher
@@ -127,6 +128,8 @@ class World:
         remote = RemoteSite(
             self.scheduler, self.network, name, generation, self.setting.delay, hear
         )
+        if self.setting.devices:
+            remote.cloud.add_network("lan", "10.0.0.10")
         self._memories[name] = Memory(tell)
         return remote
 
@@ -163,6 +166,10 @@ class World:
             remote = self.remotes[(number + host) % len(self.remotes)]
             made = site.add_host(f"burst{host}", **self._attributes(remote))
             side.remotes[made.id] = remote
+        if setting.devices:
+            site.oned.resources.add_network(
+                "lan", "10.0.0.10", Template([("ONE_REMOTE_NETWORK", "0")])
+            )
         site.add_template(
             NAME="web",
             CPU="0.1",
@@ -178,6 +185,7 @@ class World:
             "ONE_PASSWORD": remote.cloud.password,
             "ONE_TIMEOUT": str(self.setting.timeout),
             "ONE_SHUTDOWN_TIMEOUT": str(self.setting.shutdown_timeout),
+            "ONE_PASS_THROUGH": "DISK, NIC" if self.setting.devices else "",
         }
 
     def tell_hosts_password(self, remote: RemoteSite) -> None:

@@ -1,7 +1,7 @@
 """Attaching disks and NICs to a remote VM, and detaching them, as to and from its local VM.
 
 Which remote device belongs to a local one is told by its tag (``hybrid.devices``). What an earlier
-attempt left, whose local device oned took back, is detached before its number is used again.
+attempt left, whose local device oned took back, is detached before the next one is attached.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,15 @@ from functools import cache, partial
 from one2one.driver.hotplug import Call, Result, change
 from one2one.driver.operation import Job, Steps
 from one2one.hybrid import goals
-from one2one.hybrid.devices import DISK, NIC, Kind, LocalDevice, RemoteDevice, find_remote
+from one2one.hybrid.devices import (
+    DISK,
+    NIC,
+    Kind,
+    LocalDevice,
+    RemoteDevice,
+    find_left_over,
+    find_remote,
+)
 from one2one.hybrid.mapping import find_mapped_id, not_usable_error
 from one2one.opennebula import devices
 from one2one.opennebula.client import Caller
@@ -34,10 +42,9 @@ def attach(job: Job, local: LocalDevice, describe: Callable[[], Vector]) -> Step
     describe = cache(describe)
 
     def choose(remote: Vm, accepted: frozenset[str]) -> Call | Result | None:
-        found = find_remote(remote, local)
-        if any(device.tag == local.tag for device in found):
+        if any(device.tag == local.tag for device in find_remote(remote, local)):
             return Result()
-        for left in found:
+        for left in find_left_over(remote, local):
             call = _build_detachment(job, remote, kind, left)
             if call.name not in accepted:
                 return call

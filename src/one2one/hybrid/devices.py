@@ -9,6 +9,7 @@ no call changes them afterwards, so the tag holds for life. A remote device with
 of ours: it came with the remote template, or by hand.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from one2one.hybrid.request import Request
@@ -49,6 +50,8 @@ class LocalDevice:
     """What the tags of all devices of its VM begin with."""
     sequence: int
     """SEQ of the newest history record. oned begins one with each attachment."""
+    present: frozenset[int]
+    """The numbers of all devices of its kind that its VM has."""
 
     @property
     def tag(self) -> str:
@@ -58,10 +61,12 @@ class LocalDevice:
 
 @dataclass(frozen=True, slots=True)
 class RemoteDevice:
-    """A disk or NIC of a remote VM that was attached for the number of a local one."""
+    """A disk or NIC of a remote VM that was attached for a local one."""
 
     number: int
     """Its number there."""
+    local: int
+    """That of the local one."""
     tag: str
     sequence: int
     members: Vector
@@ -75,11 +80,12 @@ def is_active(vm: Vm, vector: str) -> bool:
 def find_active(request: Request, kind: Kind) -> LocalDevice:
     """Return the device that oned flags in the VM; raises ProtocolError without one."""
     vm = request.vm
-    for members in vm.template.vectors(kind.vector):
-        number = read_id(members.get(kind.number))
+    owner, sequence = f"{vm.id}.{vm.stime}", request.placement.sequence
+    devices = [(read_id(m.get(kind.number)), m) for m in vm.template.vectors(kind.vector)]
+    present = frozenset(number for number, _ in devices if number is not None)
+    for number, members in devices:
         if number is not None and _is_flagged(members):
-            owner = f"{vm.id}.{vm.stime}"
-            return LocalDevice(kind, number, members, owner, request.placement.sequence)
+            return LocalDevice(kind, number, members, owner, sequence, present)
     raise ProtocolError(f"oned sent VM {vm.id} without an active {kind.vector}", remedy="")
 
 
@@ -100,13 +106,30 @@ def find_remote(remote: Vm, local: LocalDevice) -> list[RemoteDevice]:
     One with the very tag of *local* is what its action has attached. The others were attached for
     an earlier device with that number.
     """
-    found, begin = [], f"{local.owner}.{local.number}."
+    found = (device for device in _read_devices(remote, local) if device.local == local.number)
+    return sorted(found, key=lambda device: -device.sequence)
+
+
+def find_left_over(remote: Vm, local: LocalDevice) -> list[RemoteDevice]:
+    """Return the devices of *remote* whose local device is gone, or had the number of *local*."""
+    return [
+        device
+        for device in _read_devices(remote, local)
+        if device.tag != local.tag
+        and (device.local == local.number or device.local not in local.present)
+    ]
+
+
+def _read_devices(remote: Vm, local: LocalDevice) -> Iterator[RemoteDevice]:
+    """Yield what was attached to *remote* for the VM of *local*, of the same kind."""
+    begin = f"{local.owner}."
     for members in remote.template.vectors(local.kind.vector):
         tag, number = members.get(local.kind.tag, ""), read_id(members.get(local.kind.number))
-        sequence = read_id(tag.removeprefix(begin)) if tag.startswith(begin) else None
-        if number is not None and sequence is not None:
-            found.append(RemoteDevice(number, tag, sequence, members))
-    return sorted(found, key=lambda device: -device.sequence)
+        mine, _, sequence = tag.removeprefix(begin).partition(".")
+        numbers = read_id(mine), read_id(sequence)
+        match number, numbers:
+            case int(number), (int(here), int(began)) if tag.startswith(begin):
+                yield RemoteDevice(number, here, tag, began, members)
 
 
 def _is_flagged(members: Vector) -> bool:
