@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from one2one.admin.cli import commands as one2one
+from one2one.admin.doctor.command import FRONT_END, HOST
 from opennebula_sandbox.command import sandbox
 from tests.docs import attributes_page, invariants_page, pass_through_page, states_page
 from tests.docs.pages import PAGES, ROOT, anchors, commands, links, name
@@ -69,6 +70,11 @@ def _parse(line: str, command: click.Command, words: list[str]) -> None:
         subcommand = command.get_command(context, rest[0])
         assert subcommand is not None, f"{line}: there is no {rest[0]}"
         _parse(line, subcommand, rest[1:])
+
+
+def test_the_example_of_the_doctor_counts_the_present_checks() -> None:
+    (counts,) = re.findall(r"\d+ ok, .*failure", (ROOT / "README.md").read_text())
+    assert sum(map(int, re.findall(r"\d+", counts))) == len(FRONT_END) + len(HOST)
 
 
 def test_the_table_of_host_attributes_is_current() -> None:
