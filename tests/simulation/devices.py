@@ -1,10 +1,12 @@
 """What users attach and detach, and how that is lost."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from one2one.opennebula.states import RUNNING
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.objects import Vm
+from opennebula_sandbox.cloud.wire.delivery import ApiRequest, Delivery
 from tests.simulation.attachments import ATTACHING, NUMBERS, list_numbers
 from tests.simulation.plan import Event
 from tests.simulation.side import Side
@@ -32,13 +34,20 @@ def detach(world: World, event: Event) -> None:
 def lose_attachment(world: World, event: Event) -> None:
     """Lose or damage the answer to an attachment, and perhaps the readings after that."""
     effects = (faults.drop_after, faults.reset, faults.truncate, faults.answer_garbage())
+    effect, unread = effects[int(4 * event.third)], int(8 * event.third) % 3
     for remote in world.remotes:
         rules = remote.cloud.faults
         for method in ATTACHING:
-            rules.on(effects[int(4 * event.third)], method)
-        if event.second * 10 % 1 < 0.5:
-            rules.on(faults.drop_before, "one.vm.info", times=1 + int(10 * event.third))
+            rules.on(partial(_lose, rules, effect, unread), method)
     attach(world, event)
+
+
+def _lose(
+    rules: faults.Faults, effect: Delivery, unread: int, request: ApiRequest
+) -> Iterator[bytes]:
+    if unread:
+        rules.on(faults.drop_before, "one.vm.info", times=unread)
+    yield from effect(request)
 
 
 def attach_to(world: World, side: Side, vm: Vm, kind: str) -> None:
