@@ -70,7 +70,7 @@ def test_another_stay_takes_no_hours_away(history: list[Placement], now: int) ->
         ("100", "500", 100, "ONE_MAX_HOURS of host burst1"),
         ("", "500", 500, "MAX_HOURS in PUBLIC_CLOUD"),
         ("0.02", "", 0.02, "ONE_MAX_HOURS of host burst1"),
-        *(("100", bad, 100, "ONE_MAX_HOURS of host burst1") for bad in ("0", "-5", "x", "nan")),
+        *(("100", bad, 100, "ONE_MAX_HOURS of host burst1") for bad in ("0", "-5", "x", "1_0")),
     ],
 )
 def test_a_user_may_ask_for_less_but_not_for_more(

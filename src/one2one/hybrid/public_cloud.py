@@ -3,6 +3,7 @@
 from one2one.hybrid.attributes import MAX_HOURS
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.ids import read_id
+from one2one.opennebula.numbers import parse_number
 from one2one.opennebula.template import Template, Vector
 
 _EXAMPLE = 'PUBLIC_CLOUD=[TYPE="opennebula", TEMPLATE_ID="…"]'
@@ -49,10 +50,7 @@ def find_max_hours(user_template: Template, host_name: str) -> float | None:
     value = _find_section(user_template, host_name).get("MAX_HOURS", "").strip()
     if not value:
         return None
-    try:
-        hours = float(value)
-    except ValueError:
-        hours = 0.0
+    hours = parse_number(value) or 0.0
     if not MAX_HOURS.minimum <= hours <= MAX_HOURS.maximum:
         raise Refused(
             f"PUBLIC_CLOUD/MAX_HOURS is {value[:60]!r} instead of a number of hours, "
