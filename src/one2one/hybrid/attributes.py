@@ -35,8 +35,9 @@ class Attribute:
 ENDPOINT = Attribute(
     "ONE_ENDPOINT",
     "URL, or several",
-    "The remote's XML-RPC, such as `https://cloud.example.org:2633/RPC2`. An HA zone may have one "
-    "for each server, with blanks between them: [see below](#a-remote-with-several-servers)",
+    "The remote's XML-RPC, such as `https://cloud.example.org:2633/RPC2`, or its "
+    "[gRPC](#xml-rpc-or-grpc). An HA zone may have one for each server, with blanks between them: "
+    "[see below](#a-remote-with-several-servers)",
     required=True,
 )
 USER = Attribute("ONE_USER", "text", "The account in the remote cloud", required=True)

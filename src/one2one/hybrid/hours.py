@@ -33,6 +33,10 @@ class Span:
             return 0.0
         return max(0.0, min(end or self.end, self.end) - max(begin, self.start)) / _HOUR_S
 
+    def cut(self, other: "Span") -> "Span":
+        """Return what is also within the *other*; it may be no time at all."""
+        return Span(max(self.start, other.start), min(self.end, other.end))
+
 
 @dataclass(slots=True)
 class Hours:

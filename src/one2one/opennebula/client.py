@@ -1,6 +1,8 @@
-"""The XML-RPC client: calls on a bounded number of kept connections, with typed errors."""
+"""The client of one server: a bounded number of calls at a time, with typed errors.
 
-import contextlib
+The scheme of its URL chooses the way of a call: ``xmlrpc_transport`` or ``grpc_transport``.
+"""
+
 import math
 from collections.abc import Callable, Iterator
 from copy import copy
@@ -9,17 +11,13 @@ from typing import Protocol, TypeVar
 from one2one import runtime
 from one2one.opennebula import rpc
 from one2one.opennebula.breaker import Breaker
-from one2one.opennebula.connection import (
-    Connection,
-    Endpoint,
-    StaleConnection,
-    build_tls,
-    compute_skew,
-)
+from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Unreachable
+from one2one.opennebula.transport import Answer, Transport
 from one2one.opennebula.urls import parse_endpoint, parse_proxy
+from one2one.opennebula.xmlrpc_transport import XmlRpcTransport
 
-Answer = TypeVar("Answer")
+Parsed = TypeVar("Parsed")
 
 READING = (
     ".info",
@@ -61,10 +59,10 @@ class Caller(Protocol):
 
     def read(
         self,
-        parse: Callable[[Iterator[bytes]], Answer],
+        parse: Callable[[Iterator[bytes]], Parsed],
         method: str,
         *arguments: rpc.Argument,
-    ) -> Answer:
+    ) -> Parsed:
         """Return what *parse* makes of the resulting text."""
 
     def hide_password(self, error: OneError) -> None:
@@ -84,29 +82,24 @@ class Client:
         """Take *session*, ``user:password`` or ``user:token``; nothing is connected yet.
 
         All clients of the same cloud share one *breaker*. Without a breaker every call is sent.
+        Raises ConfigurationError for settings that cannot work.
         """
-        parse_endpoint(server.url)
-        if server.proxy:
-            parse_proxy(server.proxy)
         self.endpoint = server
         self._session = session
-        self._tls = build_tls(server)
+        self._transport = _open_transport(server)
         self._breaker = breaker or Breaker(failures=math.inf)
         self._free = runtime.semaphore(server.max_connections)
-        self._lock = runtime.lock()
-        self._idle: list[Connection] = []
-        self._last_date = "", 0.0
         self.on_call: OnCall = _ignore_call
 
     @property
     def url(self) -> str:
-        """The URL of the server's XML-RPC."""
+        """The URL of the server."""
         return self.endpoint.url
 
     @property
     def clock_skew(self) -> float | None:
         """Seconds by which its clock is ahead of ours, by its last answer."""
-        return compute_skew(*self._last_date)
+        return self._transport.clock_skew
 
     def call(self, method: str, *arguments: rpc.Argument) -> str | int:
         """Return the result of *method*, whose *arguments* follow the session.
@@ -114,17 +107,17 @@ class Client:
         A call that only reads is sent once more if the cloud had closed its connection. Raises
         the errors of ``opennebula.errors``, with the call and the endpoint.
         """
-        return self._call_and_decode(rpc.decode_result, method, arguments)
+        return self._call_and_decode(lambda answer: answer.decode_result(), method, arguments)
 
     def read(
         self,
-        parse: Callable[[Iterator[bytes]], Answer],
+        parse: Callable[[Iterator[bytes]], Parsed],
         method: str,
         *arguments: rpc.Argument,
-    ) -> Answer:
-        """Return what *parse* makes of the resulting text, in pieces: see ``rpc``."""
+    ) -> Parsed:
+        """Return what *parse* makes of the resulting text, which comes in pieces."""
         return self._call_and_decode(
-            lambda body: parse(rpc.decode_in_pieces(body)), method, arguments
+            lambda answer: parse(answer.decode_in_pieces()), method, arguments
         )
 
     def hide_password(self, error: OneError) -> None:
@@ -133,31 +126,29 @@ class Client:
 
     def close(self) -> None:
         """Close the idle connections."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        self._transport.close()
 
     def _call_and_decode(
         self,
-        read: Callable[[rpc.Body], Answer],
+        read: Callable[[Answer], Parsed],
         method: str,
         arguments: tuple[rpc.Argument, ...],
-    ) -> Answer:
+    ) -> Parsed:
         """Make a call and *read* its answer. Raises only OneError, for any bytes that come."""
         began = runtime.monotonic()
         ended: float | None = None
         failure: OneError | None = None
+        answer: Answer | None = None
         try:
-            body = rpc.encode_call(method, self._session, arguments)
-            answer = self._send_when_free(body, repeatable=method.endswith(READING))
+            body = self._transport.encode(method, self._session, arguments)
+            answer = self._send_when_free(method, body)
             ended = runtime.monotonic()
             return read(answer)
         except Exception as error:  # noqa: BLE001 - an unexpected exception means a wrong answer
             failure = _detach(error)
             self.hide_password(failure)
             failure.call, failure.endpoint = method, self.endpoint.url
-            answer = b""
+            answer = None  # the error keeps this frame
         finally:
             self.on_call(method, (ended or runtime.monotonic()) - began, failure)
         try:
@@ -165,7 +156,7 @@ class Client:
         finally:
             del failure  # this frame and the error would keep each other
 
-    def _send_when_free(self, body: bytes, *, repeatable: bool) -> rpc.Body:
+    def _send_when_free(self, method: str, body: bytes) -> Answer:
         total = self.endpoint.total_timeout
         deadline = runtime.monotonic() + total
         admitted = self._breaker.admit(runtime.monotonic())
@@ -174,14 +165,15 @@ class Client:
         try:
             if not admitted:  # calls on the other connections may have failed meanwhile
                 self._breaker.admit(runtime.monotonic())
-            return self._send_and_record(body, deadline, repeatable=repeatable)
+            return self._send_and_record(method, body, deadline)
         finally:
             self._free.release()
 
-    def _send_and_record(self, body: bytes, deadline: float, *, repeatable: bool) -> rpc.Body:
+    def _send_and_record(self, method: str, body: bytes, deadline: float) -> Answer:
         """Send *body*, and record the result in the breaker."""
+        repeatable = method.endswith(READING)
         try:
-            answer = self._send(body, deadline, repeatable=repeatable)
+            answer = self._transport.send(method, body, deadline, repeatable=repeatable)
         except Unreachable as error:
             self.hide_password(error)
             self._breaker.record_failure(error, runtime.monotonic())
@@ -192,44 +184,21 @@ class Client:
         self._breaker.record_answer()
         return answer
 
-    def _send(self, body: bytes, deadline: float, *, repeatable: bool) -> rpc.Body:
-        try:
-            return self._exchange(
-                self._take_idle() or self._open_connection(deadline), body, deadline
-            )
-        except StaleConnection:
-            if not repeatable:
-                raise
-        return self._exchange(self._open_connection(deadline), body, deadline)
 
-    def _exchange(self, connection: Connection, body: bytes, deadline: float) -> rpc.Body:
-        try:
-            answer = connection.exchange(body, deadline)
-        except BaseException:
-            connection.close()
-            raise
-        with self._lock:
-            self._last_date = connection.date, runtime.time()
-            self._idle.append(connection)
-        return answer
-
-    def _take_idle(self) -> Connection | None:
-        while True:
-            with self._lock:
-                connection = self._idle.pop() if self._idle else None
-            if connection is None or connection.is_usable():
-                return connection
-            connection.close()
-
-    def _open_connection(self, deadline: float) -> Connection:
-        left = max(0.001, deadline - runtime.monotonic())
-        try:
-            return Connection(self.endpoint, self._tls, min(self.endpoint.connect_timeout, left))
-        except ConfigurationError:
-            # An administrator may have corrected the authorities: the next call uses them.
-            with contextlib.suppress(OneError):
-                self._tls = build_tls(self.endpoint)
-            raise
+def _open_transport(server: Endpoint) -> Transport:
+    if server.proxy:
+        parse_proxy(server.proxy)
+    if not parse_endpoint(server.url).is_grpc:
+        return XmlRpcTransport(server)
+    try:
+        from one2one.opennebula.grpc_transport import GrpcTransport  # grpcio is an extra
+    except ImportError as error:
+        raise ConfigurationError(
+            f"gRPC needs the package grpcio ({error})",
+            endpoint=server.url,
+            remedy="Install one2one[grpc], or set an endpoint of https:// or http://",
+        ) from None
+    return GrpcTransport(server)
 
 
 def _detach(error: Exception) -> OneError:

@@ -119,7 +119,7 @@ def decode_result(body: Body) -> str | int:
         case ([True, str() | int() as answer, *_],) if not isinstance(answer, bool):
             return answer
         case ([False, str() as cause, int() as code, *_],):
-            raise _refusal_error(_drop_call_name(cause), code)
+            raise refusal_error(_drop_call_name(cause), code)
         case _:
             raise ProtocolError(f"not an OpenNebula answer: {excerpt(body)}", sent=True)
 
@@ -187,7 +187,8 @@ def _decode(piece: bytes) -> bytes:
     return parse_text(piece)
 
 
-def _refusal_error(cause: str, code: int) -> OneError:
+def refusal_error(cause: str, code: int) -> OneError:
+    """Return the typed error for a refusal, by its text without the call's name, and its code."""
     kind = CODES.get(code, errors.Refused)
     if kind is errors.Refused:
         for words, sent in _NO_LEADER:

@@ -13,7 +13,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from one2one.opennebula.clean import clean_line
 from one2one.opennebula.errors import ConfigurationError
 
-_PORTS = {"http": 80, "https": 443}
+_PORTS = {"http": 80, "https": 443, "grpc": 2634, "grpcs": 443}
+_GRPC = ("grpc", "grpcs")
 _PROXY_PORT = 3128
 _LONGEST_LABEL = 63
 _LONGEST_HOST = 253
@@ -37,11 +38,13 @@ class Address:
 
 @dataclass(frozen=True)
 class CloudUrl:
-    """The address of a cloud's XML-RPC."""
+    """The address of a cloud's XML-RPC, or of its gRPC."""
 
     address: Address
     path: str
+    """Empty for gRPC."""
     is_tls: bool
+    is_grpc: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,18 +66,25 @@ def split_endpoints(text: str) -> tuple[str, ...]:
 
 @lru_cache(64)
 def parse_endpoint(url: str) -> CloudUrl:
-    """Return the parts of ``http[s]://host[:port][/path]``; raises ConfigurationError."""
-    remedy = "Use http://host:2633/RPC2 or https://…, without a user"
+    """Return the parts of ``http[s]://host[:port][/path]`` or ``grpc[s]://host[:port]``.
+
+    Raises ConfigurationError for all others.
+    """
+    remedy = "Use http://host:2633/RPC2, https://… or grpc://host:2634, without a user"
     try:
         if "@" in url:
             raise ValueError("it has a user or password in it")
         parts = _split(url, tuple(_PORTS))
         if not parts.path.isascii():
             raise ValueError("its path is not ASCII")
+        is_grpc = parts.scheme in _GRPC
+        if is_grpc and parts.path not in ("", "/"):
+            raise ValueError("it has a path, which gRPC does not use")
         address = Address(_read_host(parts), parts.port or _PORTS[parts.scheme])
     except ValueError as error:
-        raise _url_error(f"not the URL of an XML-RPC: {error}", url, remedy) from None
-    return CloudUrl(address, parts.path or "/RPC2", parts.scheme == "https")
+        raise _url_error(f"not the URL of an XML-RPC or gRPC: {error}", url, remedy) from None
+    path = "" if is_grpc else parts.path or "/RPC2"
+    return CloudUrl(address, path, parts.scheme in ("https", "grpcs"), is_grpc)
 
 
 @lru_cache(64)

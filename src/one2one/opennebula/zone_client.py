@@ -14,7 +14,7 @@ from itertools import zip_longest
 from one2one import runtime
 from one2one.opennebula import rpc
 from one2one.opennebula.breaker import Breaker
-from one2one.opennebula.client import READING, Answer, Caller, Client, OnCall
+from one2one.opennebula.client import READING, Caller, Client, OnCall, Parsed
 from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import (
     AuthenticationError,
@@ -79,10 +79,10 @@ class ZoneClient:
 
     def read(
         self,
-        parse: Callable[[Iterator[bytes]], Answer],
+        parse: Callable[[Iterator[bytes]], Parsed],
         method: str,
         *arguments: rpc.Argument,
-    ) -> Answer:
+    ) -> Parsed:
         """Return what *parse* makes of the resulting text, as ``Client.read`` does."""
         return self._ask(method, lambda client: client.read(parse, method, *arguments))
 
@@ -95,7 +95,7 @@ class ZoneClient:
         for client in self._clients:
             client.close()
 
-    def _ask(self, method: str, ask: Callable[[Client], Answer]) -> Answer:
+    def _ask(self, method: str, ask: Callable[[Client], Parsed]) -> Parsed:
         """Do a call; after a failure once more, at a server that shows that it has a leader.
 
         A call that may have had its effect is not repeated, unless it only reads.

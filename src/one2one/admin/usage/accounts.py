@@ -12,20 +12,27 @@ _LONGEST_S = 31 * 86_400.0
 _SHORTEST_S = 3_600.0
 
 
-def read_uses(cloud: Cloud, whose: int, span: Span, new: Callable[[], UseByVm]) -> UseByVm:
-    """Return what VMs used in a time; *new* returns an empty sum. Raises the errors of a call."""
+def read_uses(
+    cloud: Cloud, whose: int, asked: Span, counted: Span, new: Callable[[], UseByVm]
+) -> UseByVm:
+    """Return what VMs used in the *counted* time, from the records of the time that is *asked*.
+
+    *new* returns an empty sum. Raises the errors of a call.
+    """
     total = new()
-    for part in _split(span):
-        total.merge(_read_part(cloud, whose, part, new))
+    for part in _split(asked):
+        total.merge(_read_part(cloud, whose, part, counted, new))
     return total
 
 
-def _read_part(cloud: Cloud, whose: int, part: Span, new: Callable[[], UseByVm]) -> UseByVm:
+def _read_part(
+    cloud: Cloud, whose: int, part: Span, counted: Span, new: Callable[[], UseByVm]
+) -> UseByVm:
     """Return what VMs used in a part; if the answer is too long, halve the part."""
-    uses = new()
+    uses, within = new(), part.cut(counted)
 
     def count(record: AccountingRecord) -> None:
-        uses.add(record, part)
+        uses.add(record, within)
 
     try:
         cloud.read_accounting(count, int(part.start), int(part.end), whose)
@@ -35,8 +42,9 @@ def _read_part(cloud: Cloud, whose: int, part: Span, new: Callable[[], UseByVm])
     else:
         return uses
     middle = float(int((part.start + part.end) / 2))
-    both = _read_part(cloud, whose, Span(part.start, middle), new)
-    both.merge(_read_part(cloud, whose, Span(middle, part.end), new))
+    earlier, later = Span(part.start, middle), Span(middle, part.end)
+    both = _read_part(cloud, whose, earlier, counted, new)
+    both.merge(_read_part(cloud, whose, later, counted, new))
     return both
 
 

@@ -27,6 +27,7 @@ from one2one.opennebula.records import Host
 
 _MOST_ASKED = 200
 """How many local VMs are read one by one to learn whose they are."""
+_DAY_S = 86_400.0
 
 Uses = dict[int, VmUse]
 """What VMs used, by their ids."""
@@ -68,19 +69,21 @@ class RemoteUse:
 def read_local(local: LocalCloud, span: Span, hosts: list[Host]) -> dict[int, Uses]:
     """Return what the VMs used on each of the hosts, by the local cloud's accounting."""
     ids = {host.id for host in hosts}
-    return read_uses(local.cloud, VISIBLE, span, lambda: UseByVm(ids)).hosts
+    return read_uses(local.cloud, VISIBLE, span, span, lambda: UseByVm(ids)).hosts
 
 
 def read_remote(local: LocalCloud, host: Host, span: Span) -> RemoteUse:
     """Return the same of the host's remote VMs, by the remote's accounting and showback.
 
-    Costs are told by month: they are those of all months that *span* touches. Raises the errors of
-    a call, and ConfigurationError for the host's settings.
+    The records of all months that *span* touches are read, because costs are told by month.
+    Raises the errors of a call, and ConfigurationError for the host's settings.
     """
     cloud = connect(local, host)
-    uses = read_uses(cloud, OWN, span, UseByVm).hosts.get(ACCOUNT, {})
+    first, last = _find_month(span.start), _find_month(span.end)
+    asked = Span(_find_start(first) - _DAY_S, span.end + _DAY_S)
+    uses = read_uses(cloud, OWN, asked, span, UseByVm).hosts.get(ACCOUNT, {})
     ours = find_uses(uses, host.template.text(HYBRID_ID))
-    return RemoteUse(ours, _read_costs(cloud, span, ours))
+    return RemoteUse(ours, _read_costs(cloud, first, last, ours))
 
 
 def compare(
@@ -154,10 +157,10 @@ def _ask_owner(cloud: Cloud, marks: Marks) -> Owner | None:
     return Owner(vm.owner, vm.group) if vm.stime == marks.stime else None
 
 
-def _read_costs(cloud: Cloud, span: Span, uses: Uses) -> dict[int, float]:
+def _read_costs(cloud: Cloud, first: Month, last: Month, uses: Uses) -> dict[int, float]:
     """Return what each VM cost; nothing where the remote has no prices."""
     costs = dict.fromkeys(uses, 0.0)
-    for record in cloud.list_costs(_find_month(span.start), _find_month(span.end)):
+    for record in cloud.list_costs(first, last):
         if record.vm_id in costs:
             costs[record.vm_id] += record.cost
     return costs if any(costs.values()) else {}
@@ -173,6 +176,10 @@ def _sum_costs(owners: Mapping[int, Owner], costs: Mapping[int, float]) -> dict[
 def _find_month(moment: float) -> Month:
     day = datetime.fromtimestamp(moment, UTC)
     return Month(day.year, day.month)
+
+
+def _find_start(month: Month) -> float:
+    return datetime(month.year, month.month, 1, tzinfo=UTC).timestamp()
 
 
 def _round(number: float) -> float:

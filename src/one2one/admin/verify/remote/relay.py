@@ -14,7 +14,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from one2one.driver.threads import start_thread
-from one2one.opennebula.errors import Busy
+from one2one.opennebula.errors import Busy, ConfigurationError
 from one2one.opennebula.urls import parse_endpoint, parse_proxy
 
 LONG = 16 << 10
@@ -37,9 +37,15 @@ class Relay:
     def __init__(self, endpoint: str, proxy: str | None) -> None:
         """Take the URLs of the remote's XML-RPC and of a proxy; nothing is connected yet.
 
-        It stands before the proxy, if there is one.
+        It stands before the proxy, if there is one. Raises ConfigurationError for gRPC.
         """
         remote = parse_endpoint(endpoint)
+        if remote.is_grpc:
+            raise ConfigurationError(
+                "verify loses calls of XML-RPC, and cannot do so with gRPC",
+                endpoint=endpoint,
+                remedy="Use the URL of the remote's XML-RPC here",
+            )
         self._proxy = proxy
         self._is_proxy = remote.is_tls and not proxy
         """Whether it answers clients as their proxy."""

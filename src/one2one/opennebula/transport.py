@@ -1,0 +1,40 @@
+"""The way of a call to a server: what a client asks of XML-RPC and of gRPC alike."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from one2one.opennebula.rpc import Argument
+
+
+class Answer(Protocol):
+    """What a server answered to a call."""
+
+    def decode_result(self) -> str | int:
+        """Return the result, a text or a number; raises the typed error in the answer."""
+
+    def decode_in_pieces(self) -> Iterator[bytes]:
+        """Return the resulting text in UTF-8 pieces; raises the same.
+
+        A later piece may raise a ProtocolError. The text is for an XML parser, which refuses the
+        characters that XML does not allow.
+        """
+
+
+class Transport(Protocol):
+    """A way to one server. Thread-safe."""
+
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds by which the server's clock is ahead of ours; None if it is not known."""
+
+    def encode(self, method: str, session: str, arguments: tuple[Argument, ...]) -> bytes:
+        """Return the request of a call; raises ProtocolError for what it cannot carry."""
+
+    def send(self, method: str, body: bytes, deadline: float, /, *, repeatable: bool) -> Answer:
+        """Return the answer to a request, complete before *deadline* by ``runtime.monotonic()``.
+
+        A *repeatable* call may be sent once more. Raises the errors of ``opennebula.errors``.
+        """
+
+    def close(self) -> None:
+        """Close the idle connections."""
