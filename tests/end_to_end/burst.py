@@ -102,6 +102,7 @@ def burst(
     *,
     profile: str | None = None,
     delay: float = 0.0,
+    grpc: bool = False,
     arguments: str = ARGUMENTS,
     im_arguments: str = IM_ARGUMENTS,
     monitoring: MonitoringSettings | None = None,
@@ -110,6 +111,7 @@ def burst(
     """Give both sides, of one release unless *profile* names another for the remote.
 
     The resident IM driver runs only with *monitoring*; the scripts' way monitors in any case.
+    With *grpc* the remote is called by gRPC.
     """
     with TemporaryDirectory(prefix="one2one-") as directory:
         remotes = Path(directory)
@@ -118,7 +120,7 @@ def burst(
         if way == "scripts":
             write_scripts(remotes)
         with (
-            SimulatedCloud(profile or generation, delay=delay) as cloud,
+            SimulatedCloud(profile or generation, delay=delay, grpc=grpc) as cloud,
             FrontEnd(
                 generation,
                 driver=driver,

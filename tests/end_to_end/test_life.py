@@ -6,6 +6,7 @@ import pytest
 
 from one2one.opennebula.template import to_xml
 from opennebula_sandbox.frontend.handles import LocalVm
+from opennebula_sandbox.frontend.im.monitoring import MonitoringSettings
 from tests.end_to_end.burst import GENERATIONS, PAIRS, WAYS, Burst, burst, of_the_host
 
 LIFE = [
@@ -61,6 +62,22 @@ def test_the_two_clouds_may_be_of_different_releases(generation: str, profile: s
             do(both, vm, action)
             vm.wait(local)
         assert both.alive() == []
+
+
+def test_a_vm_lives_in_a_remote_that_is_called_by_grpc() -> None:
+    pytest.importorskip("grpc")
+    monitoring = MonitoringSettings(beacon_host=1, state_vm=1)
+    with burst(profile="7.2", delay=0.02, grpc=True, monitoring=monitoring) as both:
+        vm = both.run_vm(CONTEXT={"GREETING": "hello world"})
+        both.cloud.act(both.remote_id(vm), "poweroff")
+        vm.wait("POWEROFF")
+        for action, local, remote in [("resume", "RUNNING", "RUNNING"), *LIFE]:
+            do(both, vm, action)
+            vm.wait(local)
+            both.wait_remote(vm, remote)
+        assert both.alive() == []
+        assert vm.error == ""
+        assert both.cloud.server.accepted == 0, "nothing came by XML-RPC"
 
 
 @pytest.mark.parametrize(("generation", "way"), PAIRS)

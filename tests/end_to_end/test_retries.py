@@ -32,9 +32,14 @@ def test_a_deploy_during_a_restart_of_the_remote_is_tried_again() -> None:
         assert both.alive() == [both.remote_id(vm)]
 
 
-@pytest.mark.parametrize("fault", [faults.drop_before, faults.drop_after])
-def test_an_instantiate_without_an_answer_is_never_repeated(fault: Delivery) -> None:
-    with burst(arguments=FOUR_ATTEMPTS) as both:
+@pytest.mark.parametrize(
+    ("fault", "grpc"),
+    [(faults.drop_before, False), (faults.drop_after, False), (faults.drop_after, True)],
+)
+def test_an_instantiate_without_an_answer_is_never_repeated(fault: Delivery, grpc: bool) -> None:
+    if grpc:
+        pytest.importorskip("grpc")
+    with burst(arguments=FOUR_ATTEMPTS, grpc=grpc) as both:
         both.cloud.faults.on(fault, "one.template.instantiate")
         both.cloud.faults.on(faults.answer_http_error(), "one.vmpool.info", nth=2)  # search fails
         vm = both.vm()

@@ -16,17 +16,26 @@ from opennebula_sandbox.cloud.cloud import SimulatedCloud
 from opennebula_sandbox.cloud.wire.delivery import Delivery
 
 INSTANTIATE = "one.template.instantiate"
+XMLRPC = pytest.mark.parametrize("cloud", ["xmlrpc"], indirect=True)
 
 
-@pytest.fixture
-def cloud() -> Iterator[SimulatedCloud]:
-    with SimulatedCloud() as cloud:
+@pytest.fixture(params=["xmlrpc", "grpc"])
+def cloud(request: pytest.FixtureRequest) -> Iterator[SimulatedCloud]:
+    if request.param == "grpc":
+        pytest.importorskip("grpc")
+    with SimulatedCloud(grpc=request.param == "grpc") as cloud:
         yield cloud
 
 
 @pytest.fixture
 def client(cloud: SimulatedCloud) -> Iterator[Client]:
-    server = Endpoint(cloud.endpoint, read_timeout=0.2, max_answer=1 << 20)
+    is_grpc = cloud.endpoint.startswith("grpc")  # which sees no silence
+    server = Endpoint(
+        cloud.endpoint,
+        read_timeout=0.2,
+        total_timeout=2.0 if is_grpc else 120.0,
+        max_answer=1 << 20,
+    )
     client = Client(server, cloud.session)
     yield client
     client.close()
@@ -66,9 +75,11 @@ def test_a_duplicate_takes_effect_twice(cloud: SimulatedCloud, client: Client) -
     assert [vm.name for vm in cloud.vms] == ["x", "x"]
 
 
-def test_a_slow_drip_arrives_whole(cloud: SimulatedCloud, client: Client) -> None:
+def test_a_slow_drip_arrives_whole(cloud: SimulatedCloud) -> None:
     cloud.faults.on(faults.drip(0.0001))
+    client = Client(Endpoint(cloud.endpoint), cloud.session)
     assert client.call("one.system.version") == "6.10.0.1"
+    client.close()
 
 
 def test_rules_choose_their_calls(cloud: SimulatedCloud, client: Client) -> None:
@@ -115,6 +126,7 @@ def test_chance_is_repeatable() -> None:
     assert 0 < sum(failures(1)) < 20
 
 
+@XMLRPC
 def test_connections_may_be_refused(cloud: SimulatedCloud, client: Client) -> None:
     cloud.faults.refused_connections = 1
     with pytest.raises(Unreachable):
@@ -148,6 +160,7 @@ def test_a_cloud_may_restart_in_the_middle_of_a_call(cloud: SimulatedCloud, clie
     assert client.call(INSTANTIATE, 0, "y") == 1
 
 
+@XMLRPC
 def test_calls_are_counted_without_their_sessions(cloud: SimulatedCloud, client: Client) -> None:
     for _ in range(3):
         client.call("one.system.version")

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from one2one.opennebula.states import State
 from one2one.opennebula.template import Template
@@ -21,6 +21,9 @@ from opennebula_sandbox.cloud.vm.resources import IMAGE, NETWORK, Resources
 from opennebula_sandbox.cloud.wire.delivery import ApiRequest
 from opennebula_sandbox.cloud.wire.server import XmlRpcServer
 from opennebula_sandbox.cloud.wire.xmlrpc import Value
+
+if TYPE_CHECKING:
+    from opennebula_sandbox.cloud.wire.grpc_server import GrpcServer
 
 _DEVICES: tuple[tuple[str, TemplateValue], ...] = (
     ("CPU", "0.1"),
@@ -97,11 +100,13 @@ class SimulatedCloud:
         max_calls: int = 30,
         idle_seconds: float = 15.0,
         seed: int = 0,
+        grpc: bool = False,
     ) -> None:
         """Create a cloud; it listens after ``start``, or in its context.
 
         *profile* is a release such as 6.10. *delay* is the length in seconds of each
         intermediate state of a VM. *certificate* is a PEM certificate and its key, for TLS.
+        With *grpc*, which needs grpcio, it also serves gRPC, and this is its ``endpoint``.
         """
         self.clock = clock or Clock()
         self.oned = RemoteOned(PROFILES[profile], self.clock, Resources(addresses))
@@ -122,6 +127,17 @@ class SimulatedCloud:
             delivery=self._deliver,
             accept=self.faults.accept,
         )
+        self._grpc: GrpcServer | None = None
+        if grpc:
+            from opennebula_sandbox.cloud.wire import grpc_server  # grpcio is an extra
+
+            self._grpc = grpc_server.GrpcServer(
+                self._call,
+                host=host,
+                delivery=self._deliver,
+                certificate=certificate,
+                max_connections=max_connections,
+            )
         for number in range(templates):
             self.add_template(with_context=number != 1)
 
@@ -134,8 +150,8 @@ class SimulatedCloud:
 
     @property
     def endpoint(self) -> str:
-        """URL of the XML-RPC."""
-        return self.server.endpoint
+        """URL of the XML-RPC, or of the gRPC."""
+        return self._grpc.endpoint if self._grpc else self.server.endpoint
 
     @property
     def user(self) -> str:
@@ -153,20 +169,20 @@ class SimulatedCloud:
         return f"{self.user}:{self.password}"
 
     def start(self) -> None:
-        """Start the server and the clock."""
-        self.server.start()
+        """Start the servers and the clock."""
+        self._start_servers()
         self.clock.start()
 
     def stop(self) -> None:
-        """Stop the server and the clock."""
-        self.server.stop()
+        """Stop the servers and the clock."""
+        self._stop_servers()
         self.clock.stop()
 
     def restart(self, pause: Callable[[], object] = lambda: None) -> None:
         """Close all sockets, run *pause*, and listen again on the same port."""
-        self.server.stop()
+        self._stop_servers()
         pause()
-        self.server.start()
+        self._start_servers()
 
     def add_template(self, *, with_context: bool = True, **attributes: str) -> int:
         """Register a VM template of oneadmin that all may use; return its id."""
@@ -211,6 +227,16 @@ class SimulatedCloud:
             return vm is not None and vm.state == state
 
         return self.clock.wait_for(is_reached, timeout)
+
+    def _start_servers(self) -> None:
+        self.server.start()
+        if self._grpc:
+            self._grpc.start()
+
+    def _stop_servers(self) -> None:
+        self.server.stop()
+        if self._grpc:
+            self._grpc.stop()
 
     def _call(self, method: str, arguments: tuple[object, ...]) -> Sequence[Value]:
         return calls.call(self.oned, method, arguments)
