@@ -59,7 +59,7 @@ def adopt(
     dry_run: bool,
     **options: str,
 ) -> None:
-    """Make local VMs of VMs that exist in the remote cloud of HOST already.
+    """Make local VMs of VMs with an id REMOTE_ID, which the remote cloud of HOST has already.
 
     The account of the host must own them. Nothing is done to their guests: they go on as they
     are, and keep their names. From then on they are operated and monitored like all hybrid VMs.
