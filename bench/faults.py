@@ -281,7 +281,7 @@ _PROCESS = (
     ),
     Fault(
         "A call that changes something is sent again on a new connection",
-        "opennebula/client.py",
+        "opennebula/xmlrpc_transport.py",
         "            if not repeatable:\n                raise\n",
         "            pass\n",
     ),
