@@ -68,7 +68,7 @@ def sandbox(
 ) -> None:
     """Serve a simulated OpenNebula until it is interrupted.
 
-    It answers XML-RPC calls as recorded OpenNebula clouds (5.10, 6.10, 7.2) do: users, quotas,
+    It answers XML-RPC calls as recorded OpenNebula clouds (5.10, 6.10, 7.2, 7.4) do: users, quotas,
     VM templates, and VMs with all their states. It needs no hypervisor, no database and no
     privileges. It keeps nothing when it ends.
 

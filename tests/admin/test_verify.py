@@ -52,7 +52,7 @@ def of(verdict: str, found: Results) -> dict[str, str]:
 def test_a_remote_that_can_do_it_all_through_tls(tmp_path: Path, by_proxy: bool) -> None:
     pair = certificate(tmp_path, days=90)
     with (
-        SimulatedCloud("7.2", certificate=pair) as cloud,
+        SimulatedCloud("7.4", certificate=pair) as cloud,
         Relay(cloud.endpoint, None) as proxy,  # to it, whatever address it is asked for
     ):
         way = {"ONE2ONE_CA_FILE": str(pair[0])}

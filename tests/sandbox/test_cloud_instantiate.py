@@ -29,12 +29,23 @@ def context_of(vm: Vm) -> Vector:
     return {key: value for key, value in context.items() if key not in generated}
 
 
+@pytest.mark.parametrize("release", list(PROFILES))
+def test_the_ends_of_values_are_kept_up_to_7_2(release: str) -> None:
+    extra = with_context({"Q": " \tx\n", "R": "$E y $E"}, E=" .")
+    vm = cloud(release).instantiate(0, "", extra)
+    trims = release == "7.4"
+    assert context_of(vm) == {
+        "Q": "x" if trims else " \tx\n",
+        "R": ". y ." if trims else " . y  .",
+    }
+
+
 @pytest.mark.parametrize(
     ("sent", "stored"),
     [
         ("x\\", "x\\"),
         ('say "hi" & \\ , = [ ] #', 'say "hi" & \\ , = [ ] #'),
-        ("é 漢\nit's\t", "é 漢\nit's\t"),
+        ("é 漢\nit's\t.", "é 漢\nit's\t."),
         ("$NAME", "remote VM name"),
         ("I am $NAME.", "I am remote VM name."),
         ("$X", ""),

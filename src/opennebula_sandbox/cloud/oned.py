@@ -13,6 +13,7 @@ from opennebula_sandbox.cloud.vm.machine import Machine
 from opennebula_sandbox.cloud.vm.resources import Resources
 from opennebula_sandbox.cloud.vm.usage import Usage
 from opennebula_sandbox.cloud.vm.vms import Vms
+from opennebula_sandbox.cloud.wire.grammar import parse
 
 Listed = TypeVar("Listed", Vm, VmTemplate)
 
@@ -34,6 +35,10 @@ class RemoteOned:
         """Until when the showback was calculated: seconds since 1970."""
         self.newest_first = True
         """The order of pools: API_LIST_ORDER in oned.conf."""
+
+    def parse(self, text: str) -> Template:
+        """Return what a user gave, as this release keeps it; raises Refusal."""
+        return parse(text, trims=self.profile.trims)
 
     def add_template(
         self, owner: User, name: str, template: Template, permissions: int = SHARED

@@ -3,7 +3,7 @@
 A release number in a comment is the first, or the last, release with this behaviour.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _RESTRICTED = (
     *("CONTEXT/FILES", "CPU_COST", "MEMORY_COST", "DISK_COST", "EMULATOR", "PCI", "RANK"),
@@ -70,9 +70,34 @@ class Profile:
     """one.vm.updateconf has an argument to add instead of replace (6.2)."""
     network_context_kept: bool = True
     """one.vm.updateconf refuses ETHn_… members (6.10)."""
+    trims: bool = False
+    """Blanks and line breaks are taken from both ends of all attributes that are given (7.4)."""
+    vlan_rules: bool = False
+    """Groups have VLAN_RULES (7.4)."""
     hard_overrides: bool = True
     """A -hard action may replace the graceful one that still runs (6.0)."""
 
+
+_7_2 = Profile(
+    name="7.2",
+    version="7.2.0",
+    restricted=(*_RESTRICTED, *_PINNING, "RAW/DATA"),
+    search_refused="JSON query search is not supported by the SQL backend",
+    resize_refused="Hotplug resize not supported by driver dummy",
+    network_context=(*_ROUTED_CONTEXT, "ROUTES"),
+    plans=True,
+    public_clouds=False,
+    quota_metrics=(
+        *_METRICS,
+        *("SYSTEM_DISK_SIZE", "PCI_DEV", "RUNNING_PCI_DEV", "PCI_NIC", "RUNNING_PCI_NIC"),
+    ),
+    cluster_quotas=True,
+    disk_extra=(
+        ("DRIVER", "dummy_format"),
+        ("FORMAT", "dummy_format"),
+        ("PERSISTENT_SNAPSHOTS", "YES"),
+    ),
+)
 
 PROFILES = {
     profile.name: profile
@@ -101,26 +126,8 @@ PROFILES = {
             disk_extra=(("DRIVER", "dummy_format"), ("FORMAT", "dummy_format")),
             snapshot_result=-1,
         ),
-        Profile(
-            name="7.2",
-            version="7.2.0",
-            restricted=(*_RESTRICTED, *_PINNING, "RAW/DATA"),
-            search_refused="JSON query search is not supported by the SQL backend",
-            resize_refused="Hotplug resize not supported by driver dummy",
-            network_context=(*_ROUTED_CONTEXT, "ROUTES"),
-            plans=True,
-            public_clouds=False,
-            quota_metrics=(
-                *_METRICS,
-                *("SYSTEM_DISK_SIZE", "PCI_DEV", "RUNNING_PCI_DEV", "PCI_NIC", "RUNNING_PCI_NIC"),
-            ),
-            cluster_quotas=True,
-            disk_extra=(
-                ("DRIVER", "dummy_format"),
-                ("FORMAT", "dummy_format"),
-                ("PERSISTENT_SNAPSHOTS", "YES"),
-            ),
-        ),
+        _7_2,
+        replace(_7_2, name="7.4", version="7.4.0", trims=True, vlan_rules=True),
     )
 }
 """The releases by name."""

@@ -40,7 +40,7 @@ IM_ARGUMENTS = "-c -t 15 -r 0 one"
 
 
 class FrontEnd:
-    """A local oned of a release (5.10, 6.10 or 7.2), which runs in its context."""
+    """A local oned of a release (5.10, 6.10, 7.2 or 7.4), which runs in its context."""
 
     def __init__(
         self,

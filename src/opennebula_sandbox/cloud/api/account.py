@@ -11,6 +11,7 @@ from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal, no_such_error, 
 from opennebula_sandbox.cloud.wire.grammar import parse
 from opennebula_sandbox.cloud.wire.render import render_attribute, render_attributes
 
+_VLAN_RULES = "<VLAN_RULES><ID><![CDATA[1]]></ID></VLAN_RULES>"
 _SELF = -1
 _DEFAULT_LOGIN_SECONDS = 36_000
 
@@ -59,6 +60,7 @@ def group_info(oned: RemoteOned, user: User, group_id: int, *_decrypt: bool) -> 
             f"<GROUP><ID>{shown.id}</ID><NAME>{shown.name}</NAME>",
             f"<TEMPLATE>{render_attributes(shown.template)}</TEMPLATE>",
             f"<USERS>{ids}</USERS><ADMINS></ADMINS>{shown.quotas.render(oned.profile)}",
+            _VLAN_RULES if oned.profile.vlan_rules else "",
             _render_defaults("GROUP", oned.accounts.group_defaults),
             "</GROUP>",
         )

@@ -15,7 +15,6 @@ from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal, not_authorized_
 from opennebula_sandbox.cloud.vm import lifecycle
 from opennebula_sandbox.cloud.vm.context import build_context, replace_context
 from opennebula_sandbox.cloud.vm.creation import find_capacity_problem
-from opennebula_sandbox.cloud.wire.grammar import parse
 
 _CONFIGURATION = ("OS", "FEATURES", "INPUT", "GRAPHICS", "VIDEO", "RAW", "CPU_MODEL")
 _NETWORK_MEMBER = re.compile(r"ETH\d+_\w+")
@@ -32,7 +31,7 @@ _CONFIGURABLE = {
 
 def resize(oned: RemoteOned, user: User, vm_id: int, text: str, _enforce: bool) -> int:
     """Answer one.vm.resize."""
-    vm, wanted = oned.find_vm(user, vm_id, Right.MANAGE), parse(text)
+    vm, wanted = oned.find_vm(user, vm_id, Right.MANAGE), oned.parse(text)
     sizes = Template((n, v) for n, v in wanted if n in ("CPU", "MEMORY", "VCPU"))
     before, resized = vm.template, merge(vm.template, sizes)
     if problem := find_capacity_problem(resized):
@@ -67,7 +66,7 @@ def update_configuration(
     oned: RemoteOned, user: User, vm_id: int, text: str, append: int = 0
 ) -> int:
     """Answer one.vm.updateconf."""
-    wanted = parse(text)
+    wanted = oned.parse(text)
     vm = oned.find_vm(user, vm_id, Right.MANAGE)
     append = append if oned.profile.updateconf_append else 0
     restricted = find_restricted(wanted, vm.template, oned.profile.restricted)

@@ -13,7 +13,6 @@ from opennebula_sandbox.cloud.oned import RemoteOned
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal, no_such_error, not_authorized_error
 from opennebula_sandbox.cloud.vm.devices import flag, next_id, settle
 from opennebula_sandbox.cloud.vm.resources import NotGiven, NotOwned
-from opennebula_sandbox.cloud.wire.grammar import parse
 from opennebula_sandbox.cloud.wire.render_resource import render_image
 
 _ATTACHED = {"ATTACH": ""}
@@ -22,7 +21,7 @@ _METRIC = "SYSTEM_DISK_SIZE"
 
 def attach_disk(oned: RemoteOned, user: User, vm_id: int, text: str) -> int:
     """Answer one.vm.attach."""
-    vm, wanted = oned.find_vm(user, vm_id, Right.MANAGE), parse(text).vector("DISK")
+    vm, wanted = oned.find_vm(user, vm_id, Right.MANAGE), oned.parse(text).vector("DISK")
     disks = [*vm.template.vectors("DISK"), vm.template.vector("CONTEXT")]
     number = next_id(disks, "DISK_ID")
     try:

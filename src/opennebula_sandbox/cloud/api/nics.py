@@ -9,7 +9,6 @@ from opennebula_sandbox.cloud.oned import RemoteOned
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal, no_such_error, not_authorized_error
 from opennebula_sandbox.cloud.vm.devices import flag, next_id, settle
 from opennebula_sandbox.cloud.vm.resources import NotGiven, NotOwned
-from opennebula_sandbox.cloud.wire.grammar import parse
 from opennebula_sandbox.cloud.wire.render_resource import render_network
 
 _ATTACHED = {"ATTACH": ""}
@@ -17,7 +16,7 @@ _ATTACHED = {"ATTACH": ""}
 
 def attach_nic(oned: RemoteOned, user: User, vm_id: int, text: str) -> int:
     """Answer one.vm.attachnic."""
-    vm, wanted = oned.find_vm(user, vm_id, Right.MANAGE), parse(text).vector("NIC")
+    vm, wanted = oned.find_vm(user, vm_id, Right.MANAGE), oned.parse(text).vector("NIC")
     if not wanted:
         words = "Wrong format or missing NIC/NIC_ALIAS/PCI attribute"
         raise Refusal(ErrorCode.ACTION, words)

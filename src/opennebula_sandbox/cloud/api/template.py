@@ -12,7 +12,6 @@ from opennebula_sandbox.cloud.quotas import Amounts
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal, not_authorized_error
 from opennebula_sandbox.cloud.vm.creation import VmRequest, create_vm, is_storable
 from opennebula_sandbox.cloud.vm.topology import build_topology
-from opennebula_sandbox.cloud.wire.grammar import parse
 from opennebula_sandbox.cloud.wire.render import render_template
 
 
@@ -38,7 +37,7 @@ def pool_info(oned: RemoteOned, user: User, whose: int, start: int, end: int) ->
 
 def allocate(oned: RemoteOned, user: User, template: str) -> int:
     """Answer one.template.allocate."""
-    wanted = parse(template)
+    wanted = oned.parse(template)
     _check_may_create(user)
     name = check_template_name(wanted, user, oned.templates.values())
     return oned.add_template(user, name, remove(wanted, "NAME"), permissions=OWN).id
@@ -71,7 +70,7 @@ def instantiate(
 ) -> int:
     """Answer one.template.instantiate; the checks have oned's order."""
     template = oned.find_template(oned.accounts.users["oneadmin"], template_id, Right.USE)
-    added = parse(extra)
+    added = oned.parse(extra)
     if not user.is_admin and (
         attribute := find_restricted(added, template.template, oned.profile.restricted)
     ):

@@ -9,7 +9,6 @@ from opennebula_sandbox.cloud.quotas import sum_running_amounts
 from opennebula_sandbox.cloud.refusal import ErrorCode, Refusal
 from opennebula_sandbox.cloud.vm import lifecycle
 from opennebula_sandbox.cloud.vm.creation import NOT_STORABLE, is_storable
-from opennebula_sandbox.cloud.wire.grammar import parse
 
 _HARD = {f"{action}-hard" for action in lifecycle.HARD_VARIANTS}
 _ACTIONS = {*lifecycle.AT_ONCE, *lifecycle.PATHS, *_HARD}
@@ -54,7 +53,7 @@ def update(oned: RemoteOned, user: User, vm_id: int, text: str, mode: int = 0) -
     """Answer one.vm.update: replace USER_TEMPLATE (0), or merge into it (1)."""
     vm = oned.find_vm(user, vm_id, Right.MANAGE)
     try:
-        added = parse(text)
+        added = oned.parse(text)
     except Refusal as refusal:
         raise Refusal(refusal.code, f"Cannot update template. {refusal.text}") from None
     restricted = find_restricted(added, vm.user_template, oned.profile.restricted)

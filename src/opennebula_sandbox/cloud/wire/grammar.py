@@ -3,7 +3,7 @@
 The product has another reader; the two check each other. The lexer follows
 ``template_parser.l`` (longest match; it skips text that no rule matches), the parser and its
 errors follow ``template_syntax.y``, the XML rules ``Template::from_xml`` (all three are the same
-from 5.4 to 7.4).
+from 5.4 to 7.4). Only 7.4 trims what was read: ``Template::trim_attributes``.
 """
 
 import re
@@ -34,6 +34,7 @@ _VALUE: tuple[Rule, ...] = (
     ("STRING", re.compile(r"[^=#\s,\[\]]+")),
 )
 _END = "$end"
+_TRIMMED = " \f\n\r\t\v"
 
 
 class Token(NamedTuple):
@@ -44,16 +45,25 @@ class Token(NamedTuple):
     place: str
 
 
-def parse(source: str) -> Template:
+def parse(source: str, *, trims: bool = False) -> Template:
     """Return the template in *source*: XML if it begins with ``<``, else text.
 
-    Raises Refusal where oned refuses the source.
+    With *trims* without the blanks and line breaks at both ends of its values. Raises Refusal
+    where oned refuses the source.
     """
     if source.startswith("<"):
-        return parse_xml(source)
-    return Template(
-        (_correct_name(name), value) for name, value in _Parser(source).read_attributes()
-    )
+        template = parse_xml(source)
+    else:
+        template = Template(
+            (_correct_name(name), value) for name, value in _Parser(source).read_attributes()
+        )
+    return Template((name, _trim(value)) for name, value in template) if trims else template
+
+
+def _trim(value: Value) -> Value:
+    if isinstance(value, str):
+        return value.strip(_TRIMMED)
+    return {member: text.strip(_TRIMMED) for member, text in value.items()}
 
 
 def parse_xml(source: str) -> Template:

@@ -8,6 +8,7 @@ from opennebula_sandbox.cloud.api.method import Method
 from opennebula_sandbox.cloud.api.template import check_template_name
 from opennebula_sandbox.cloud.merging import merge, remove
 from opennebula_sandbox.cloud.objects import OWN, VmTemplate
+from opennebula_sandbox.cloud.profile import Profile
 from opennebula_sandbox.cloud.wire.grammar import parse
 from opennebula_sandbox.cloud.wire.render import render_template
 from opennebula_sandbox.frontend.oned.dispatch import Dispatch
@@ -17,8 +18,9 @@ from opennebula_sandbox.frontend.oned.pools import Pools
 class TemplateMethods:
     """Answers the calls about VM templates."""
 
-    def __init__(self, pools: Pools, dispatch: Dispatch) -> None:
+    def __init__(self, pools: Pools, profile: Profile, dispatch: Dispatch) -> None:
         self._pools = pools
+        self._profile = profile
         self._dispatch = dispatch
 
     def methods(self) -> Mapping[str, Method]:
@@ -32,8 +34,11 @@ class TemplateMethods:
             "one.templatepool.info": Method(self._pool, (int, int, int)),
         }
 
+    def _parse(self, text: str) -> Template:
+        return parse(text, trims=self._profile.trims)
+
     def _allocate(self, user: User, template: str) -> int:
-        wanted = parse(template)
+        wanted = self._parse(template)
         name = check_template_name(wanted, user, self._pools.templates.values())
         number = max(self._pools.templates, default=-1) + 1
         self._pools.templates[number] = VmTemplate(
@@ -58,7 +63,7 @@ class TemplateMethods:
 
     def _update(self, _user: User, template_id: int, template: str, append: int) -> int:
         old = self._pools.find_template(template_id)
-        old.template = merge(old.template if append else Template(), parse(template))
+        old.template = merge(old.template if append else Template(), self._parse(template))
         return template_id
 
     def _pool(self, _user: User, _who: int, first: int, last: int) -> str:
@@ -79,5 +84,5 @@ class TemplateMethods:
         _persistent: bool = False,
     ) -> int:
         template = self._pools.find_template(template_id)
-        source = merge(template.template, parse(extra))
+        source = merge(template.template, self._parse(extra))
         return self._dispatch.create(source, template, name=name, owner=user, hold=hold).id

@@ -128,6 +128,9 @@ class VmMethods:
         vms = sorted(self._pools.vms.values(), key=lambda vm: vm.id, reverse=True)
         return [vm for vm in vms if owner in (_ALL, vm.uid)]
 
+    def _parse(self, text: str) -> Template:
+        return parse(text, trims=self._profile.trims)
+
     def _find_vm(self, user: User, vm_id: int) -> Vm:
         vm = self._pools.find_vm(vm_id)
         if not user.is_admin and vm.uid != user.id:
@@ -136,7 +139,7 @@ class VmMethods:
         return vm
 
     def _allocate(self, user: User, template: str, hold: bool = False) -> int:
-        source = parse(template)
+        source = self._parse(template)
         return self._dispatch.create(source, name=source.text("NAME"), owner=user, hold=hold).id
 
     def _change_owner(self, user: User, vm_id: int, user_id: int, group_id: int) -> int:
@@ -173,11 +176,11 @@ class VmMethods:
         return vm_id
 
     def _attach_disk(self, user: User, vm_id: int, template: str) -> int:
-        self._hotplug.attach_disk(self._find_vm(user, vm_id), parse(template).vector("DISK"))
+        self._hotplug.attach_disk(self._find_vm(user, vm_id), self._parse(template).vector("DISK"))
         return vm_id
 
     def _attach_nic(self, user: User, vm_id: int, template: str) -> int:
-        self._hotplug.attach_nic(self._find_vm(user, vm_id), parse(template).vector("NIC"))
+        self._hotplug.attach_nic(self._find_vm(user, vm_id), self._parse(template).vector("NIC"))
         return vm_id
 
     def _detach_nic(self, user: User, vm_id: int, number: int) -> int:
@@ -206,14 +209,14 @@ class VmMethods:
         return self._hotplug.create_snapshot(self._find_vm(user, vm_id), name)
 
     def _resize(self, user: User, vm_id: int, template: str, _enforce: bool) -> int:
-        self._hotplug.resize(self._find_vm(user, vm_id), parse(template))
+        self._hotplug.resize(self._find_vm(user, vm_id), self._parse(template))
         return vm_id
 
     def _update(self, user: User, vm_id: int, template: str, append: int) -> int:
         vm = self._find_vm(user, vm_id)
-        vm.user_template = merge(vm.user_template if append else Template(), parse(template))
+        vm.user_template = merge(vm.user_template if append else Template(), self._parse(template))
         return vm_id
 
     def _update_configuration(self, user: User, vm_id: int, template: str, _append: int = 0) -> int:
-        self._hotplug.update_configuration(self._find_vm(user, vm_id), parse(template))
+        self._hotplug.update_configuration(self._find_vm(user, vm_id), self._parse(template))
         return vm_id

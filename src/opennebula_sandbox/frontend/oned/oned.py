@@ -69,7 +69,7 @@ class LocalOned:
         self.answers = DriverAnswers(pools, release, lifecycle, self._polls)
         hosts = HostMethods(pools, release.profile, one_key, self._watch)
         self.add_user = hosts.add_user
-        templates = TemplateMethods(pools, dispatch)
+        templates = TemplateMethods(pools, release.profile, dispatch)
         vms = VmMethods(pools, release, dispatch, hotplug, vm_builder)
         methods = {**hosts.methods(), **templates.methods(), **vms.methods()}
         self.api = Api(pools, {**methods, **make_resource_methods(self.resources)})
