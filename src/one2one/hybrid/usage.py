@@ -5,8 +5,9 @@ database and interfaces. So only numbers and addresses are taken, and each is fo
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from ipaddress import ip_address
 
 from one2one.opennebula.numbers import parse_number
@@ -32,6 +33,11 @@ USAGE_TIME = "REMOTE_USAGE_TIME"
 beside it is that of the message."""
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
+_EXACT_DIGITS = 15
+"""Every whole number with so many digits is exact as a float."""
+_MOST_REMEMBERED = 1 << 14
+_LONGEST_REMEMBERED = 64
+
 Usage = dict[str, str]
 """Attributes of MONITORING; every value is plain: letters, digits and ``._:,-``."""
 
@@ -43,24 +49,25 @@ def read_usage(remote: VmSummary, record: Template) -> Usage:
     and its id, state and host in the remote cloud.
     """
     values: Usage = {}
-    cpu = _parse_number(record.text("CPU"))
+    told = record.read_texts()
+    cpu = _parse_number(told.get("CPU", ""))
     if cpu is not None:
         values["CPU"] = f"{cpu:.2f}".rstrip("0").rstrip(".")
     for name in _COUNTERS:
-        count = _parse_number(record.text(name))
-        if count is not None:
-            values[name] = str(int(count))
-    if measured := _format_time(record.text("TIMESTAMP")):
+        count = _format_count(told.get(name, ""))
+        if count:
+            values[name] = count
+    if measured := _format_time(told.get("TIMESTAMP", "")):
         values[USAGE_TIME] = measured
-    guest = [record.text("GUEST_IP"), *record.text("GUEST_IP_ADDRESSES").split(",")]
+    guest = [told.get("GUEST_IP", ""), *told.get("GUEST_IP_ADDRESSES", "").split(",")]
     addresses = list(_keep_addresses([*remote.addresses, *guest]))
     if addresses:
         values["GUEST_IP"] = addresses[0]
         values["GUEST_IP_ADDRESSES"] = ",".join(addresses[:_MAX_ADDRESSES])
     values["REMOTE_VM_ID"] = str(remote.id)
-    values["REMOTE_STATE"] = _NOT_IN_A_NAME.sub("_", str(remote.state))
+    values["REMOTE_STATE"] = _clean_name(str(remote.state))
     if remote.host_name:
-        values["REMOTE_HOST"] = _NOT_IN_A_NAME.sub("_", remote.host_name)
+        values["REMOTE_HOST"] = _clean_name(remote.host_name)
     return values
 
 
@@ -73,6 +80,16 @@ def read_usage_age(shown: Template, now: float) -> int | None:
     return max(0, int(now - measured.timestamp()))
 
 
+def _remember(function: Callable[[str], str]) -> Callable[[str], str]:
+    """Have *function* called once for a text: most are those of a minute ago, or of many VMs.
+
+    Memory is bounded, because a remote may send other and longer texts each time.
+    """
+    remembered = lru_cache(_MOST_REMEMBERED)(function)
+    return lambda text: (remembered if len(text) <= _LONGEST_REMEMBERED else function)(text)
+
+
+@_remember
 def _format_time(seconds: str) -> str:
     if not re.fullmatch(r"\d{1,10}", seconds, re.ASCII):
         return ""
@@ -84,14 +101,31 @@ def _parse_number(value: str) -> float | None:
     return number if number is not None and 0 <= number < _LARGEST else None
 
 
+def _format_count(value: str) -> str:
+    """Return a whole number in its shortest form, empty for what is none."""
+    if len(value) <= _EXACT_DIGITS and value.isascii() and value.isdigit():  # as nearly all are
+        return value.lstrip("0") or "0"
+    number = _parse_number(value)
+    return "" if number is None else str(int(number))
+
+
+@_remember
+def _clean_name(name: str) -> str:
+    return _NOT_IN_A_NAME.sub("_", name)
+
+
 def _keep_addresses(candidates: Iterable[str]) -> Iterable[str]:
     """Return what is an address of a machine, each once, in their order."""
-    kept: dict[str, None] = {}
-    for candidate in filter(None, candidates):  # an exception for each empty one takes its time
-        try:
-            address = ip_address(candidate.partition("%")[0].strip())
-        except ValueError:
-            continue
-        if not (address.is_loopback or address.is_link_local or address.is_unspecified):
-            kept[address.compressed] = None
-    return kept
+    addresses = map(_read_address, filter(None, candidates))
+    return dict.fromkeys(address for address in addresses if address)
+
+
+@_remember
+def _read_address(candidate: str) -> str:
+    """Return the address of a machine in its shortest form, empty for anything else."""
+    try:
+        address = ip_address(candidate.partition("%")[0].strip())
+    except ValueError:
+        return ""
+    is_special = address.is_loopback or address.is_link_local or address.is_unspecified
+    return "" if is_special else address.compressed
