@@ -1,7 +1,7 @@
 """Whatever bytes come as an answer: a typed error, soon, and the next call is as good as new."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -187,7 +187,7 @@ def test_an_answer_that_is_unusual_but_right(name: str) -> None:
 
 @pytest.mark.parametrize("bug", [KeyError("row"), RecursionError("deep"), MemoryError()])
 def test_whatever_reading_an_answer_fails_with_is_typed(bug: Exception) -> None:
-    def fail(pieces: Iterator[bytes]) -> None:
+    def fail(pieces: Iterable[bytes]) -> None:
         assert b"".join(pieces) == b"6.10.0"
         raise bug
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from one2one.opennebula import rpc
+from one2one.opennebula.document import Body
 from one2one.opennebula.errors import OneError, ProtocolError
 from one2one.opennebula.pools import Pools
 from one2one.opennebula.quotas import Quota, VmQuotas
@@ -127,7 +128,7 @@ def answer_of(text: bytes, head: bytes = b'<?xml version="1.0" encoding="UTF-8"?
     )
 
 
-def standard(body: rpc.Body) -> str | None:
+def standard(body: Body) -> str | None:
     """Return the text of an answer, its ends of lines as any XML parser leaves them."""
     try:
         return one_line_end(str(rpc.decode_result(body)))
@@ -135,9 +136,9 @@ def standard(body: rpc.Body) -> str | None:
         return None
 
 
-def in_pieces(body: rpc.Body) -> str | None:
+def in_pieces(body: Body) -> str | None:
     try:
-        document = b"".join(rpc.decode_in_pieces(body))
+        document = b"".join(rpc.decode_document(body))
         # The parser of the document refuses what is no XML.
         etree.fromstring(b"<t><![CDATA[%b]]></t>" % document.replace(b"]]>", b"]]"))
         return one_line_end(document.decode())

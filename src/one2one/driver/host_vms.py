@@ -7,6 +7,7 @@ from one2one.driver.local import LocalCloud
 from one2one.hybrid.mirror import Observation
 from one2one.hybrid.naming import find_remote_id
 from one2one.opennebula.errors import NotFound, OneError
+from one2one.opennebula.known_rows import KnownRows
 from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.records import Host, Vm, VmSummary
 from one2one.opennebula.states import HostState, RaftState, VmState
@@ -23,6 +24,8 @@ class HostVms:
         self._host_id = host_id
         self._cloud = local
         self._ids: tuple[int, ...] = ()
+        self._known: KnownRows[VmSummary] = KnownRows()
+        self._remote_ids: dict[int, int] = {}
         self.observations: Mapping[int, Observation] = {}
         """Since when each VM has been in its state."""
         self.rows: Mapping[int, VmSummary] = {}
@@ -56,13 +59,24 @@ class HostVms:
     def read(self) -> None:
         """Read the VMs that the host had when it was read itself; raises FrontEndError."""
         try:
-            rows = self._cloud.cloud.list_summaries_by_id(self._ids, VISIBLE)
+            rows = self._cloud.cloud.list_summaries_by_id(self._ids, VISIBLE, self._known)
         except OneError as error:
             raise _front_end_error(error) from None
         self.read_at = runtime.monotonic()
         here = (row for row in rows if row.host_id == self._host_id)
-        self.rows = {row.id: row for row in here if row.state.state != VmState.DONE}
-        self.observations = {vm_id: self._observe(row) for vm_id, row in self.rows.items()}
+        last, self.rows = self.rows, {r.id: r for r in here if r.state.state != VmState.DONE}
+        # A row that did not change is the same object (``KnownRows``): nothing is compared then.
+        self.observations = {
+            vm_id: self.observations[vm_id] if last.get(vm_id) is row else self._observe(row)
+            for vm_id, row in self.rows.items()
+        }
+        ids = {
+            vm_id: self._remote_ids.get(vm_id)
+            if last.get(vm_id) is row
+            else find_remote_id(row.deploy_id)
+            for vm_id, row in self.rows.items()
+        }
+        self._remote_ids = {vm_id: there for vm_id, there in ids.items() if there is not None}
 
     def find_unread(self) -> list[int]:
         """Return the ids of those VMs of the host that could not be read."""
@@ -76,10 +90,9 @@ class HostVms:
         except OneError as error:
             raise _front_end_error(error) from None
 
-    def map_remote_ids(self) -> dict[int, int]:
+    def map_remote_ids(self) -> Mapping[int, int]:
         """Return the remote VM's id of each VM that has one."""
-        ids = ((vm_id, find_remote_id(row.deploy_id)) for vm_id, row in self.rows.items())
-        return {vm_id: remote_id for vm_id, remote_id in ids if remote_id is not None}
+        return self._remote_ids
 
     def _observe(self, row: VmSummary) -> Observation:
         last = self.observations.get(row.id)

@@ -27,23 +27,23 @@ class Identities:
 
         A VM that cannot be read is left out. Raises the errors of a call.
         """
-        wanted = {row.id: row.stime for row in rows}
+        found, new = dict[int, Identity](), list[VmRow]()
         with self._lock:
-            new = [
-                vm_id
-                for vm_id, stime in wanted.items()
-                if not self._has(vm_id, stime) and self._unread.get(vm_id) != stime
-            ]
-            for vm in self._cloud.list_whole_vms_by_id(new):
+            for row in rows:
+                known = self._known.get(row.id)
+                if known is not None and known.stime == row.stime:
+                    found[row.id] = known
+                elif self._unread.get(row.id) != row.stime:
+                    new.append(row)
+            for vm in self._cloud.list_whole_vms_by_id(row.id for row in new):
                 self._known[vm.id] = Identity.read(vm)
-            self._unread |= {
-                vm_id: wanted[vm_id] for vm_id in new if not self._has(vm_id, wanted[vm_id])
-            }
-            return {
-                vm_id: self._known[vm_id]
-                for vm_id, stime in wanted.items()
-                if self._has(vm_id, stime)
-            }
+            for row in new:
+                known = self._known.get(row.id)
+                if known is not None and known.stime == row.stime:
+                    found[row.id] = known
+                else:
+                    self._unread[row.id] = row.stime
+        return found
 
     def renew(self, identity: Identity) -> Identity:
         """Return the marks of a VM as they are now; *identity* if it cannot be read."""
@@ -63,7 +63,3 @@ class Identities:
         with self._lock:
             self._unread.clear()
             self._known = {vm_id: m for vm_id, m in self._known.items() if vm_id in vm_ids}
-
-    def _has(self, vm_id: int, stime: int) -> bool:
-        known = self._known.get(vm_id)
-        return known is not None and known.stime == stime

@@ -26,6 +26,7 @@ class Links:
         self._vms = vms
         self._denied: dict[int, Refused] = {}
         self._untold: list[Refused] = []
+        self._confirmed: dict[int, tuple[VmSummary, Identity, str]] = {}
 
     @property
     def denied(self) -> Mapping[int, Refused]:
@@ -43,12 +44,22 @@ class Links:
         rows = list(rows)
         identities, listed = remote.identities.read(rows), {row.id for row in rows}
         self._denied = {vm_id: why for vm_id, why in self._denied.items() if vm_id in links}
-        return {
-            vm_id: remote_id
-            for vm_id, remote_id in links.items()
-            if remote_id not in listed
-            or (remote_id in identities and self._confirms(remote, vm_id, identities[remote_id]))
-        }
+        before, self._confirmed = self._confirmed, {}
+        confirmed = {}
+        for vm_id, remote_id in links.items():
+            if remote_id in identities:
+                identity = identities[remote_id]
+                facts = self._vms.rows[vm_id], identity, remote.settings.hybrid_id
+                known = before.get(vm_id)
+                # Of the same facts, and of marks that were not read again, the same would follow.
+                is_known = known == facts and known[1] is identity and vm_id not in self._denied
+                if not (is_known or self._confirms(remote, vm_id, identity)):
+                    continue
+                self._confirmed[vm_id] = facts
+            elif remote_id in listed:
+                continue
+            confirmed[vm_id] = remote_id
+        return confirmed
 
     def confirms(self, remote: Remote, vm_id: int, vm: Vm) -> bool:
         """Tell whether the marks of the remote VM *vm* are those of a local VM."""

@@ -7,6 +7,7 @@ a local VM whose state oned has changed in the meantime is not reported (``hybri
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from one2one import runtime
 from one2one.driver.events import CapacityRead, StatesRead
@@ -19,11 +20,19 @@ from one2one.driver.remotes import Remote, Remotes
 from one2one.driver.round import Round, VmReport, VmUsage
 from one2one.driver.watch import GONE
 from one2one.hybrid.capacity import HostCapacity, compute_capacity
-from one2one.hybrid.mirror import STUCK_S, Report, choose_report, is_unlinked, map_state
+from one2one.hybrid.mirror import (
+    STUCK_S,
+    Report,
+    choose_report,
+    is_never_reported,
+    is_unlinked,
+    map_state,
+)
 from one2one.hybrid.outage import GRACE_S
-from one2one.hybrid.usage import read_usage
+from one2one.hybrid.usage import Usage, read_usage
 from one2one.hybrid.wild import WildVm
 from one2one.opennebula.errors import NotFound, OneError
+from one2one.opennebula.known_rows import KnownRows
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.states import State
 from one2one.opennebula.template import Template
@@ -62,6 +71,9 @@ class HostMonitor:
         self._stuck_after = stuck_after
         self._on_survey = on_survey
         self._remote: Remote | None = None
+        self._known_rows: KnownRows[VmSummary] = KnownRows()
+        self._known_usages: KnownRows[tuple[int, _Measured]] = KnownRows(self._is_current)
+        self._running: Mapping[int, VmSummary] = {}
         self._complete = False
         self.host_name = str(host_id)
         self.known_capacity: HostCapacity | None = None
@@ -103,20 +115,31 @@ class HostMonitor:
         self._complete = False
         linked = self._vms.map_remote_ids()
         read_at = runtime.monotonic()
-        remote_rows = _read_remote_rows(remote, linked.values())
+        remote_rows = self._read_remote_rows(remote, linked.values())
         self._vms.read()
         self._complete = True
-        links = dict(self._vms.map_remote_ids().items() & linked.items())
+        still = self._vms.map_remote_ids().items()
+        links = {vm_id: there for vm_id, there in still if linked.get(vm_id) == there}
         links = self._confirm(links, remote_rows.values())
         now = Round(read_at, self._vms.rows, self._vms.observations, remote_rows, links)
         reports = tuple(self._report(now))
         return replace(now, reports=reports, denied=tuple(self._links.take_news()))
 
+    def _read_remote_rows(
+        self, remote: Remote, remote_ids: Collection[int]
+    ) -> dict[int, VmSummary]:
+        if not remote_ids:  # the remote must answer all the same
+            remote.cloud.get_version()
+            return {}
+        rows = remote.cloud.list_summaries_by_id(remote_ids, known=self._known_rows)
+        return {row.id: row for row in rows}
+
     def _confirm(self, links: Mapping[int, int], rows: Collection[VmSummary]) -> dict[int, int]:
         remote = self._ensure_open()
-        identities = remote.identities.read(rows).values()
-        if not remote.settings.hybrid_id and any(one.marks for one in identities):
-            self.refresh()  # the first DEPLOY has given the host its id since it was read
+        if not remote.settings.hybrid_id:
+            identities = remote.identities.read(rows).values()
+            if any(one.marks for one in identities):
+                self.refresh()  # the first DEPLOY has given the host its id since it was read
         return self._links.confirm(self._ensure_open(), links, rows)
 
     def _report(self, now: Round) -> Iterator[VmReport]:
@@ -153,18 +176,24 @@ class HostMonitor:
             for vm_id, row in last.list_remote_rows().items()
             if map_state(row.state) is Report.RUNNING
         }
-        rows = {row.id: row for row in running.values()}
-        used = self._ensure_open().cloud.list_monitoring_by_id(
-            rows, lambda remote_id, record: read_usage(rows[remote_id], record)
+        rows = self._running = {row.id: row for row in running.values()}
+        cloud = self._ensure_open().cloud
+        used = cloud.list_monitoring_by_id(
+            rows, lambda remote_id, record: _measure(rows[remote_id], record), self._known_usages
         )
         return [
             VmUsage(
                 vm_id,
                 last.local_rows[vm_id].deploy_id,
-                used.get(row.id) or read_usage(row, Template()),
+                (used.get(row.id) or _measure(row, Template())).usage,
             )
             for vm_id, row in running.items()
         ]
+
+    def _is_current(self, known: "tuple[int, _Measured]") -> bool:
+        """Tell whether a usage was made with the VM's row of this round."""
+        remote_id, measured = known
+        return self._running.get(remote_id) is measured.row
 
     def tell_problems(self, last: Round) -> None:
         """Have the local VMs tell what is wrong with their remote VMs.
@@ -210,6 +239,8 @@ class HostMonitor:
 
     def _choose_report(self, now: Round, vm_id: int, remote: State) -> Report:
         observation = now.observations[vm_id]
+        if is_never_reported(observation.state, remote):
+            return Report.SILENCE
         stuck = self._is_stuck(observation.since)
         return choose_report(observation, remote, now.read_at, stuck=stuck)
 
@@ -238,8 +269,12 @@ class HostMonitor:
         return states
 
 
-def _read_remote_rows(remote: Remote, remote_ids: Collection[int]) -> dict[int, VmSummary]:
-    if not remote_ids:  # the remote must answer all the same
-        remote.cloud.get_version()
-        return {}
-    return {row.id: row for row in remote.cloud.list_summaries_by_id(remote_ids)}
+class _Measured(NamedTuple):
+    """A usage, and the row of its VM: both clouds' words are in it."""
+
+    row: VmSummary
+    usage: Usage
+
+
+def _measure(row: VmSummary, record: Template) -> _Measured:
+    return _Measured(row, read_usage(row, record))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from one2one.hybrid.capacity import HostVm
 from one2one.hybrid.mirror import Observation, Report
@@ -10,8 +11,7 @@ from one2one.opennebula.errors import Refused
 from one2one.opennebula.records import VmSummary
 
 
-@dataclass(frozen=True, slots=True)
-class VmReport:
+class VmReport(NamedTuple):
     """What the local cloud is told of a local VM."""
 
     vm_id: int
@@ -19,8 +19,7 @@ class VmReport:
     report: Report
 
 
-@dataclass(frozen=True, slots=True)
-class VmUsage:
+class VmUsage(NamedTuple):
     """What a local VM's remote VM uses."""
 
     vm_id: int

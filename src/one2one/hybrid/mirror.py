@@ -19,6 +19,7 @@ Source of what oned does with a report: ``test_and_trigger`` in ``src/im/Informa
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from one2one.hybrid.naming import is_deploy_id
 from one2one.opennebula.states import FAILURES, RUNNING, LcmState, State, VmState
@@ -164,6 +165,17 @@ def choose_report(local: Observation, remote: State, read_at: float, *, stuck: b
         Report.SILENCE: False,
     }
     return report if speaks[report] else Report.SILENCE
+
+
+@lru_cache(1024)
+def is_never_reported(local: State, remote: State) -> bool:
+    """Tell whether a local VM in one state gets no report of a remote one in another, ever.
+
+    So it is for nearly all VMs: one that runs on both sides, for example.
+    """
+    seen = Observation(local, "", since=0.0)
+    reports = {choose_report(seen, remote, 1.0, stuck=stuck) for stuck in (False, True)}
+    return reports == {Report.SILENCE}
 
 
 def is_started(local: State, remote: State) -> bool:

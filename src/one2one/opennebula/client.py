@@ -4,7 +4,7 @@ The scheme of its URL chooses the way of a call: ``xmlrpc_transport`` or ``grpc_
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import copy
 from typing import Protocol, TypeVar
 
@@ -12,6 +12,7 @@ from one2one import runtime
 from one2one.opennebula import rpc
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.document import Document
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Unreachable
 from one2one.opennebula.transport import Answer, Transport
 from one2one.opennebula.urls import parse_endpoint, parse_proxy
@@ -59,7 +60,7 @@ class Caller(Protocol):
 
     def read(
         self,
-        parse: Callable[[Iterator[bytes]], Parsed],
+        parse: Callable[[Document], Parsed],
         method: str,
         *arguments: rpc.Argument,
     ) -> Parsed:
@@ -111,13 +112,13 @@ class Client:
 
     def read(
         self,
-        parse: Callable[[Iterator[bytes]], Parsed],
+        parse: Callable[[Document], Parsed],
         method: str,
         *arguments: rpc.Argument,
     ) -> Parsed:
-        """Return what *parse* makes of the resulting text, which comes in pieces."""
+        """Return what *parse* makes of the resulting text."""
         return self._call_and_decode(
-            lambda answer: parse(answer.decode_in_pieces()), method, arguments
+            lambda answer: parse(answer.decode_document()), method, arguments
         )
 
     def hide_password(self, error: OneError) -> None:

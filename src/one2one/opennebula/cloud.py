@@ -7,7 +7,7 @@ Source of order and meaning: ``src/rm/*.cc`` of each release. Every method raise
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from enum import IntEnum
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from one2one.opennebula.accounting import AccountingRecord, CostRecord, Month
 from one2one.opennebula.breaker import Breaker
@@ -21,6 +21,9 @@ from one2one.opennebula.records import Host, Vm, VmRow, VmSummary, VmTemplate
 from one2one.opennebula.template import Template, from_xml
 from one2one.opennebula.xml import Element, parse_pieces, read_integer, text_of
 from one2one.opennebula.zone_client import make_client
+
+if TYPE_CHECKING:
+    from one2one.opennebula.known_rows import KnownRows
 
 Value = TypeVar("Value")
 
@@ -147,9 +150,19 @@ class Cloud:
         """
         return self._pools.read_by_id(VmRow.read, vm_ids)
 
-    def list_summaries_by_id(self, vm_ids: Iterable[int], whose: int = OWN) -> list[VmSummary]:
-        """Return the same VMs, or any user's, with their sizes, hosts and addresses."""
-        return self._pools.read_by_id(VmSummary.read, vm_ids, whose)
+    def list_summaries_by_id(
+        self,
+        vm_ids: Iterable[int],
+        whose: int = OWN,
+        known: "KnownRows[VmSummary] | None" = None,
+    ) -> list[VmSummary]:
+        """Return the same VMs, or any user's, with their sizes, hosts and addresses.
+
+        A VM whose row is in *known* is returned as it was read before.
+        """
+        if known:
+            known.begin_reading()
+        return self._pools.read_by_id(VmSummary.read, vm_ids, whose, known=known)
 
     def list_whole_vms(self) -> list[Vm]:
         """Return the calling user's VMs that are not DONE, whole: 4 KB and more for each."""
@@ -173,9 +186,14 @@ class Cloud:
         return vms
 
     def list_monitoring_by_id(
-        self, vm_ids: Iterable[int], use: Callable[[int, Template], Value]
+        self,
+        vm_ids: Iterable[int],
+        use: Callable[[int, Template], Value],
+        known: "KnownRows[tuple[int, Value]] | None" = None,
     ) -> dict[int, Value]:
         """Return what *use* makes of the newest monitoring record of each VM that has one.
+
+        What it made of a record in *known* is returned again.
 
         Its TIMESTAMP is in seconds since 1970, by the cloud's clock.
 
@@ -196,9 +214,12 @@ class Cloud:
 
         if not wanted:
             return {}
-        if self._pools.has_infoset:
-            return dict(self._pools.read(read, "one.vmpool.monitoring", OWN, 0, tag="MONITORING"))
-        return dict(self._pools.read_extended(read))
+        if known:
+            known.begin_reading()
+        if not self._pools.has_infoset:
+            return dict(self._pools.read_extended(read, known))
+        method, tag = "one.vmpool.monitoring", "MONITORING"
+        return dict(self._pools.read(read, method, OWN, 0, tag=tag, known=known))
 
     def read_accounting(
         self, use: Callable[[AccountingRecord], object], start: int, end: int, whose: int = OWN

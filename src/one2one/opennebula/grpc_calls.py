@@ -6,15 +6,13 @@ or text, or with the id of an object, in field 1. Sources: the ``.proto`` files 
 ``RequestGRPC.h`` of 7.2 and 7.4, which do not differ here. This module makes no connection.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
 from one2one.opennebula import errors, rpc
+from one2one.opennebula.document import Document
 from one2one.opennebula.errors import OneError, ProtocolError
 from one2one.opennebula.protobuf import BOOL, INT, SINT, TEXT, decode, encode, to_int32
-
-_PIECE = 1 << 17
 
 
 class Result(Enum):
@@ -138,15 +136,14 @@ class GrpcAnswer:
             raise ProtocolError("answered with a text instead of an id", sent=True)
         return to_int32(number)
 
-    def decode_in_pieces(self) -> Iterator[bytes]:
-        """Return the resulting text in UTF-8 pieces; raises ProtocolError."""
+    def decode_document(self) -> Document:
+        """Return the resulting text, which needs no decoding; raises ProtocolError."""
         if self.result is Result.ID:
-            return iter([str(self.decode_result()).encode()])
+            return Document(str(self.decode_result()).encode())
         try:
-            document = self._read_text()
+            return Document(bytes(self._read_text()))
         except ValueError as error:
             raise _not_a_message_error(error) from None
-        return (bytes(document[at : at + _PIECE]) for at in range(0, len(document), _PIECE))
 
     def _read_text(self) -> memoryview | bytes:
         text = decode(self.message).get(1, b"")

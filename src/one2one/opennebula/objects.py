@@ -1,9 +1,10 @@
 """Calls for one object: its id is answered, or the object itself, which must be the right one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
 from one2one.opennebula.client import Caller
+from one2one.opennebula.document import Document
 from one2one.opennebula.errors import ProtocolError
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.xml import Element, parse_pieces, read_text
@@ -40,7 +41,7 @@ def fetch(
     Raises ProtocolError if the cloud answers with another object, and the errors of a call.
     """
 
-    def parse(answer: Iterator[bytes]) -> Value:
+    def parse(answer: Document) -> Value:
         element = parse_pieces(answer)
         number = read_id(read_text(element, "ID"))
         if element.tag != tag or number is None or (number != object_id and object_id >= 0):

@@ -5,15 +5,19 @@ An object that cannot be read is left out and noted. A cloud may also be unable 
 parts.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from one2one import runtime
 from one2one.opennebula.client import Caller
+from one2one.opennebula.document import Document
 from one2one.opennebula.errors import MethodNotFound, NotSendable, ProtocolError
 from one2one.opennebula.ids import MAX_ID
 from one2one.opennebula.records import VmRow
 from one2one.opennebula.xml import Element, parse_pool, text_of
+
+if TYPE_CHECKING:
+    from one2one.opennebula.known_rows import KnownRows
 
 Row = TypeVar("Row")
 Vms = TypeVar("Vms", bound=VmRow)
@@ -48,25 +52,28 @@ class Pools:
         method: str,
         *arguments: str | int | bool,
         tag: str = "VM",
+        known: "KnownRows[Row] | None" = None,
     ) -> list[Row]:
         """Return what *read* makes of each object with the tag *tag*, without None.
 
-        An object for which *read* raises ProtocolError is noted in ``unread``.
+        An object for which *read* raises ProtocolError is noted in ``unread``. Those in *known* are
+        not read again.
         """
 
-        def read_rows(answer: Iterator[bytes]) -> Iterator[Row]:
-            for element in parse_pool(answer, tag):
-                try:
-                    row = read(element)
-                except ProtocolError as error:
-                    self._note(f"{tag} {text_of(element.find('ID'))[:20] or '?'}", error)
-                else:
-                    if row is not None:
-                        yield row
+        def read_or_note(element: Element) -> Row | None:
+            try:
+                return read(element)
+            except ProtocolError as error:
+                self._note(f"{tag} {text_of(element.find('ID'))[:20] or '?'}", error)
+                return None
 
-        def parse(answer: Iterator[bytes]) -> list[Row]:
+        def parse(answer: Document) -> list[Row]:
             with _ONE_AT_A_TIME:
-                return list(read_rows(answer))
+                rows = known.read(answer, tag, read_or_note) if known else None
+                if rows is None:
+                    every = map(read_or_note, parse_pool(answer, tag))
+                    rows = [row for row in every if row is not None]
+                return rows
 
         return self._client.read(parse, method, *arguments)
 
@@ -78,12 +85,13 @@ class Pools:
         *state: int,
         ids: range = EVERY_ID,
         tag: str = "VM",
+        known: "KnownRows[Row] | None" = None,
     ) -> list[Row]:
         """Do the same for the objects with certain *ids*, by calls that take a range of ids."""
 
         def read_part(ids: Sequence[int]) -> list[Row]:
             ends = (-1, -1) if ids == EVERY_ID else (ids[0], ids[-1])
-            return self.read(read, method, whose, *ends, *state, tag=tag)
+            return self.read(read, method, whose, *ends, *state, tag=tag, known=known)
 
         return self._read_in_parts(read_part, ids, tag)
 
@@ -94,6 +102,7 @@ class Pools:
         whose: int = OWN,
         *,
         extended: bool = False,
+        known: "KnownRows[Vms] | None" = None,
     ) -> list[Vms]:
         """Return the VMs with certain ids; unknown ids are left out.
 
@@ -107,29 +116,31 @@ class Pools:
             try:
                 return self._read_in_parts(
                     lambda part: self.read(
-                        read, "one.vmpool.infoset", ",".join(map(str, part)), extended
+                        read,
+                        "one.vmpool.infoset",
+                        ",".join(map(str, part)),
+                        extended,
+                        known=known,
                     ),
                     ids,
                 )
             except MethodNotFound:
                 self.has_infoset = False
         wanted = set(ids)
-
-        def read_if_wanted(element: Element) -> Vms | None:
-            row = read(element)
-            return row if row.id in wanted else None
-
         if extended:
-            return self.read_extended(read_if_wanted)
+            return self.read_extended(lambda vm: row if (row := read(vm)).id in wanted else None)
         spanned = range(ids[0], ids[-1] + 1)
-        return self.read_range(read_if_wanted, "one.vmpool.info", whose, NOT_DONE, ids=spanned)
+        rows = self.read_range(read, "one.vmpool.info", whose, NOT_DONE, ids=spanned, known=known)
+        return [row for row in rows if row.id in wanted]
 
-    def read_extended(self, read: Callable[[Element], Row | None]) -> list[Row]:
+    def read_extended(
+        self, read: Callable[[Element], Row | None], known: "KnownRows[Row] | None" = None
+    ) -> list[Row]:
         """Return what *read* makes of each of the calling user's VMs that is not DONE, whole."""
         try:
-            return self.read_range(read, "one.vmpool.infoextended", OWN, NOT_DONE)
+            return self.read_range(read, "one.vmpool.infoextended", OWN, NOT_DONE, known=known)
         except MethodNotFound:  # up to early 5.8, whose rows are whole
-            return self.read_range(read, "one.vmpool.info", OWN, NOT_DONE)
+            return self.read_range(read, "one.vmpool.info", OWN, NOT_DONE, known=known)
 
     def _read_in_parts(
         self, read: Callable[[Sequence[int]], list[Row]], ids: Sequence[int], tag: str = "VM"

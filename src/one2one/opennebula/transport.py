@@ -1,8 +1,8 @@
 """The way of a call to a server: what a client asks of XML-RPC and of gRPC alike."""
 
-from collections.abc import Iterator
 from typing import Protocol
 
+from one2one.opennebula.document import Document
 from one2one.opennebula.rpc import Argument
 
 
@@ -12,12 +12,8 @@ class Answer(Protocol):
     def decode_result(self) -> str | int:
         """Return the result, a text or a number; raises the typed error in the answer."""
 
-    def decode_in_pieces(self) -> Iterator[bytes]:
-        """Return the resulting text in UTF-8 pieces; raises the same.
-
-        A later piece may raise a ProtocolError. The text is for an XML parser, which refuses the
-        characters that XML does not allow.
-        """
+    def decode_document(self) -> Document:
+        """Return the resulting text, not decoded yet; raises the same."""
 
 
 class Transport(Protocol):

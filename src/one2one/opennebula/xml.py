@@ -13,7 +13,7 @@ from one2one.opennebula.numbers import parse_number, parse_whole
 
 Element = etree._Element  # noqa: SLF001 - lxml exports its element type under no other name
 
-_MOST_ROWS = 1 << 18
+MOST_ROWS = 1 << 18
 """Objects of a pool. With the next two limits it bounds the memory for any answer."""
 _MOST_OF_OBJECT = 16 << 20
 """Bytes."""
@@ -71,8 +71,8 @@ def parse_pool(document: Iterable[bytes], tag: str) -> Iterator[Element]:
     ProtocolError as ``parse`` does, but only when it comes to the fault.
     """
     for number, element in enumerate(_iterate_rows(document, tag)):
-        if number == _MOST_ROWS:
-            raise ProtocolError(f"more than {_MOST_ROWS} objects in a pool", remedy="")
+        if number == MOST_ROWS:
+            raise ProtocolError(f"more than {MOST_ROWS} objects in a pool", remedy="")
         yield element
 
 

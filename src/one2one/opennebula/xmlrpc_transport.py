@@ -1,7 +1,6 @@
 """XML-RPC to one server, on connections that are kept."""
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from one2one import runtime
@@ -13,6 +12,7 @@ from one2one.opennebula.connection import (
     build_tls,
     compute_skew,
 )
+from one2one.opennebula.document import Body, Document
 from one2one.opennebula.errors import ConfigurationError, OneError
 
 
@@ -20,15 +20,15 @@ from one2one.opennebula.errors import ConfigurationError, OneError
 class XmlRpcAnswer:
     """The body of an answer."""
 
-    body: rpc.Body
+    body: Body
 
     def decode_result(self) -> str | int:
         """Return the result: see ``rpc.decode_result``."""
         return rpc.decode_result(self.body)
 
-    def decode_in_pieces(self) -> Iterator[bytes]:
-        """Return the resulting text: see ``rpc.decode_in_pieces``."""
-        return rpc.decode_in_pieces(self.body)
+    def decode_document(self) -> Document:
+        """Return the resulting text: see ``rpc.decode_document``."""
+        return rpc.decode_document(self.body)
 
 
 class XmlRpcTransport:

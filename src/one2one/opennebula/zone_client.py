@@ -7,7 +7,7 @@ who leads. But every server passes ``one.system.version`` to the leader, or refu
 server that answers it has a leader behind it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from itertools import zip_longest
 
@@ -16,6 +16,7 @@ from one2one.opennebula import rpc
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.client import READING, Caller, Client, OnCall, Parsed
 from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.document import Document
 from one2one.opennebula.errors import (
     AuthenticationError,
     Busy,
@@ -79,7 +80,7 @@ class ZoneClient:
 
     def read(
         self,
-        parse: Callable[[Iterator[bytes]], Parsed],
+        parse: Callable[[Document], Parsed],
         method: str,
         *arguments: rpc.Argument,
     ) -> Parsed:
