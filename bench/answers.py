@@ -45,6 +45,7 @@ def _row(side: str, kind: str) -> list[str]:
         document = read_recording("api", "one.vmpool.monitoring")
         row: str = re.findall("<MONITORING>.*?</MONITORING>", document, re.DOTALL)[0]
         row = re.sub(r"(<ID><!\[CDATA\[)\d+", r"\1\0id\0", row)
+        row = re.sub(r"(<TIMESTAMP><!\[CDATA\[\d+)\d", r"\1\0poll\0", row)
         return row.split("\0")
     if kind == "extended":
         document = read_recording(side, "one.vm.info", "RUNNING")
@@ -52,6 +53,7 @@ def _row(side: str, kind: str) -> list[str]:
         document = read_recording(side, "one.vmpool.infoset")
     row = re.findall("<VM>.*</VM>", document, re.DOTALL)[0]
     row = re.sub(r"(<VM><ID>)\d+", r"\1\0id\0", row, count=1)
+    row = re.sub(r"(<LAST_POLL>)\d+", r"\1\0poll\0", row, count=1)
     row = re.sub(r"(<NAME>)(remote-opennebula-|hybrid-template-)\d+", r"\1\2\0name\0", row, count=1)
     row = re.sub(r"(<STATE>)\d+(</STATE><LCM_STATE>)\d+", r"\1\0state\0\2\0lcm\0", row, count=1)
     row = re.sub(r"(<DEPLOY_ID>opennebula-hybrid-)\d+", r"\1\0id\0", row, count=1)
@@ -61,9 +63,15 @@ def _row(side: str, kind: str) -> list[str]:
     return row.split("\0")
 
 
-def row(side: str, kind: str, vm_id: int, name: int, state: tuple[int, int], host: int) -> str:
-    """Return a ``<VM>``, *kind* short or extended, or a ``<MONITORING>``, kind record."""
+def row(
+    side: str, kind: str, vm_id: int, name: int, state: tuple[int, int], host: int, poll: int = 0
+) -> str:
+    """Return a ``<VM>``, *kind* short or extended, or a ``<MONITORING>``, kind record.
+
+    *poll* is a digit in its time.
+    """
     values = {"id": vm_id, "name": name, "state": state[0], "lcm": state[1], "host": host}
+    values["poll"] = poll
     parts = list(_row(side, kind))
     parts[1::2] = [str(values[part]) for part in parts[1::2]]
     return "".join(parts)

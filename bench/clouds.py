@@ -40,6 +40,8 @@ class World:
     max_connections: int = 4
     infoset: bool = True
     """Whether the clouds have one.vmpool.infoset: 5.12 and later."""
+    changing: int = 0
+    """Percent of the rows that are others in each answer."""
     states: dict[int, tuple[int, int]] = field(default_factory=dict)
     remotes: list[str] = field(default_factory=list)
 
@@ -56,6 +58,7 @@ class Port:
     def __init__(self, world: World, side: str, index: int, delay: float) -> None:
         self.world, self.side, self.index, self.delay = world, side, index, delay
         self.created: dict[int, int] = {}
+        self.turn = 0
         self.reset()
 
     def reset(self) -> None:
@@ -147,19 +150,25 @@ class Port:
             case "one.vmpool.infoset", ids, extended:
                 if not self.world.infoset:
                     return answers.NO_METHOD
-                return _pool(self, "extended" if extended else "short", ids)
+                return self.read_pool("extended" if extended else "short", ids)
             case "one.vmpool.info", _, first, last, _:
                 return self.read_page(first, last)
             case "one.vmpool.infoextended", *_:
-                return _pool(self, "extended", self.account())
+                return self.read_pool("extended", self.account())
             case _:
-                return _pool(self, "record", self.account())
+                return self.read_pool("record", self.account())
 
-    def row(self, kind: str, vm_id: int) -> str:
+    def read_pool(self, kind: str, ids: str) -> bytes:
+        """Return a pool in one of three forms, in turn: benchmarks read it two or four ways."""
+        self.turn = (self.turn + 1) % 3
+        return _pool(self, kind, ids, self.turn if self.world.changing else 0)
+
+    def row(self, kind: str, vm_id: int, turn: int = 0) -> str:
         world = self.world
         state = world.states.get(vm_id, (3, 3)) if self.side == "api" else (3, 3)
         name = self.created.get(vm_id, vm_id)
-        return answers.row(self.side, kind, vm_id, name, state, world.host_of(vm_id))
+        poll = turn if vm_id % 100 < world.changing else 0
+        return answers.row(self.side, kind, vm_id, name, state, world.host_of(vm_id), poll)
 
     def account(self) -> str:
         """Return the ids of all VMs of the account: those of the first host."""
@@ -167,18 +176,18 @@ class Port:
 
     def read_page(self, first: int, last: int) -> bytes:
         if (first, last) == (-1, -1):
-            return _pool(self, "short", self.account())
+            return self.read_pool("short", self.account())
         if last < 0:
             chosen = sorted(self.created, reverse=True)[:-last]
         else:
             known = [*self.world.host_vms(0), *self.created]
             chosen = [vm_id for vm_id in known if first <= vm_id <= last]
-        return _pool(self, "short", ",".join(map(str, chosen)))
+        return self.read_pool("short", ",".join(map(str, chosen)))
 
 
 @lru_cache(maxsize=64)
-def _pool(port: Port, kind: str, ids: str) -> bytes:
-    rows = "".join(port.row(kind, int(vm_id)) for vm_id in ids.split(",") if vm_id)
+def _pool(port: Port, kind: str, ids: str, turn: int) -> bytes:
+    rows = "".join(port.row(kind, int(vm_id), turn) for vm_id in ids.split(",") if vm_id)
     tag = "MONITORING_DATA" if kind == "record" else "VM_POOL"
     return answers.answer(f"<{tag}>{rows}</{tag}>")
 

@@ -38,10 +38,11 @@ def _vms(*, small: bool) -> Iterator[Row]:
     with clouds() as side, environment(side) as env:
         os.environ.update(env)
         urls = {"local": side.local, "remote": side.remotes[0]}
-        for kind in ("status", "usage", "account"):
+        for kind in ("status, all new", "status, 1 % new", "usage, all new", "account"):
             spent, peaks = [], []
             for size in (few, many):
-                side.set(side.local, vms_per_host=size)
+                changing = monitoring.KINDS[kind]
+                side.set(side.local, vms_per_host=size, changing=changing)
                 taken = in_child(
                     monitoring.measure, kind, size, urls, 1 if small else 3, ["one2one"]
                 )

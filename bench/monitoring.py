@@ -29,7 +29,7 @@ Call = tuple[str, str, tuple[str | int, ...]]
 
 
 def _calls(kind: str, ids: str) -> list[Call]:
-    """Return side, method and arguments of the calls that make a round."""
+    """Return side, method and arguments of the calls that make a round of a kind."""
     calls: dict[str, list[Call]] = {
         "status": [
             ("remote", "one.vmpool.infoset", (ids, False)),
@@ -40,10 +40,19 @@ def _calls(kind: str, ids: str) -> list[Call]:
         "capacity": [("remote", "one.user.info", (-1,)), ("remote", "one.group.info", (-1,))],
         "account": [("remote", "one.vmpool.info", _EVERYTHING)],
     }
-    return calls[kind]
+    return calls[kind if kind in calls else kind.partition(",")[0]]
 
 
-KINDS = ("status", "usage", "usage, 5.x", "capacity", "account")
+KINDS = {
+    "status, all new": 100,
+    "status, 1 % new": 1,
+    "usage, all new": 100,
+    "usage, half new": 50,
+    "usage, 5.x": 100,
+    "capacity": 0,
+    "account": 0,
+}
+"""The kinds of rounds, and how many percent of the rows change from one to the next."""
 
 
 def run(*, small: bool) -> Iterator[Table]:
@@ -51,9 +60,10 @@ def run(*, small: bool) -> Iterator[Table]:
     sizes = (10, 100) if small else _SIZES
     with clouds() as side, environment(side) as env:
         os.environ.update(env)
-        for kind in KINDS:
+        for kind, changing in KINDS.items():
             for size in sizes[:1] if kind == "capacity" else sizes:
-                side.set(side.local, vms_per_host=size, infoset=kind != "usage, 5.x")
+                infoset = kind != "usage, 5.x"
+                side.set(side.local, vms_per_host=size, infoset=infoset, changing=changing)
                 urls = {"local": side.local, "remote": side.remotes[0]}
                 taken = _measure_taken(kind, size, urls, 1 if small else _ROUNDS[size])
                 times.append(_times(kind, size, taken))
@@ -210,7 +220,7 @@ def _one2one(kind: str) -> Callable[[], object]:
     monitor = HostMonitor(0, local, remotes)
     monitor.refresh()
     remote = remotes.open_for_host(0, "burst0")
-    if kind == "status":
+    if kind.startswith("status"):
         return monitor.read_states
     if kind == "account":
         return remote.cloud.list_summaries

@@ -20,11 +20,12 @@ class FrontEndError(OneError):
 class HostVms:
     """The VMs of one host, as of the last reading."""
 
-    def __init__(self, host_id: int, local: LocalCloud) -> None:
+    def __init__(self, host_id: int, local: LocalCloud, *, remember: bool = True) -> None:
+        """*remember* what was read of each row, so that the same row is not read again."""
         self._host_id = host_id
         self._cloud = local
         self._ids: tuple[int, ...] = ()
-        self._known: KnownRows[VmSummary] = KnownRows()
+        self._known = KnownRows[VmSummary]() if remember else None
         self._remote_ids: dict[int, int] = {}
         self.observations: Mapping[int, Observation] = {}
         """Since when each VM has been in its state."""

@@ -58,12 +58,15 @@ class HostMonitor:
         *,
         stuck_after: float = STUCK_S,
         on_survey: Survey | None = None,
+        remember: bool = True,
     ) -> None:
         """Take both clouds; nothing is read yet.
 
         *stuck_after* is for how many seconds an operation may keep a local VM in one state.
+        *remember* what was read of each row, so that a row that is the same is not read again:
+        what comes out is the same without.
         """
-        self._vms = HostVms(host_id, local)
+        self._vms = HostVms(host_id, local, remember=remember)
         self._links = Links(local, self._vms)
         self._problems = RemoteProblems(local, self._vms, self._links)
         self._imports = Imports(host_id, local)
@@ -71,8 +74,10 @@ class HostMonitor:
         self._stuck_after = stuck_after
         self._on_survey = on_survey
         self._remote: Remote | None = None
-        self._known_rows: KnownRows[VmSummary] = KnownRows()
-        self._known_usages: KnownRows[tuple[int, _Measured]] = KnownRows(self._is_current)
+        self._known_rows = KnownRows[VmSummary]() if remember else None
+        self._known_usages = (
+            KnownRows[tuple[int, _Measured]](self._is_current) if remember else None
+        )
         self._running: Mapping[int, VmSummary] = {}
         self._complete = False
         self.host_name = str(host_id)
