@@ -9,21 +9,21 @@ from contextlib import suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from one2one.opennebula.accounting import AccountingRecord, CostRecord, Month
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.errors import NotAuthorized, NotFound, NotSendable, Refused
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.objects import call_for_id, fetch, keep_element
 from one2one.opennebula.pools import EVERY_ID, NOT_DONE, OWN, VISIBLE, Pools
-from one2one.opennebula.quotas import VmQuotas
 from one2one.opennebula.records import Host, Vm, VmRow, VmSummary, VmTemplate
 from one2one.opennebula.template import Template, from_xml
 from one2one.opennebula.xml import Element, parse_pieces, read_integer, text_of
 from one2one.opennebula.zone_client import make_client
 
 if TYPE_CHECKING:
+    from one2one.opennebula.accounting import AccountingRecord, CostRecord, Month
     from one2one.opennebula.known_rows import KnownRows
+    from one2one.opennebula.quotas import VmQuotas
 
 Value = TypeVar("Value")
 
@@ -222,20 +222,23 @@ class Cloud:
         return dict(self._pools.read(read, method, OWN, 0, tag=tag, known=known))
 
     def read_accounting(
-        self, use: Callable[[AccountingRecord], object], start: int, end: int, whose: int = OWN
+        self, use: "Callable[[AccountingRecord], object]", start: int, end: int, whose: int = OWN
     ) -> None:
         """Have *use* take each history record that overlaps the time from *start* to *end*.
 
         Both are in seconds since 1970. The records come in one answer; none of them is kept.
         """
+        from one2one.opennebula.accounting import AccountingRecord  # no script needs it
 
         def read(element: Element) -> None:
             use(AccountingRecord.read(element))
 
         self._pools.read(read, "one.vmpool.accounting", whose, start, end, tag="HISTORY")
 
-    def list_costs(self, first: Month, last: Month) -> list[CostRecord]:
+    def list_costs(self, first: "Month", last: "Month") -> "list[CostRecord]":
         """Return the costs of the calling user's VMs, month by month, as far as calculated."""
+        from one2one.opennebula.accounting import CostRecord  # no script needs it
+
         months = (first.month, first.year, last.month, last.year)
         return self._pools.read(
             CostRecord.read, "one.vmpool.showback", OWN, *months, tag="SHOWBACK"
@@ -323,8 +326,10 @@ class Cloud:
         """Change the attributes of a host's template."""
         self.client.call("one.host.update", host_id, template, int(mode))
 
-    def get_quotas(self) -> tuple[VmQuotas, VmQuotas]:
+    def get_quotas(self) -> "tuple[VmQuotas, VmQuotas]":
         """Return the VM quotas of the calling user and of its primary group."""
+        from one2one.opennebula.quotas import VmQuotas  # no script of a VM needs it
+
         return VmQuotas.read(self.get_user()), VmQuotas.read(self.get_group())
 
     def get_user(self, user_id: int = -1) -> Element:
