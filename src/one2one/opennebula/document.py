@@ -77,8 +77,10 @@ class Document:
     def _find_cut(self, at: int) -> int:
         """Return where to cut, at *at* or soon after.
 
-        That is not within an entity, a character or a line break.
+        In escaped text that is not within an entity, a character or a line break.
         """
+        if not self._escaped:
+            return min(at, self._end)
         body, most = self._body, min(at + _PIECE, self._end)
         entity = body.find(b"&", min(at, self._end), most)
         if entity >= 0 or most == self._end:
