@@ -1,5 +1,6 @@
 """gRPC against servers that answer well, badly, late, or not at all."""
 
+import re
 import socket
 import subprocess
 import threading
@@ -12,11 +13,13 @@ from typing import Any
 
 import pytest
 
+import one2one
 from one2one.opennebula import errors
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.client import Client
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.grpc_calls import CALLS
 from one2one.opennebula.protobuf import INT, TEXT, encode
 from one2one.opennebula.zone_client import make_client
 from tests.opennebula.peer import SESSION, page, serving
@@ -124,9 +127,16 @@ def test_a_status_means_what_the_caller_must_do(
     assert caught.sent is sent
 
 
-def test_a_refused_template_is_not_in_a_wrong_state() -> None:
-    with answering(refuse("INTERNAL", "[one.template.info] Parse error")) as (port, _):
-        assert type(failure(port, "one.template.info")) is errors.Refused
+def test_every_call_that_we_make_is_known() -> None:
+    root = Path(one2one.__file__).parent
+    source = "\n".join(path.read_text() for path in root.rglob("*.py"))
+    assert set(re.findall(r'"(one\.[a-z]+\.[a-z]+)"', source)) == set(CALLS)
+
+
+@pytest.mark.parametrize("method", ["one.template.info", "one.vm.info"])
+def test_only_what_a_state_can_forbid_is_in_a_wrong_state(method: str) -> None:
+    with answering(refuse("INTERNAL", f"[{method}] Parse error")) as (port, _):
+        assert type(failure(port, method)) is errors.Refused
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,10 @@ INTERNAL is also ACTION and REPLICATION, and PERMISSION_DENIED is LOCKED: the te
 """
 
 
+_WITHOUT_STATE = ("one.vm.info", "one.vm.allocate")
+"""Calls about a VM that no state of it can forbid."""
+
+
 def refusal_error(status: str, method: str, text: str) -> OneError | None:
     """Return the error that oned answered with, None if it is no answer of oned.
 
@@ -188,11 +192,8 @@ def refusal_error(status: str, method: str, text: str) -> OneError | None:
     if cause.startswith("Error replicating log entry "):
         code = 0x10000
     error = rpc.refusal_error(cause, code)
-    if (
-        type(error) is errors.Refused
-        and code == _CODES["INTERNAL"]
-        and method.startswith("one.vm.")
-    ):
+    may_be_action = code == _CODES["INTERNAL"] and type(error) is errors.Refused
+    if may_be_action and method.startswith("one.vm.") and method not in _WITHOUT_STATE:
         return errors.WrongState(cause)
     return error
 
