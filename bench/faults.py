@@ -148,8 +148,10 @@ _OWNERSHIP = (
     Fault(
         "What was read of one VM's marks is taken for another's with its id",
         "driver/identities.py",
-        "return known is not None and known.stime == stime",
-        "return known is not None",
+        "if known is not None and known.stime == row.stime:\n"
+        "                    found[row.id] = known\n"
+        "                elif",
+        "if known is not None:\n                    found[row.id] = known\n                elif",
     ),
 )
 
@@ -327,8 +329,8 @@ _MONITORING = (
     Fault(
         "Another VM's state is reported",
         "driver/links.py",
-        "or (remote_id in identities and self._confirms(remote, vm_id, identities[remote_id]))",
-        "or remote_id in identities",
+        "if not (is_known or self._confirms(remote, vm_id, identity)):",
+        "if not is_known and identity is None:",
     ),
     Fault(
         "A reading from before oned's last change is reported",
@@ -345,9 +347,9 @@ _MONITORING = (
     Fault(
         "The local VMs are not read again after the remote ones",
         "driver/monitor.py",
-        "        remote_rows = _read_remote_rows(remote, linked.values())\n"
+        "        remote_rows = self._read_remote_rows(remote, linked.values())\n"
         "        self._vms.read()\n",
-        "        remote_rows = _read_remote_rows(remote, linked.values())\n",
+        "        remote_rows = self._read_remote_rows(remote, linked.values())\n",
     ),
     Fault(
         "Up to 5.10 a VM that runs again stays suspended",
