@@ -127,6 +127,14 @@ def test_a_host_where_no_vm_can_be_made() -> None:
         assert_nothing_is_left(clouds)
 
 
+def test_the_reason_is_told_of_what_is_passed_through_and_fails() -> None:
+    with open_clouds("6.10", ONE_PASS_THROUGH="RESIZE") as clouds:
+        clouds.remote.machine.live_resize = False
+        verdict, text = verify(clouds)["resize"]
+        assert verdict == "failed"
+        assert "RESIZE" in text
+
+
 @contextmanager
 def running(clouds: Clouds, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from one2one.admin.verify.host.vm import HybridVm, Look
+from one2one.admin.verify.host.vm import HybridVm, Look, find_new_error
 from one2one.admin.verify.result import Result, failure, skip, success
 from one2one.hybrid.pass_through import ACTIONS, PassedAction
 from one2one.opennebula import devices
@@ -95,7 +95,9 @@ def _try(change: _Change, row: PassedAction, vm: HybridVm, around: Surroundings)
             return failure(row.command, "it was carried out", "ONE_PASS_THROUGH is not kept")
         return success(row.command, f"refused, as {row.kind} is not passed through")
     if problem or not arrived:
-        text = problem or "the remote VM did not change"
+        text = (
+            problem or find_new_error(after.local, before.local) or "the remote VM did not change"
+        )
         return failure(row.command, text, f"Take {row.kind} out of ONE_PASS_THROUGH")
     return success(row.command, f"{time.monotonic() - begun:.1f} s")
 

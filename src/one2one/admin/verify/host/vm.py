@@ -109,7 +109,7 @@ class HybridVm:
         now = self._look_later(_REBOOT_S if is_reboot else 0.0)
         if replaced is None and before.deploy_id not in ("", now.local.deploy_id):
             return f"{before.deploy_id} became {now.local.deploy_id}"
-        if is_reboot and (failed := _find_new_error(now.local, before)):
+        if is_reboot and (failed := find_new_error(now.local, before)):
             return failed
         return "" if now.are_both(step.state) else f"later, {now}, not {step.state}"
 
@@ -138,7 +138,7 @@ class HybridVm:
             if replaced and time.monotonic() > to_deploy and self.state == "PENDING":
                 self._deploy_again()
             if _has_failed(now.local, before):
-                return _find_new_error(now.local, before) or str(now)
+                return find_new_error(now.local, before) or str(now)
             if time.monotonic() > deadline:
                 return f"{now} after {self._watch.patience:g} s, not {state}"
             time.sleep(_LOOK_S)
@@ -198,10 +198,10 @@ def _has_failed(local: Vm, before: Vm) -> bool:
     """Tell whether an operation has ended without reaching its state."""
     if local.state.state == VmState.ACTIVE and local.state.lcm_state in FAILURES:
         return True
-    return local.state == before.state and bool(_find_new_error(local, before))
+    return local.state == before.state and bool(find_new_error(local, before))
 
 
-def _find_new_error(local: Vm, before: Vm) -> str:
+def find_new_error(local: Vm, before: Vm) -> str:
     """Return the local VM's ERROR, without its time, unless it had that before."""
     error = local.user_template.text("ERROR")
     if error == before.user_template.text("ERROR"):
