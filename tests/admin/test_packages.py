@@ -106,12 +106,17 @@ def test_the_commands_of_the_debian_package_work(machine: Machine) -> None:
     assert where.startswith(str(machine.root)), "not the tests' own one2one"
 
 
-@pytest.mark.parametrize("command", ["demo", "verify", "sandbox"])
+_OF_A_REMOTE = ["--endpoint", "http://127.0.0.1:1", "--user", "burst", "--template", "0"]
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"), [("demo", []), ("verify", _OF_A_REMOTE), ("sandbox", [])]
+)
 def test_what_needs_the_sandbox_names_it_until_it_is_there(
-    command: str, machine: Machine, dist: Path
+    command: str, arguments: list[str], machine: Machine, dist: Path
 ) -> None:
     executable = machine.root / "usr/bin/one2one"
-    done = machine.python(executable, command)
+    done = machine.python(executable, command, *arguments)
     assert (done.returncode, done.stdout) == (255, "")
     assert done.stderr == (
         f"one2one: {command} needs opennebula-sandbox, a package of its own. "
