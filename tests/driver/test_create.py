@@ -298,6 +298,14 @@ def test_for_a_vm_that_cannot_be_adopted_no_other_is_made(world: World) -> None:
     assert world.remote.count("template.instantiate") == world.remote.count("vm.action") == 0
 
 
+def test_the_ruby_drivers_mark_alone_lets_no_user_adopt_a_vm(world: World) -> None:
+    job = start_adoption(world)
+    world.add_remote(9, marks=None).user_template = {"REMOTE_OPENNEBULA_VM_ID": "7"}
+    with pytest.raises(Refused, match="carries the marks of VM 7, by the Ruby driver"):
+        run_create(job)
+    assert not job.remote.owner_cache.holds(9, MARKS)
+
+
 def test_a_vm_that_another_local_vm_is_already_is_not_adopted(world: World) -> None:
     job = start_adoption(world)
     world.add_remote(9, marks=MARKS).name = "shop"

@@ -242,6 +242,15 @@ def test_a_vm_that_is_adopted_is_found_where_oned_has_no_deploy_id_of_it(world: 
     assert world.remote.count("vm.action") == 1
 
 
+def test_what_a_user_names_is_not_operated_by_the_ruby_drivers_mark_alone(world: World) -> None:
+    public_cloud = {"TYPE": "opennebula", "VM_ID": "9", "HOST": HOST}
+    world.add_local(7, deploy_id="one-7", user_template={"PUBLIC_CLOUD": public_cloud})
+    world.add_remote(9, marks=None).user_template = {"REMOTE_OPENNEBULA_VM_ID": "7"}
+    with pytest.raises(Refused, match="by the Ruby driver"):
+        do(world, "reboot")
+    assert world.remote.actions == []
+
+
 def test_the_clean_up_of_an_adoption_that_failed_destroys_nothing(world: World) -> None:
     public_cloud = {"TYPE": "opennebula", "VM_ID": "9", "HOST": HOST}
     world.add_local(7, user_template={"PUBLIC_CLOUD": public_cloud})

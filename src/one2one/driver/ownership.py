@@ -10,7 +10,13 @@ from one2one.driver.local import LocalCloud
 from one2one.driver.operation import Job
 from one2one.driver.remotes import Remote
 from one2one.driver.watch import GONE
-from one2one.hybrid.naming import Marks, format_marks, is_deploy_id, parse_deploy_id
+from one2one.hybrid.naming import (
+    Marks,
+    find_remote_id,
+    format_marks,
+    is_deploy_id,
+    parse_deploy_id,
+)
 from one2one.hybrid.ownership import Identity, Ownership, is_imported, judge, not_ours_error
 from one2one.hybrid.public_cloud import find_named_vm
 from one2one.opennebula.cloud import Update
@@ -67,10 +73,19 @@ def read_own(job: Job, remote_id: int) -> Vm:
     if ownership is Ownership.UNMARKED and imported:
         marks = give_marks(remote, job.local, remote_id, marks)
         job.log(f"Remote VM {remote_id}, which was imported, is marked as this VM's")
-    elif ownership is not Ownership.OURS:
+    elif ownership is not Ownership.OURS or not (identity.marks or _is_linked(job, remote_id)):
         raise not_ours_error(identity, marks)
     remote.owner_cache.add(remote_id, marks)
     return vm
+
+
+def _is_linked(job: Job, remote_id: int) -> bool:
+    """Tell whether oned has the remote VM's deploy id: a user may write VM_ID as well.
+
+    The Ruby driver's mark is the local VM's id alone, which VMs of other clouds have too.
+    """
+    named = job.request.deploy_id or job.request.vm.deploy_id
+    return find_remote_id(named) == remote_id
 
 
 def is_own(identity: Identity, marks: Marks, local: LocalCloud, host_name: str) -> bool:
