@@ -139,6 +139,15 @@ def test_a_lost_answer_to_an_adoption_is_found_by_what_the_local_vm_names(world:
     assert host.links.find_deploy_id(host.remote, row, world.now) == ""
 
 
+def test_what_a_user_wrote_wrong_keeps_no_other_from_being_found(world: World) -> None:
+    public_cloud = {"TYPE": "opennebula", "VM_ID": "web"}
+    world.add_local(7, "BOOT", user_template={"PUBLIC_CLOUD": public_cloud})
+    host = MonitoredHost(world)
+    host.confirm()
+    row = host.vms.rows[7]
+    assert host.links.find_deploy_id(host.remote, row, world.now) == ""
+
+
 def test_an_outage_confirms_and_denies_nothing(host: MonitoredHost) -> None:
     host.world.remote.script("vmpool.infoset", drop)
     with pytest.raises(Unreachable):

@@ -85,7 +85,10 @@ class Links:
     def _find_adopted(self, remote: Remote, row: VmSummary) -> list[Vm]:
         """Return the remote VM that a local VM is adopting, if it does."""
         template = self._vms.read_whole(row.id).user_template
-        named = find_named_vm(template, remote.settings.host_name)
+        try:
+            named = find_named_vm(template, remote.settings.host_name)
+        except Refused:  # its user wrote it: other VMs are looked for still
+            return []
         return [] if named is None else remote.cloud.list_whole_vms_by_id([named])
 
     def forget_denied(self, remote: Remote) -> None:
