@@ -129,10 +129,27 @@ def test_a_clock_that_jumps_ends_no_vm(world: World, keeper: Keeper, ahead: int)
     world.remote.clock = lambda: BORN + world.now
     keeper.look(10)
     world.clock_ahead = ahead
-    keeper.look()
+    keeper.look(1)
     assert (keeper.read_told(), world.local.actions, keeper.log) == (None, [], [])
     world.clock_ahead = 0.0
     keeper.look(90)
+    assert world.local.actions == ["poweroff 7"]
+
+
+def test_a_clock_that_jumps_ends_no_vm_of_a_remote_that_does_not_tell_its_time(
+    world: World, keeper: Keeper
+) -> None:
+    begin(world)
+    remote = world.remote.vms[9]
+    keeper.look(10)
+    remote.monitoring = {"TIMESTAMP": str(keeper.now())}
+    world.clock_ahead = 1000.0 * HOUR_S
+    keeper.look(1)
+    assert (keeper.read_told(), world.local.actions, keeper.log) == (None, [], [])
+    world.clock_ahead = 0.0
+    keeper.world.wait(91 * HOUR_S)
+    remote.monitoring = {"TIMESTAMP": str(keeper.now())}
+    keeper.look()
     assert world.local.actions == ["poweroff 7"]
 
 

@@ -19,6 +19,7 @@ from one2one.hybrid.naming import find_remote_id, parse_deploy_id
 from one2one.hybrid.ownership import check_owner
 from one2one.opennebula.cloud import Update
 from one2one.opennebula.errors import NotAuthorized, ProtocolError, Refused
+from one2one.opennebula.numbers import parse_whole
 from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.records import Host, Vm
 from one2one.opennebula.states import RUNNING, LcmState, RaftState, State, VmState
@@ -147,5 +148,8 @@ def _measure_remote(remote: Remote, vm: Vm) -> float:
     """
     remote_vm = remote.cloud.get_vm(parse_deploy_id(vm.deploy_id))
     check_owner(vm, remote_vm, remote.settings.hybrid_id, remote.settings.host_name)
-    now = runtime.time() + (remote.cloud.client.clock_skew or 0.0)
-    return measure_running(remote_vm.history, now)
+    skew = remote.cloud.client.clock_skew
+    polled = parse_whole(remote_vm.monitoring.text("TIMESTAMP"))
+    if skew is None and polled:  # by gRPC it does not tell its time: that may not be ours
+        return measure_running(remote_vm.history, float(polled))
+    return measure_running(remote_vm.history, runtime.time() + (skew or 0.0))
