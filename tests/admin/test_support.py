@@ -1,18 +1,22 @@
 import json
 import os
+import socket
 import tarfile
 import threading
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 
 from one2one.admin.secrets import Secrets
 from one2one.admin.support.archive import Entry, pack, require_no_secret
+from one2one.admin.support.archive import collect as collect_parts
+from one2one.admin.support.parts import Part
 from one2one.opennebula.errors import InternalError
 from tests.admin.clouds import Clouds
 from tests.admin.stock import FrontEnd as Files
@@ -118,9 +122,24 @@ def test_no_secret_is_in_it(newest: Clouds, tmp_path: Path) -> None:
 def test_what_is_hidden_is_searched_for_once_more() -> None:
     secrets = Secrets(["geheim"])
     require_no_secret(pack([Entry("a.txt", 3, "", "all is well")], "x"), secrets)
-    for entry in (Entry("a.txt", 3, "", "it is geheim"), Entry("geheim.txt", 3, "", "well")):
-        with pytest.raises(InternalError, match="nothing is written"):
-            require_no_secret(pack([entry], "x"), secrets)
+    with pytest.raises(InternalError, match="nothing is written"):
+        require_no_secret(pack([Entry("a.txt", 3, "", "it is geheim")], "x"), secrets)
+
+
+@pytest.mark.parametrize("word", ["oned", "hidden", "logs", "x1b"])
+def test_a_secret_that_is_a_word_of_ours_keeps_nothing_from_being_written(word: str) -> None:
+    secrets = Secrets([word])
+    part = Part("logs/oned.log", lambda: f"it is {word}, \x1b")
+    entries = list(collect_parts([part], secrets, 1000))
+    assert word not in entries[0].text.replace("(hidden)", "")
+    require_no_secret(pack(entries, "oned"), secrets)
+
+
+@pytest.mark.parametrize("write", [json.dumps, partial(json.dumps, ensure_ascii=False), escape])
+def test_secrets_are_hidden_as_json_and_xml_write_them(write: Callable[[str], str]) -> None:
+    secret = 'a"b\\ü&<c>'
+    text = f"it is {write(secret)} here"
+    assert Secrets([secret]).hide(text).replace('"', "") == "it is (hidden) here"
 
 
 def test_short_secrets_hide_no_parts_of_words() -> None:
@@ -193,6 +212,31 @@ def test_metrics_are_collected(newest: Clouds, tmp_path: Path) -> None:
         configuration.write_text(text.replace("-r 0 one", f"-r 0 --metrics {address} one"))
         files = collect(newest, tmp_path)
     assert "opennebula_hybrid_calls_total 3" in files["metrics-vm-mad.txt"]
+
+
+def test_what_does_not_speak_http_costs_only_the_metrics(newest: Clouds, tmp_path: Path) -> None:
+    newest.add_host()
+    configuration = install(newest)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_greet_each, args=(server,), daemon=True)
+        thread.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        text = configuration.read_text()
+        configuration.write_text(text.replace("-r 0 one", f"-r 0 --metrics {address} one"))
+        files = collect(newest, tmp_path)
+    assert "versions.txt" in files
+    assert "metrics-vm-mad.txt" not in files
+
+
+def _greet_each(server: socket.socket) -> None:
+    while True:
+        try:
+            peer, _ = server.accept()
+        except OSError:
+            return
+        with peer:
+            peer.recv(4096)
+            peer.sendall(b"220 ready\r\n")
 
 
 def test_it_asks_and_overwrites_nothing(newest: Clouds, tmp_path: Path) -> None:

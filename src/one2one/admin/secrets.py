@@ -5,6 +5,8 @@ for their remotes. What is recognised: private keys, users and passwords in URLs
 attributes whose names tell, tokens, and the payloads of drivers' messages, which hold whole VMs.
 """
 
+import html
+import json
 import os
 import re
 from base64 import b64encode
@@ -12,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
+from xml.sax.saxutils import escape
 
 from one2one.admin.hosts import list_hybrid_hosts
 from one2one.driver.local import LocalCloud
@@ -65,8 +68,8 @@ class Secrets:
         return self.hide(text)
 
     def are_in(self, text: str) -> bool:
-        """Tell whether a known secret is in *text*."""
-        return self._known.search(text) is not None
+        """Tell whether a known secret is in *text*, but for the word that stands for one."""
+        return self._known.search(text.replace(HIDDEN, "\n")) is not None
 
 
 def read_secrets(local: LocalCloud | None, environment: Mapping[str, str] = os.environ) -> Secrets:
@@ -118,8 +121,10 @@ def _read_url(url: str) -> Iterator[str]:
 
 
 def _list_forms(word: str) -> set[str]:
-    """Return a secret as it may be written: plain, for a URL, in base64."""
-    return {word, quote(word, safe=""), b64encode(word.encode()).decode()}
+    """Return a secret as it may be written: plain, for a URL, in base64, in JSON, in XML."""
+    in_json = {json.dumps(word, ensure_ascii=plain)[1:-1] for plain in (True, False)}
+    in_xml = {escape(word), escape(word, {'"': "&quot;", "'": "&apos;"}), html.escape(word)}
+    return {word, quote(word, safe=""), b64encode(word.encode()).decode(), *in_json, *in_xml}
 
 
 def _make_pattern(word: str) -> str:

@@ -32,9 +32,10 @@ def collect(parts: Iterable[Part], secrets: Secrets, most: int) -> Iterator[Entr
     left = most
     for part in parts:
         try:
-            text = clean_text(secrets.hide_all(part.collect()))
+            text = secrets.hide(clean_text(secrets.hide_all(part.collect())))
         except (OneError, OSError, ValueError) as error:
-            yield Entry(part.name, 0, clean_text(secrets.hide_all(str(error))), "")
+            note = secrets.hide(clean_text(secrets.hide_all(str(error))))
+            yield Entry(part.name, 0, note, "")
             continue
         size = len(text.encode(errors="replace"))
         if size > left:
@@ -59,12 +60,15 @@ def pack(entries: Iterable[Entry], directory: str) -> bytes:
 
 
 def require_no_secret(packed: bytes, secrets: Secrets) -> None:
-    """Raise InternalError if a file in a packed archive, or its name, has a known secret in it."""
+    """Raise InternalError if a file in a packed archive has a known secret in it.
+
+    Names are not looked at: a password may be a word in ours, such as ``oned``.
+    """
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         for member in archive:
             file = archive.extractfile(member)
             text = file.read().decode(errors="replace") if file else ""
-            if secrets.are_in(text) or secrets.are_in(member.name):
+            if secrets.are_in(text):
                 raise InternalError(f"{member.name} would have a secret in it: nothing is written")
 
 
@@ -77,6 +81,6 @@ def write(path: Path, packed: bytes) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(packed)
-    except OSError:
+    except BaseException:
         path.unlink()
         raise

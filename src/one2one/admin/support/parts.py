@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
+from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,8 +143,11 @@ class Sources:
 
     def _read_metrics(self, address: str) -> str:
         way = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with way.open(f"http://{address}/metrics", timeout=_METRICS_S) as answer:
-            text: bytes = answer.read(self._limits.size)
+        try:
+            with way.open(f"http://{address}/metrics", timeout=_METRICS_S) as answer:
+                text: bytes = answer.read(self._limits.size)
+        except HTTPException as error:
+            raise OSError(f"{address} does not speak HTTP ({type(error).__name__})") from None
         return text.decode(errors="replace")
 
     def _list_vm_logs(self) -> Iterator[Part]:
