@@ -123,6 +123,14 @@ def test_no_other_remote_vm_can_be_made_until_it_is_adopted(
             assert find_template_id(after, host) == (1 if given_base else 3)
 
 
+def test_a_base_template_names_no_other_remote_vm() -> None:
+    section = {"TYPE": "opennebula", "TEMPLATE_ID": "1", "VM_ID": "8"}
+    named = [(name, "opennebula-hybrid-8") for name in ("DEPLOY_ID", "IMPORT_VM_ID")]
+    base = Template([("PUBLIC_CLOUD", section), *named, ("IMPORT_STATE", "POWEROFF")])
+    assert "hybrid-8" not in to_xml(build_local_template(REMOTE, "web", "burst1", base))
+    assert find_named_vm(build_public_cloud(REMOTE, "burst1", base), "burst1") is None
+
+
 @pytest.mark.parametrize(
     ("section", "host", "expected"),
     [

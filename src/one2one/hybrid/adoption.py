@@ -31,7 +31,8 @@ _SETTLED = (
 _OURS = (*sorted(MARKS), *ORIGIN, FOLLOWED)
 _NOT_TAKEN = (
     "NAME TEMPLATE_ID CPU VCPU MEMORY DISK NIC NIC_ALIAS CONTEXT GRAPHICS PUBLIC_CLOUD "
-    "SCHED_REQUIREMENTS USER_INPUTS INPUTS_ORDER ONE2ONE_SYNC"
+    "SCHED_REQUIREMENTS USER_INPUTS INPUTS_ORDER ONE2ONE_SYNC "
+    "DEPLOY_ID IMPORT_VM_ID IMPORT_STATE"
 )
 """Attributes of a local template that are not those of a VM which is there already."""
 
@@ -118,7 +119,10 @@ def build_public_cloud(remote: Vm, host_name: str, base: Template | None = None)
     It names the remote template for ``onevm recover --recreate``: that of the remote VM, or the
     one that *base* names.
     """
-    sections = base.vectors("PUBLIC_CLOUD") if base else []
+    sections = [
+        {key: value for key, value in section.items() if key != "VM_ID"}
+        for section in (base.vectors("PUBLIC_CLOUD") if base else [])
+    ]
     described = describe_remote_vm(remote, remote.name, host_name).vectors("PUBLIC_CLOUD")
     return Template(("PUBLIC_CLOUD", section) for section in sections or described)
 
