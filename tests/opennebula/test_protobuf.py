@@ -74,6 +74,13 @@ def test_what_google_writes_is_read(message: tuple[list[str], list[Value]]) -> N
             assert str(raw, "utf-8") == value
 
 
+def test_a_message_of_very_many_fields_is_none() -> None:
+    types = [TEXT] * 101
+    assert len(decode(encode(types[:100], ["x"] * 100))) == 100
+    with pytest.raises(ValueError, match="more than 100 fields"):
+        decode(encode(types, ["x"] * 101))
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_message_or_none(data: bytes) -> None:
     known = build_class([TEXT, SINT])

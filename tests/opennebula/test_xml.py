@@ -2,7 +2,7 @@
 
 import pytest
 
-from one2one.opennebula.errors import ProtocolError
+from one2one.opennebula.errors import ProtocolError, TooLong
 from one2one.opennebula.xml import parse, parse_pool, read_integer
 
 BOMB = (
@@ -64,6 +64,13 @@ def test_xml_is_read_as_utf_8_whatever_it_says_of_itself() -> None:
 )
 def test_a_hostile_pool_is_a_protocol_error(pieces: list[bytes], words: str) -> None:
     with pytest.raises(ProtocolError, match=words):
+        for _ in parse_pool(iter(pieces), "VM"):
+            pass
+
+
+def test_a_pool_of_too_many_objects_is_too_long() -> None:
+    pieces = [b"<P>", *[b"<VM/>" * 50_000] * 6, b"</P>"]
+    with pytest.raises(TooLong, match="more than 262144 objects"):
         for _ in parse_pool(iter(pieces), "VM"):
             pass
 

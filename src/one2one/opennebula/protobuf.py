@@ -15,6 +15,8 @@ _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _INT32 = range(-(1 << 31), 1 << 31)
 _UINT64 = (1 << 64) - 1
 _LONGEST_VARINT = 10
+_MOST_FIELDS = 100
+"""Of a message; ours have three. An answer could have millions, each of which costs memory."""
 
 Value = str | int | bool
 
@@ -38,8 +40,10 @@ def decode(message: bytes) -> dict[int, int | memoryview]:
     """
     fields: dict[int, int | memoryview] = {}
     view = memoryview(message)
-    at = 0
+    at = count = 0
     while at < len(message):
+        if (count := count + 1) > _MOST_FIELDS:
+            raise ValueError(f"more than {_MOST_FIELDS} fields")
         tag, at = _read_varint(view, at)
         number, kind = tag >> 3, tag & 7
         if not number:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from lxml import etree
 
-from one2one.opennebula.errors import ProtocolError
+from one2one.opennebula.errors import ProtocolError, TooLong
 from one2one.opennebula.ids import MAX_ID
 from one2one.opennebula.numbers import parse_number, parse_whole
 
@@ -72,7 +72,7 @@ def parse_pool(document: Iterable[bytes], tag: str) -> Iterator[Element]:
     """
     for number, element in enumerate(_iterate_rows(document, tag)):
         if number == MOST_ROWS:
-            raise ProtocolError(f"more than {MOST_ROWS} objects in a pool", remedy="")
+            raise TooLong(f"more than {MOST_ROWS} objects in a pool", remedy="")
         yield element
 
 
