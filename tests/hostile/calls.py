@@ -4,7 +4,9 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from one2one.opennebula import devices
+from one2one.hybrid.hours import Span, measure_record
+from one2one.opennebula import devices, handover
+from one2one.opennebula.accounting import Month
 from one2one.opennebula.client import Client
 from one2one.opennebula.cloud import Cloud, Update
 from one2one.opennebula.connection import Endpoint
@@ -14,6 +16,7 @@ from tests.hostile.chance import Chance
 from tests.hostile.ground import LONGEST_ANSWER, Ground
 
 _IDS = [7, 8, 1000]
+_SPAN = Span(0, 2.0**31)
 Call = Callable[[Cloud], object]
 _CALLS: tuple[Call, ...] = (
     lambda cloud: cloud.get_version(),
@@ -45,6 +48,21 @@ _CALLS: tuple[Call, ...] = (
     lambda cloud: cloud.create_snapshot(7, "a"),
     lambda cloud: cloud.resize_vm(7, "CPU = 2"),
     lambda cloud: cloud.update_configuration(7, 'CONTEXT = [ A = "b" ]'),
+    lambda cloud: cloud.list_few_whole_vms(_IDS),
+    lambda cloud: cloud.read_accounting(lambda record: measure_record(record, _SPAN), 1, 9),
+    lambda cloud: cloud.list_costs(Month(2026, 1), Month(2026, 2)),
+    lambda cloud: cloud.get_user(),
+    lambda cloud: cloud.get_group(),
+    lambda cloud: cloud.get_cluster(0),
+    lambda cloud: cloud.get_zone(0),
+    lambda cloud: cloud.get_raft(),
+    lambda cloud: cloud.get_last_report_time(0),
+    lambda cloud: handover.create_vm(cloud, "NAME = x"),
+    lambda cloud: handover.recover_vm(cloud, 7, handover.Recovery.DELETE_DB),
+    lambda cloud: handover.change_owner(cloud, 7, 2, 100),
+    lambda cloud: handover.rename_vm(cloud, 7, "web"),
+    lambda cloud: handover.list_users(cloud),
+    lambda cloud: handover.list_groups(cloud),
     lambda cloud: devices.attach_disk(cloud.client, 7, {"SIZE": "1"}),
     lambda cloud: devices.detach_nic(cloud.client, 7, 1),
     lambda cloud: devices.get_image(cloud.client, 3),
