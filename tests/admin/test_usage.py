@@ -86,6 +86,15 @@ def test_what_cannot_be_sent_at_once_is_asked_for_in_parts(clouds: Clouds, numbe
     assert read(clouds)[0]["remote_hours"] == pytest.approx(9, abs=0.05)
 
 
+def test_a_record_that_cannot_be_read_is_told(clouds: Clouds, number: int) -> None:
+    answer = "<HISTORY_RECORDS><HISTORY><VM><ID>99999999999</ID></VM></HISTORY></HISTORY_RECORDS>"
+    body = xmlrpc.client.dumps(((True, answer, 0),), methodresponse=True).encode()
+    clouds.remote.faults.on(answer_garbage(body), "one.vmpool.accounting", times=1)
+    done = clouds.run("usage", "--json")
+    assert done.returncode == 1
+    assert done.stderr.startswith("host burst1: HISTORY ? cannot be read, and does not count: <VM>")
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

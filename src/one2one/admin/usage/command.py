@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Mapping
 from datetime import datetime
 
 import click
@@ -58,7 +59,7 @@ def usage(
     """Tell what the VMs of each user used, by the accounting of both clouds.
 
     HOSTS are hybrid hosts, all by default. If a remote cloud cannot be read, its columns are empty,
-    and the exit status is 1.
+    and the exit status is 1. So it is if a record cannot be read, which then does not count.
     """
     span = _read_span(since, until, days)
     local = LocalCloud()
@@ -67,13 +68,14 @@ def usage(
     ]
     uses = read_local(local, span, chosen)
     rows: list[Usage] = []
-    silent = False
+    incomplete = _tell_unread("this cloud", local.cloud.unread)
     for host in chosen:
         remote = _try_remote(local, host, span)
-        silent = silent or remote is None
+        if remote is None or _tell_unread(f"host {host.name}", remote.unread):
+            incomplete = True
         rows += compare(local, host, uses.get(host.id, {}), remote)
     output.print(rows, _COLUMNS)
-    if silent:
+    if incomplete:
         sys.exit(_WARNING)
 
 
@@ -83,6 +85,13 @@ def _try_remote(local: LocalCloud, host: Host, span: Span) -> RemoteUse | None:
     except OneError as error:
         say(f"host {host.name}: {error}", err=True)
         return None
+
+
+def _tell_unread(where: str, unread: Mapping[str, str]) -> bool:
+    """Tell which records could not be read, and whether there are any."""
+    for name, why in unread.items():
+        say(f"{where}: {name} cannot be read, and does not count: {why}", err=True)
+    return bool(unread)
 
 
 def _read_span(since: datetime | None, until: datetime | None, days: int | None) -> Span:

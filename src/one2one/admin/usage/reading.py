@@ -1,7 +1,7 @@
 """Puts the accounting of both clouds side by side, and what the remote's showback says."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from one2one.admin.hosts import connect
@@ -64,6 +64,8 @@ class RemoteUse:
 
     uses: Uses
     costs: Mapping[int, float]
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """The records that could not be read, and why."""
 
 
 def read_local(local: LocalCloud, span: Span, hosts: list[Host]) -> dict[int, Uses]:
@@ -83,7 +85,7 @@ def read_remote(local: LocalCloud, host: Host, span: Span) -> RemoteUse:
     asked = Span(_find_start(first) - _DAY_S, span.end + _DAY_S)
     uses = read_uses(cloud, OWN, asked, span, UseByVm).hosts.get(ACCOUNT, {})
     ours = find_uses(uses, host.template.text(HYBRID_ID))
-    return RemoteUse(ours, _read_costs(cloud, first, last, ours))
+    return RemoteUse(ours, _read_costs(cloud, first, last, ours), cloud.unread)
 
 
 def compare(
