@@ -16,8 +16,8 @@ def remote(*addresses: str, state: State = RUNNING, host_name: str = "hv1") -> V
     return VmSummary(7, "remote-opennebula-3", state, "one-7", 0, 1, 128, 0, host_name, addresses)
 
 
-def record(**values: str) -> Template:
-    return Template(values.items())
+def record(**values: str) -> dict[str, str]:
+    return values
 
 
 def test_counters_and_addresses() -> None:
@@ -58,7 +58,7 @@ def test_when_it_was_measured_is_told_where_it_is_known(timestamp: str, shown: s
 
 
 def test_a_vm_without_monitoring_still_has_its_addresses() -> None:
-    values = read_usage(remote("10.0.0.7"), Template())
+    values = read_usage(remote("10.0.0.7"), {})
     assert values["GUEST_IP"] == "10.0.0.7"
     assert "CPU" not in values
 

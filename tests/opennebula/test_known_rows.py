@@ -150,3 +150,20 @@ def test_what_no_longer_counts_is_read_again(current: bool) -> None:
     known: KnownRows[bytes] = KnownRows(lambda _: current)
     check(known, carry(PLAIN, escaped=True))
     assert count_parsed(known) == (0 if current else len(PLAIN))
+
+
+def test_rows_that_always_change_are_soon_read_plainly_and_those_that_stay_are_remembered() -> None:
+    known: KnownRows[bytes] = KnownRows()
+    changing = [[f"<VM><ID>{number}</ID></VM>"] * 3 for number in range(4)]
+    remembered = [check(known, carry(rows, escaped=True)) for rows in changing]
+    assert remembered == [True, True, False, False]
+    for _ in range(20):
+        check(known, carry(PLAIN, escaped=True))
+    assert count_parsed(known) == 0
+
+
+def test_a_few_rows_that_stay_are_worth_it() -> None:
+    known: KnownRows[bytes] = KnownRows()
+    for number in range(5):
+        changing = [f"<VM><ID>{number}{row}</ID></VM>" for row in range(4)]
+        assert check(known, carry([*changing, *PLAIN], escaped=True))

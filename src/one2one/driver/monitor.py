@@ -35,7 +35,6 @@ from one2one.opennebula.errors import NotFound, OneError
 from one2one.opennebula.known_rows import KnownRows
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.states import State
-from one2one.opennebula.template import Template
 
 _FRESH_S = 45.0
 """How old the local reading before a remote one may be."""
@@ -190,7 +189,7 @@ class HostMonitor:
             VmUsage(
                 vm_id,
                 last.local_rows[vm_id].deploy_id,
-                (used.get(row.id) or _measure(row, Template())).usage,
+                (used.get(row.id) or _measure(row, {})).usage,
             )
             for vm_id, row in running.items()
         ]
@@ -281,5 +280,5 @@ class _Measured(NamedTuple):
     usage: Usage
 
 
-def _measure(row: VmSummary, record: Template) -> _Measured:
+def _measure(row: VmSummary, record: Mapping[str, str]) -> _Measured:
     return _Measured(row, read_usage(row, record))

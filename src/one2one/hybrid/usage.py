@@ -5,12 +5,12 @@ database and interfaces. So only numbers and addresses are taken, and each is fo
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
 
-from one2one.opennebula.numbers import parse_number
+from one2one.opennebula.numbers import is_plain, parse_number
 from one2one.opennebula.records import VmSummary
 from one2one.opennebula.template import Template
 
@@ -33,8 +33,6 @@ USAGE_TIME = "REMOTE_USAGE_TIME"
 beside it is that of the message."""
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
-_EXACT_DIGITS = 15
-"""Every whole number with so many digits is exact as a float."""
 _MOST_REMEMBERED = 1 << 14
 _LONGEST_REMEMBERED = 64
 
@@ -42,24 +40,23 @@ Usage = dict[str, str]
 """Attributes of MONITORING; every value is plain: letters, digits and ``._:,-``."""
 
 
-def read_usage(remote: VmSummary, record: Template) -> Usage:
-    """Return what to show of a VM; *record* is its newest monitoring, empty without any.
+def read_usage(remote: VmSummary, record: Mapping[str, str]) -> Usage:
+    """Return what to show of a VM; *record* has the texts of its newest monitoring, if any.
 
     These are the counters, the addresses, where the local commands and Sunstone look for them,
     and its id, state and host in the remote cloud.
     """
     values: Usage = {}
-    told = record.read_texts()
-    cpu = _parse_number(told.get("CPU", ""))
+    cpu = _parse_number(record.get("CPU", ""))
     if cpu is not None:
         values["CPU"] = f"{cpu:.2f}".rstrip("0").rstrip(".")
     for name in _COUNTERS:
-        count = _format_count(told.get(name, ""))
+        count = _format_count(record.get(name, ""))
         if count:
             values[name] = count
-    if measured := _format_time(told.get("TIMESTAMP", "")):
+    if measured := _format_time(record.get("TIMESTAMP", "")):
         values[USAGE_TIME] = measured
-    guest = [told.get("GUEST_IP", ""), *told.get("GUEST_IP_ADDRESSES", "").split(",")]
+    guest = [record.get("GUEST_IP", ""), *record.get("GUEST_IP_ADDRESSES", "").split(",")]
     addresses = list(_keep_addresses([*remote.addresses, *guest]))
     if addresses:
         values["GUEST_IP"] = addresses[0]
@@ -103,7 +100,7 @@ def _parse_number(value: str) -> float | None:
 
 def _format_count(value: str) -> str:
     """Return a whole number in its shortest form, empty for what is none."""
-    if len(value) <= _EXACT_DIGITS and value.isascii() and value.isdigit():  # as nearly all are
+    if is_plain(value):
         return value.lstrip("0") or "0"
     number = _parse_number(value)
     return "" if number is None else str(int(number))

@@ -4,7 +4,7 @@ Source of order and meaning: ``src/rm/*.cc`` of each release. Every method raise
 ``opennebula.errors``.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING, TypeVar
@@ -16,8 +16,7 @@ from one2one.opennebula.ids import read_id
 from one2one.opennebula.objects import call_for_id, fetch, keep_element
 from one2one.opennebula.pools import EVERY_ID, NOT_DONE, OWN, VISIBLE, Pools
 from one2one.opennebula.records import Host, Vm, VmRow, VmSummary, VmTemplate
-from one2one.opennebula.template import Template, from_xml
-from one2one.opennebula.xml import Element, parse_pieces, read_integer, text_of
+from one2one.opennebula.xml import Element, parse_pieces, read_integer, read_texts, text_of
 from one2one.opennebula.zone_client import make_client
 
 if TYPE_CHECKING:
@@ -188,7 +187,7 @@ class Cloud:
     def list_monitoring_by_id(
         self,
         vm_ids: Iterable[int],
-        use: Callable[[int, Template], Value],
+        use: Callable[[int, Mapping[str, str]], Value],
         known: "KnownRows[tuple[int, Value]] | None" = None,
     ) -> dict[int, Value]:
         """Return what *use* makes of the newest monitoring record of each VM that has one.
@@ -203,14 +202,16 @@ class Cloud:
         wanted = set(vm_ids)
 
         def read(element: Element) -> tuple[int, Value] | None:
-            vm_id = read_id(text_of(element.find("ID")))
-            record = element if element.tag == "MONITORING" else element.find("MONITORING")
-            if vm_id is None or vm_id not in wanted or record is None:
+            is_record = element.tag == "MONITORING"
+            record = element if is_record else element.find("MONITORING")
+            if record is None:
                 return None
-            attributes = from_xml(record)
-            if record is not element:
-                attributes.add("TIMESTAMP", text_of(element.find("LAST_POLL")))
-            return vm_id, use(vm_id, attributes)
+            texts = read_texts(record)
+            if not is_record:
+                texts["ID"] = text_of(element.find("ID"))
+                texts.setdefault("TIMESTAMP", text_of(element.find("LAST_POLL")))
+            vm_id = read_id(texts.get("ID"))
+            return (vm_id, use(vm_id, texts)) if vm_id in wanted else None
 
         if not wanted:
             return {}

@@ -8,6 +8,9 @@ But an end tag may be no end: in a CDATA section, in a comment, within a row. So
 parsed with a mark of ours behind each part. Only if the parser finds exactly one row before each
 mark, and each mark right in the root, is every part a row, and the digests are kept. Otherwise the
 whole pool is read in the plain way. A digest is as long as no two texts could be found to share it.
+
+Where nearly every row is another each time, all this is in vain and costs a sixth of the time. Then
+some readings are plain, and remember nothing.
 """
 
 from collections.abc import Callable
@@ -23,6 +26,10 @@ Row = TypeVar("Row")
 _MARK = b"one2one-end-of-row"
 _MUCH = 1 << 17
 """Bytes of new rows to parse at once: neither many parsers nor large trees."""
+_TOO_FEW = 0.1
+"""The share of rows that must be the same. With less, digests cost more than they save."""
+_PLAIN_READINGS = 10
+"""How many readings are plain before rows are remembered again."""
 
 
 class KnownRows(Generic[Row]):
@@ -33,20 +40,28 @@ class KnownRows(Generic[Row]):
         self._is_current = is_current
         self._before: dict[bytes, Row] = {}
         self._now: dict[bytes, Row] = {}
+        self._same = self._all = 0
+        """How many rows of the last reading were those of the one before, and how many it had."""
+        self._plain_readings = 0
 
     def begin_reading(self) -> None:
         """Forget what the last reading did not show; a reading may need several answers."""
+        if self._before and self._same < _TOO_FEW * self._all:
+            self._plain_readings, self._now = _PLAIN_READINGS, {}
+        elif self._plain_readings:
+            self._plain_readings -= 1
         self._before, self._now = self._now, {}
+        self._same = self._all = 0
 
     def read(
         self, document: Document, tag: str, read: Callable[[Element], Row | None]
     ) -> list[Row] | None:
         """Return what *read* makes of each row, without None.
 
-        Returns None if it is not certain which parts of the document are rows. *read* must make
-        the same of the same row, or *is_current* tell the difference.
+        Returns None if this reading is plain, or if it is not certain which parts of the document
+        are rows. *read* must make the same of the same row, or *is_current* tell the difference.
         """
-        root = document.find_root()
+        root = b"" if self._plain_readings else document.find_root()
         try:
             return self._read(document, root, tag.encode(), read) if root else None
         except ProtocolError:
@@ -61,6 +76,7 @@ class KnownRows(Generic[Row]):
         *parts, last = document.split(root, tag)
         if document.decode(bytes(last)).strip() != b"</%b>" % root or len(parts) > MOST_ROWS:
             return None
+        self._all += len(parts)
         before, now, is_current = self._before, self._now, self._is_current
         for part in parts:  # of thousands of rows: what is not in this loop costs no time
             digest = sha256(part).digest()
@@ -71,6 +87,7 @@ class KnownRows(Generic[Row]):
                 size += len(part)
             else:
                 now[digest] = row
+                self._same += 1
             rows.append(row)
             if size >= _MUCH:
                 self._read_new(new, root, tag, read, rows)

@@ -5,6 +5,7 @@ ACTIVE. Source: ``include/VirtualMachine.h`` of each release.
 """
 
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -141,6 +142,7 @@ FAILURES = frozenset(lcm for lcm in LcmState if lcm.name.endswith("_FAILURE"))
 """LCM states in which a VM waits for its administrator (``onevm recover``)."""
 
 
+@lru_cache
 def _format_name(states: type[IntEnum], number: int, kind: str) -> str:
     try:
         return states(number).name

@@ -57,10 +57,6 @@ class Template:
                 return value
         return default
 
-    def read_texts(self) -> dict[str, str]:
-        """Return every plain value by its name, the first one where a name occurs again."""
-        return {name: v for name, v in reversed(self._attributes) if isinstance(v, str)}
-
     def vectors(self, name: str) -> list[Vector]:
         """Return every vector called *name*."""
         return [v for key, v in self._attributes if key == name and isinstance(v, dict)]

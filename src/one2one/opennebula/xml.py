@@ -172,6 +172,15 @@ def index_children(element: Element | None) -> dict[str, Element]:
     return {} if element is None else {child.tag: child for child in element}
 
 
+def read_texts(element: Element) -> dict[str, str]:
+    """Return the text in each child by its tag, the first one where a tag occurs again.
+
+    Children with elements of their own are left out.
+    """
+    children = element.iterchildren(etree.Element, reversed=True)
+    return {child.tag: child.text or "" for child in children if not len(child)}
+
+
 def text_of(element: Element | None) -> str:
     """Return the text in *element*, an empty one for None."""
     return "" if element is None else element.text or ""
