@@ -103,10 +103,13 @@ def test_no_secret_is_in_it(newest: Clouds, tmp_path: Path) -> None:
         "Authorization: Basic bWU6Z2VoZWltMg==": "bWU6Z2VoZWltMg==",
         "ONEGATE_TOKEN=Zm9vYmFy": "Zm9vYmFy",
         '{"token_password": "unbekannt2"}': "unbekannt2",
+        '{"api_key": "unbekannt3"}': "unbekannt3",
+        "DB_PWD=unbekannt4": "unbekannt4",
+        "pass: unbekannt5": "unbekannt5",
         "login burst:" + "0123456789abcdef" * 4: "0123456789abcdef0123",
         "DEPLOY 0 " + b64encode(os.urandom(90)).decode(): "",
     }
-    lines = [*secrets, *unknown, "the end"]
+    lines = [*secrets, *unknown, "ONE_PASS_THROUGH=RESIZE", "the end"]
     write_log(newest, "\n".join(f"a line with {line} in it" for line in lines))
     write_log(newest, "-----BEGIN PRIVATE KEY-----\ncut off", "monitor.log")
     files = collect(newest, tmp_path)
@@ -114,6 +117,7 @@ def test_no_secret_is_in_it(newest: Clouds, tmp_path: Path) -> None:
     for secret in [*secrets, *filter(None, unknown.values()), "cut off"]:
         assert secret not in everything, secret
     assert "a line with the end in it" in files["logs/oned.log"]
+    assert "ONE_PASS_THROUGH=RESIZE" in files["logs/oned.log"]
     assert "DEPLOY 0 (hidden)" in files["logs/oned.log"]
     listing = newest.output("support", "--dry-run")
     assert not any(secret in listing for secret in secrets)

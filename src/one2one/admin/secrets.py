@@ -28,7 +28,8 @@ _SHORT = 4
 _MOST_OF_FILE = 64 << 10
 
 _NAMES = (
-    r"[\w/.-]{0,64}(?:PASSW|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|PRIVATE|ONE_KEY|AUTHORIZATION)"
+    r"[\w/.-]{0,64}(?:PASSW|PASSPHRASE|SECRET|TOKEN|CREDENTIAL|PRIVATE|ONE_KEY|AUTHORIZATION"
+    r"|PWD|API_?KEY|ACCESS_?KEY|PASS(?=[\"']?\s*[=:>]))"
     r"[\w.-]{0,64}"
 )
 _QUOTED = r'"(?:\\.|[^"\\])*"?|\'[^\']*\'?'
