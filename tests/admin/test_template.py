@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.records import VmTemplate
 from one2one.opennebula.states import RUNNING
 from one2one.opennebula.template import Template, Value

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from one2one.hybrid.hours import Span, measure_record
-from one2one.opennebula import devices, handover
+from one2one.opennebula import administration, devices, handover
 from one2one.opennebula.accounting import Month
 from one2one.opennebula.client import Client
 from one2one.opennebula.cloud import Cloud, Update
-from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.errors import OneError
 from tests.hostile import checks
 from tests.hostile.chance import Chance
@@ -34,29 +34,31 @@ _CALLS: tuple[Call, ...] = (
     lambda cloud: cloud.list_monitoring_by_id(_IDS, lambda vm_id, _: vm_id),
     lambda cloud: cloud.get_template(0),
     lambda cloud: cloud.list_templates(),
-    lambda cloud: cloud.create_template("NAME = x"),
-    lambda cloud: cloud.may_create_templates(),
-    lambda cloud: cloud.update_template(0, "A = b", Update.MERGE),
+    lambda cloud: administration.create_template(cloud, "NAME = x"),
+    lambda cloud: administration.may_create_templates(cloud),
+    lambda cloud: administration.update_template(cloud, 0, "A = b", Update.MERGE),
     lambda cloud: cloud.instantiate(0, "web", ""),
     lambda cloud: cloud.get_host(0),
     lambda cloud: cloud.list_hosts(),
-    lambda cloud: cloud.create_host("burst1", "one", "one"),
+    lambda cloud: administration.create_host(cloud, "burst1", "one", "one"),
     lambda cloud: cloud.get_quotas(),
-    lambda cloud: cloud.list_access_rules(),
-    lambda cloud: cloud.list_datastores(),
+    lambda cloud: administration.list_access_rules(cloud),
+    lambda cloud: administration.list_datastores(cloud),
     lambda cloud: cloud.get_config(),
     lambda cloud: cloud.create_snapshot(7, "a"),
     lambda cloud: cloud.resize_vm(7, "CPU = 2"),
     lambda cloud: cloud.update_configuration(7, 'CONTEXT = [ A = "b" ]'),
     lambda cloud: cloud.list_few_whole_vms(_IDS),
-    lambda cloud: cloud.read_accounting(lambda record: measure_record(record, _SPAN), 1, 9),
-    lambda cloud: cloud.list_costs(Month(2026, 1), Month(2026, 2)),
+    lambda cloud: administration.read_accounting(
+        cloud, lambda record: measure_record(record, _SPAN), 1, 9
+    ),
+    lambda cloud: administration.list_costs(cloud, Month(2026, 1), Month(2026, 2)),
     lambda cloud: cloud.get_user(),
     lambda cloud: cloud.get_group(),
-    lambda cloud: cloud.get_cluster(0),
+    lambda cloud: administration.get_cluster(cloud, 0),
     lambda cloud: cloud.get_zone(0),
     lambda cloud: cloud.get_raft(),
-    lambda cloud: cloud.get_last_report_time(0),
+    lambda cloud: administration.get_last_report_time(cloud, 0),
     lambda cloud: handover.create_vm(cloud, "NAME = x"),
     lambda cloud: handover.recover_vm(cloud, 7, handover.Recovery.DELETE_DB),
     lambda cloud: handover.change_owner(cloud, 7, 2, 100),

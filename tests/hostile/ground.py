@@ -7,7 +7,7 @@ from pathlib import Path
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remotes
 from one2one.opennebula.client import Client
-from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.endpoint import Endpoint
 from tests.hostile import checks
 
 LONGEST_ANSWER = Endpoint("").max_answer

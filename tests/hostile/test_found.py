@@ -9,7 +9,7 @@ import pytest
 
 from one2one.mad.im_messages import read_configuration
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.errors import OneError, ProtocolError, Unreachable
 from one2one.opennebula.xml import parse
 from tests.hostile import memory

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from one2one.opennebula.client import Client
-from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.endpoint import Endpoint
 
 SESSION = "burst:geheim"
 

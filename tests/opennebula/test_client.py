@@ -13,7 +13,7 @@ import pytest
 from one2one.opennebula import errors
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.client import Client
-from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.objects import call_for_id
 from tests.opennebula.peer import (
     OK,

@@ -12,7 +12,7 @@ import pytest
 
 from one2one.opennebula import errors
 from one2one.opennebula.client import Client
-from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.endpoint import Endpoint
 from tests.opennebula.peer import OK, SESSION, Behaviour, client, page, read_request, serving
 
 LIMIT_S = 0.5

@@ -18,7 +18,7 @@ from one2one.opennebula import errors
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.client import Client
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.grpc_calls import CALLS
 from one2one.opennebula.protobuf import INT, TEXT, encode
 from one2one.opennebula.zone_client import make_client

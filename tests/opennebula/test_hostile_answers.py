@@ -8,7 +8,7 @@ import pytest
 from one2one.opennebula import errors
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.client import Client
-from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.endpoint import Endpoint
 from tests.opennebula.peer import OK, SESSION, answer, page, read_request, serving
 
 HEAD = b"HTTP/1.1 200 OK\r\n"

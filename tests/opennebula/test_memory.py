@@ -71,7 +71,7 @@ import gc
 import sys
 from pathlib import Path
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.errors import OneError
 
 def memory(which):

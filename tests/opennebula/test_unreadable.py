@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.errors import NotSendable, ProtocolError
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.cloud import SimulatedCloud as Sandbox

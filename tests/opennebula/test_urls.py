@@ -3,7 +3,7 @@
 import pytest
 
 from one2one.opennebula.client import Client
-from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.urls import hide_secrets, parse_endpoint, parse_proxy
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from one2one.opennebula.client import Client
-from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Unreachable
 from opennebula_sandbox.cloud import faults
 from opennebula_sandbox.cloud.cloud import SimulatedCloud

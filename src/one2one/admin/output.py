@@ -11,7 +11,7 @@ import csv
 import functools
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from one2one.opennebula.clean import clean_json, clean_line
+from one2one.opennebula.errors import OneError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -67,6 +68,28 @@ class Printer:
                 writer.writerows([_csv(getattr(r, f)) for f in columns.values()] for r in rows)
             case Style.TABLE:
                 click.echo(render(build_table(rows, columns, header=self.header)), nl=False)
+
+    def print_each(
+        self, ids: Iterable[int], do: Callable[[int], "DataclassInstance"], columns: Columns
+    ) -> bool:
+        """Print the rows that *do* returns for the ids; return whether it did all.
+
+        An error of one is told on stderr, and the others are done. What was done is printed after
+        an interruption, too.
+        """
+        rows, problems = [], []
+        try:
+            for number in ids:
+                try:
+                    rows.append(do(number))
+                except OneError as error:
+                    problems.append(f"one2one: {number}: {error}")
+        finally:
+            if rows:
+                self.print(rows, columns)
+            for problem in problems:
+                say(problem, err=True)
+        return not problems
 
     def print_one(self, thing: "DataclassInstance", sections: Sections) -> None:
         """Print one *thing*; as CSV or as a table, print *sections* instead."""

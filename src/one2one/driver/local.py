@@ -20,7 +20,7 @@ from one2one.hybrid.naming import HYBRID_ID
 from one2one.hybrid.onegate import make_onegate_token
 from one2one.hybrid.settings import Settings, read_settings
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Refused
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.pools import VISIBLE

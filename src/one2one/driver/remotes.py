@@ -13,7 +13,7 @@ from one2one.driver.watch import Watch
 from one2one.hybrid.settings import Settings
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.errors import NotFound, OneError, Unreachable
 from one2one.opennebula.records import VmTemplate
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from one2one.hybrid.naming import Marks, read_marks
 from one2one.opennebula.accounting import AccountingRecord
 from one2one.opennebula.clean import clean_line
+from one2one.opennebula.numbers import parse_number
 from one2one.opennebula.template import Template
 
 ACCOUNT = -1
@@ -122,10 +123,7 @@ def measure_record(record: AccountingRecord, span: Span) -> Hours:
 
 
 def _read_size(template: Template, name: str) -> float:
-    try:
-        size = float(template.text(name) or 0)
-    except ValueError:
-        return 0.0
+    size = parse_number(template.text(name)) or 0.0
     return size if 0 <= size < _LARGEST else 0.0
 
 

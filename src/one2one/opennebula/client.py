@@ -11,8 +11,8 @@ from typing import Protocol, TypeVar
 from one2one import runtime
 from one2one.opennebula import rpc
 from one2one.opennebula.breaker import Breaker
-from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.document import Document
+from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError, Unreachable
 from one2one.opennebula.transport import Answer, Transport
 from one2one.opennebula.urls import parse_endpoint, parse_proxy

@@ -1,7 +1,8 @@
 """A cloud's calls with types: arguments in OpenNebula's order, answers as records.
 
-Source of order and meaning: ``src/rm/*.cc`` of each release. Every method raises the errors of
-``opennebula.errors``.
+What only some callers need has modules of its own: ``administration``, ``devices`` and
+``handover``. Source of order and meaning: ``src/rm/*.cc`` of each release. Every method raises
+the errors of ``opennebula.errors``.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,17 +11,16 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, TypeVar
 
 from one2one.opennebula.breaker import Breaker
-from one2one.opennebula.connection import Endpoint
-from one2one.opennebula.errors import NotAuthorized, NotFound, NotSendable, Refused
+from one2one.opennebula.endpoint import Endpoint
+from one2one.opennebula.errors import NotFound, NotSendable
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.objects import call_for_id, fetch, keep_element
 from one2one.opennebula.pools import EVERY_ID, NOT_DONE, OWN, VISIBLE, Pools
 from one2one.opennebula.records import Host, Vm, VmRow, VmSummary, VmTemplate
-from one2one.opennebula.xml import Element, parse_pieces, read_integer, read_texts, text_of
+from one2one.opennebula.xml import Element, parse_pieces, read_texts, text_of
 from one2one.opennebula.zone_client import make_client
 
 if TYPE_CHECKING:
-    from one2one.opennebula.accounting import AccountingRecord, CostRecord, Month
     from one2one.opennebula.known_rows import KnownRows
     from one2one.opennebula.quotas import VmQuotas
 
@@ -33,14 +33,6 @@ class Update(IntEnum):
     MERGE = 1
 
 
-class HostStatus(IntEnum):
-    """The status that ``one.host.status`` gives to a host."""
-
-    ENABLED = 0
-    DISABLED = 1
-    OFFLINE = 2
-
-
 class Cloud:
     """An OpenNebula as one of its users sees it. Thread-safe."""
 
@@ -49,7 +41,7 @@ class Cloud:
     ) -> None:
         """Take the servers of the cloud, in the order in which they are tried."""
         self.client = make_client(servers, session, breakers)
-        self._pools = Pools(self.client)
+        self.pools = Pools(self.client)
 
     def close(self) -> None:
         """Close every connection."""
@@ -57,17 +49,17 @@ class Cloud:
 
     @property
     def url(self) -> str:
-        """The URL of the XML-RPC that is in use."""
+        """The URL of the server in use."""
         return self.client.url
 
     @property
     def unread(self) -> dict[str, str]:
         """The objects of pools that could not be read, such as ``VM 7``, and why."""
-        return dict(self._pools.unread)
+        return dict(self.pools.unread)
 
     def is_unread(self, vm_id: int) -> bool:
         """Tell whether a pool held a VM that could not be read."""
-        return f"VM {vm_id}" in self._pools.unread
+        return f"VM {vm_id}" in self.pools.unread
 
     def get_version(self) -> str:
         """Return the release, such as ``6.10.0``."""
@@ -123,17 +115,17 @@ class Cloud:
         first. If the cloud cannot send one of the newest, all VMs are returned.
         """
         try:
-            return self._pools.read(VmRow.read, "one.vmpool.info", OWN, 0, -limit, NOT_DONE)
+            return self.pools.read(VmRow.read, "one.vmpool.info", OWN, 0, -limit, NOT_DONE)
         except NotSendable:
             return self.list_vms()
 
     def list_vms(self, ids: range = EVERY_ID) -> list[VmRow]:
         """Return the calling user's VMs that are not DONE, with certain *ids*."""
-        return self._pools.read_range(VmRow.read, "one.vmpool.info", OWN, NOT_DONE, ids=ids)
+        return self.pools.read_range(VmRow.read, "one.vmpool.info", OWN, NOT_DONE, ids=ids)
 
     def list_summaries(self, whose: int = OWN) -> list[VmSummary]:
         """Return all of the calling user's VMs, or of any user's, that are not DONE."""
-        return self._pools.read_range(VmSummary.read, "one.vmpool.info", whose, NOT_DONE)
+        return self.pools.read_range(VmSummary.read, "one.vmpool.info", whose, NOT_DONE)
 
     def find_summary(self, vm_id: int) -> VmSummary | None:
         """Return one VM, DONE or not, in short; None only if the cloud says that it has none."""
@@ -147,7 +139,7 @@ class Cloud:
 
         Before 5.12 those that are DONE are left out too.
         """
-        return self._pools.read_by_id(VmRow.read, vm_ids)
+        return self.pools.read_by_id(VmRow.read, vm_ids)
 
     def list_summaries_by_id(
         self,
@@ -161,22 +153,22 @@ class Cloud:
         """
         if known:
             known.begin_reading()
-        return self._pools.read_by_id(VmSummary.read, vm_ids, whose, known=known)
+        return self.pools.read_by_id(VmSummary.read, vm_ids, whose, known=known)
 
     def list_whole_vms(self) -> list[Vm]:
         """Return the calling user's VMs that are not DONE, whole: 4 KB and more for each."""
-        return self._pools.read_extended(Vm.read)
+        return self.pools.read_extended(Vm.read)
 
     def list_whole_vms_by_id(self, vm_ids: Iterable[int]) -> list[Vm]:
         """Return the same VMs, whole."""
-        return self._pools.read_by_id(Vm.read, vm_ids, extended=True)
+        return self.pools.read_by_id(Vm.read, vm_ids, extended=True)
 
     def list_few_whole_vms(self, vm_ids: Iterable[int]) -> list[Vm]:
         """Return any user's VMs with these ids, whole; unknown ids are left out.
 
         Before 5.12 it makes a call for each, because only all of a cloud's VMs can be listed whole.
         """
-        if self._pools.has_infoset:
+        if self.pools.has_infoset:
             return self.list_whole_vms_by_id(vm_ids)
         vms = []
         for vm_id in vm_ids:
@@ -217,33 +209,10 @@ class Cloud:
             return {}
         if known:
             known.begin_reading()
-        if not self._pools.has_infoset:
-            return dict(self._pools.read_extended(read, known))
+        if not self.pools.has_infoset:
+            return dict(self.pools.read_extended(read, known))
         method, tag = "one.vmpool.monitoring", "MONITORING"
-        return dict(self._pools.read(read, method, OWN, 0, tag=tag, known=known))
-
-    def read_accounting(
-        self, use: "Callable[[AccountingRecord], object]", start: int, end: int, whose: int = OWN
-    ) -> None:
-        """Have *use* take each history record that overlaps the time from *start* to *end*.
-
-        Both are in seconds since 1970. The records come in one answer; none of them is kept.
-        """
-        from one2one.opennebula.accounting import AccountingRecord  # no script needs it
-
-        def read(element: Element) -> None:
-            use(AccountingRecord.read(element))
-
-        self._pools.read(read, "one.vmpool.accounting", whose, start, end, tag="HISTORY")
-
-    def list_costs(self, first: "Month", last: "Month") -> "list[CostRecord]":
-        """Return the costs of the calling user's VMs, month by month, as far as calculated."""
-        from one2one.opennebula.accounting import CostRecord  # no script needs it
-
-        months = (first.month, first.year, last.month, last.year)
-        return self._pools.read(
-            CostRecord.read, "one.vmpool.showback", OWN, *months, tag="SHOWBACK"
-        )
+        return dict(self.pools.read(read, method, OWN, 0, tag=tag, known=known))
 
     def get_template(self, template_id: int) -> VmTemplate:
         """Return a VM template."""
@@ -251,35 +220,9 @@ class Cloud:
 
     def list_templates(self) -> list[VmTemplate]:
         """Return every VM template that the calling user may use."""
-        return self._pools.read_range(
+        return self.pools.read_range(
             VmTemplate.read, "one.templatepool.info", VISIBLE, tag="VMTEMPLATE"
         )
-
-    def create_template(self, template: str) -> int:
-        """Create a VM template, with its NAME in it, and return its id."""
-        return call_for_id(self.client, "one.template.allocate", template)
-
-    def may_create_templates(self) -> bool:
-        """Tell whether the calling user has the right to create VM templates; creates none.
-
-        oned refuses a template without a name, but checks the right first. Measured on 5.10,
-        6.10 and 7.2.
-        """
-        try:
-            self.create_template("")
-        except NotAuthorized:
-            return False
-        except Refused:
-            pass
-        return True
-
-    def update_template(self, template_id: int, template: str, mode: Update) -> None:
-        """Change the attributes of a VM template."""
-        self.client.call("one.template.update", template_id, template, int(mode))
-
-    def delete_template(self, template_id: int) -> None:
-        """Delete a VM template; VMs made from it are not affected."""
-        self.client.call("one.template.delete", template_id)
 
     def instantiate(self, template_id: int, name: str, extra: str) -> int:
         """Create a VM called *name*, not on hold, and return its id.
@@ -295,33 +238,7 @@ class Cloud:
 
     def list_hosts(self) -> list[Host]:
         """Return every host that the calling user may see."""
-        return self._pools.read(Host.read, "one.hostpool.info", tag="HOST")
-
-    def get_last_report_time(self, host_id: int) -> int:
-        """Return when the newest report of a host arrived, in 5.4 to 5.10; 0 for never.
-
-        It reads the reports that oned keeps. LAST_MON_TIME of the host itself is the time at
-        which such an oned asked for a report.
-        """
-
-        def read_time(record: Element) -> int:
-            return read_integer(record, "LAST_MON_TIME", 0)
-
-        return max(
-            self._pools.read(read_time, "one.host.monitoring", host_id, tag="HOST"), default=0
-        )
-
-    def create_host(self, name: str, im_mad: str, vm_mad: str, cluster_id: int = -1) -> int:
-        """Create a host and return its id; -1 is the default cluster."""
-        return call_for_id(self.client, "one.host.allocate", name, im_mad, vm_mad, cluster_id)
-
-    def delete_host(self, host_id: int) -> None:
-        """Delete a host; refused while it has VMs."""
-        self.client.call("one.host.delete", host_id)
-
-    def set_host_status(self, host_id: int, status: HostStatus) -> None:
-        """Enable or disable a host, or take it off line; enabling an off-line one monitors it."""
-        self.client.call("one.host.status", host_id, int(status))
+        return self.pools.read(Host.read, "one.hostpool.info", tag="HOST")
 
     def update_host(self, host_id: int, template: str, mode: Update = Update.MERGE) -> None:
         """Change the attributes of a host's template."""
@@ -340,18 +257,6 @@ class Cloud:
     def get_group(self, group_id: int = -1) -> Element:
         """Return a group with its quotas, the caller's primary one by default."""
         return fetch(self.client, keep_element, "GROUP", "one.group.info", group_id)
-
-    def list_access_rules(self) -> Element:
-        """Return every access control rule, which only administrators may read by default."""
-        return self.client.read(parse_pieces, "one.acl.info")
-
-    def get_cluster(self, cluster_id: int) -> Element:
-        """Return a cluster with the ids of its hosts and datastores."""
-        return fetch(self.client, keep_element, "CLUSTER", "one.cluster.info", cluster_id)
-
-    def list_datastores(self) -> Element:
-        """Return every datastore that the calling user may see."""
-        return self.client.read(parse_pieces, "one.datastorepool.info")
 
     def get_zone(self, zone_id: int) -> Element:
         """Return a zone with the servers of its SERVER_POOL."""

@@ -1,6 +1,5 @@
 """One HTTP connection to a cloud. Each of its failures is a typed error."""
 
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -8,7 +7,15 @@ from one2one import runtime
 from one2one.opennebula.body import read_body, too_long_error
 from one2one.opennebula.connect import connect
 from one2one.opennebula.deadline import DeadlineSocket
-from one2one.opennebula.errors import Busy, ConfigurationError, OneError, ProtocolError, Unreachable
+from one2one.opennebula.endpoint import Endpoint
+from one2one.opennebula.errors import (
+    Busy,
+    ConfigurationError,
+    OneError,
+    ProtocolError,
+    StaleConnection,
+    Unreachable,
+)
 from one2one.opennebula.head import (
     BAD_REQUEST,
     INTERNAL_SERVER_ERROR,
@@ -30,35 +37,6 @@ _MOST_OF_HEAD = 256 << 10
 _COME_LATER = (429, 503)
 """Too many requests, service unavailable."""
 _CLOSED_IN_TLS = ("SSLEOFError", "SSLZeroReturnError")
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """How to reach a cloud."""
-
-    url: str
-    """URL of its XML-RPC, such as ``https://cloud.example.org:2633/RPC2``."""
-    ca_file: str | None = None
-    """Certificate authorities in PEM; None means the system's."""
-    verify_tls: bool = True
-    proxy: str | None = field(default=None, repr=False)
-    """``http://[user:password@]host:port``; None means a direct connection."""
-    connect_timeout: float = 10.0
-    """Seconds to connect, TLS included."""
-    read_timeout: float = 30.0
-    """Seconds of silence within an answer."""
-    total_timeout: float = 120.0
-    """Seconds for a whole call, waiting for a free connection included."""
-    max_connections: int = 4
-    max_answer: int = 256 << 20
-    """Bytes. 10,000 VMs are 45 MB in the extended form."""
-
-
-class StaleConnection(Unreachable):
-    """Raised when a kept connection was closed, or has something else in it than an answer.
-
-    Most likely the cloud did not see the call.
-    """
 
 
 class Connection:

@@ -99,6 +99,13 @@ class Unreachable(OneError):
     remedy = "Check that the cloud runs and that this machine reaches it"
 
 
+class StaleConnection(Unreachable):
+    """Raised when a kept connection was closed, or has something else in it than an answer.
+
+    Most likely the cloud did not see the call.
+    """
+
+
 class ProtocolError(OneError):
     """Raised for an answer that is not OpenNebula's: garbage, truncated, too long, a fault."""
 
@@ -106,7 +113,7 @@ class ProtocolError(OneError):
 
 
 class MethodNotFound(ProtocolError):
-    """Raised for fault −506: this OpenNebula has no such call."""
+    """Raised for fault −506, or UNIMPLEMENTED by gRPC: this OpenNebula has no such call."""
 
     remedy = "This OpenNebula is too old for it"
 

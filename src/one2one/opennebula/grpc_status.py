@@ -9,13 +9,14 @@ import re
 from http import HTTPStatus
 
 from one2one.opennebula.body import too_long_error
-from one2one.opennebula.connection import Endpoint, StaleConnection
+from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.errors import (
     Busy,
     ConfigurationError,
     MethodNotFound,
     OneError,
     ProtocolError,
+    StaleConnection,
     Unreachable,
 )
 from one2one.opennebula.grpc_calls import refusal_error

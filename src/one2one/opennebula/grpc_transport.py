@@ -24,11 +24,11 @@ import grpc
 
 from one2one import runtime
 from one2one.opennebula import rpc
-from one2one.opennebula.connection import Endpoint, StaleConnection
-from one2one.opennebula.errors import ConfigurationError, OneError, Unreachable
+from one2one.opennebula.endpoint import Endpoint
+from one2one.opennebula.errors import ConfigurationError, OneError, StaleConnection, Unreachable
 from one2one.opennebula.grpc_calls import GrpcAnswer, find_call
 from one2one.opennebula.grpc_status import to_error
-from one2one.opennebula.shortage import is_shortage, shortage_error
+from one2one.opennebula.tls import authorities_error
 from one2one.opennebula.urls import parse_endpoint
 
 _OLDEST = (1, 78)
@@ -155,10 +155,4 @@ def _read_authorities(server: Endpoint) -> bytes:
         ssl.create_default_context(cafile=path)  # is it PEM?
         return Path(path).read_bytes()
     except OSError as error:
-        if is_shortage(error):
-            raise shortage_error("cannot read the certificate authorities", error) from None
-        raise ConfigurationError(
-            f"cannot read the certificate authorities in {path} ({error.strerror or error})",
-            endpoint=server.url,
-            remedy="Set ONE_CA_FILE to a readable PEM file",
-        ) from None
+        raise authorities_error(server, path, error) from None

@@ -1,4 +1,4 @@
-"""Calls by which a VM changes hands: commands do them, drivers never.
+"""Calls by which a VM is started, ended or given to others: commands do them, drivers never.
 
 All but ``rename_vm`` need an administrator. Source of order and meaning: ``src/rm/*.cc``. Every
 function raises the errors of ``opennebula.errors``.
@@ -12,14 +12,14 @@ from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.errors import ProtocolError
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.objects import call_for_id
-from one2one.opennebula.pools import Pools
 from one2one.opennebula.xml import Element, read_integer, read_text
 
 
 class Recovery(IntEnum):
     """What ``one.vm.recover`` does."""
 
-    RETRY = 2
+    DELETE = 3
+    RECREATE = 4
     DELETE_DB = 5
     """End the VM at once, in whatever state, without a word to a driver."""
 
@@ -74,7 +74,7 @@ def list_groups(cloud: Cloud) -> list[Party]:
 
 def _list_parties(cloud: Cloud, method: str, tag: str) -> list[Party]:
     read: Callable[[Element], Party] = _read_party
-    return Pools(cloud.client).read(read, method, tag=tag)
+    return cloud.pools.read(read, method, tag=tag)
 
 
 def _read_party(element: Element) -> Party:

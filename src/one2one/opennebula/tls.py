@@ -9,11 +9,11 @@ import ssl
 from typing import TYPE_CHECKING
 
 from one2one import runtime
-from one2one.opennebula.errors import ConfigurationError, Unreachable
+from one2one.opennebula.errors import ConfigurationError, OneError, Unreachable
 from one2one.opennebula.shortage import explain_os_error, is_shortage, shortage_error
 
 if TYPE_CHECKING:
-    from one2one.opennebula.connection import Endpoint
+    from one2one.opennebula.endpoint import Endpoint
 
 _PLAIN = "no TLS on this port", "Use http:// for a plain port, or put a TLS proxy before it"
 _OLD = (
@@ -48,14 +48,7 @@ class Tls:
         try:
             self._context = ssl.create_default_context(cafile=server.ca_file)
         except OSError as error:
-            if is_shortage(error):
-                raise shortage_error("cannot read the certificate authorities", error) from None
-            raise ConfigurationError(
-                f"cannot read the certificate authorities in {server.ca_file} "
-                f"({explain_os_error(error)})",
-                endpoint=server.url,
-                remedy="Set ONE_CA_FILE to a readable PEM file",
-            ) from None
+            raise authorities_error(server, server.ca_file, error) from None
         if not server.verify_tls:
             self._context.check_hostname = False
             self._context.verify_mode = ssl.CERT_NONE
@@ -98,3 +91,14 @@ class Tls:
             return ssl.cert_time_to_seconds(str(certificate["notAfter"])) if certificate else None
         except (KeyError, ValueError):
             return None
+
+
+def authorities_error(server: "Endpoint", path: str | None, error: OSError) -> OneError:
+    """Return the error for certificate authorities that cannot be read from *path*."""
+    if is_shortage(error):
+        return shortage_error("cannot read the certificate authorities", error)
+    return ConfigurationError(
+        f"cannot read the certificate authorities in {path} ({explain_os_error(error)})",
+        endpoint=server.url,
+        remedy="Set ONE_CA_FILE to a readable PEM file",
+    )

@@ -5,15 +5,10 @@ from dataclasses import dataclass
 
 from one2one import runtime
 from one2one.opennebula import rpc
-from one2one.opennebula.connection import (
-    Connection,
-    Endpoint,
-    StaleConnection,
-    build_tls,
-    compute_skew,
-)
+from one2one.opennebula.connection import Connection, build_tls, compute_skew
 from one2one.opennebula.document import Body, Document
-from one2one.opennebula.errors import ConfigurationError, OneError
+from one2one.opennebula.endpoint import Endpoint
+from one2one.opennebula.errors import ConfigurationError, OneError, StaleConnection
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from one2one import runtime
 from one2one.opennebula import rpc
 from one2one.opennebula.breaker import Breaker
 from one2one.opennebula.client import READING, Caller, Client, OnCall, Parsed
-from one2one.opennebula.connection import Endpoint
 from one2one.opennebula.document import Document
+from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.errors import (
     AuthenticationError,
     Busy,

@@ -1,21 +1,20 @@
 """``one2one adopt``."""
 
 import sys
-from collections.abc import Callable
 from contextlib import closing
 
 import click
 
-from one2one.admin.adopt.adoption import Adoption, AdoptRow
+from one2one.admin.adopt.adoption import Adoption
 from one2one.admin.adopt.candidates import Candidates
 from one2one.admin.adopt.request import Wishes, find_terms
 from one2one.admin.cli import FAILED
 from one2one.admin.hosts import find_host, format_state
 from one2one.admin.options import object_id, refuse_repeated
-from one2one.admin.output import Printer, output_options, say
+from one2one.admin.output import Printer, output_options
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remotes
-from one2one.opennebula.errors import OneError, Refused
+from one2one.opennebula.errors import Refused
 from one2one.opennebula.records import Host
 
 _COLUMNS = {
@@ -79,8 +78,8 @@ def adopt(
         candidates = Candidates(local, remote, chosen, remote_ids)
         adoption = Adoption(local, remote, chosen, terms, timeout)
         do = adoption.foresee if dry_run else adoption.adopt
-        failed = _adopt_each(remote_ids, lambda number: do(candidates.read(number)), output)
-    if failed:
+        all_done = output.print_each(remote_ids, lambda n: do(candidates.read(n)), _COLUMNS)
+    if not all_done:
         sys.exit(FAILED)
 
 
@@ -90,22 +89,3 @@ def _check_host(host: Host) -> None:
             f"host {host.name} is not on: it is {format_state(host)}",
             remedy=f"Enable it with: onehost enable {host.name}, or see one2one doctor {host.name}",
         )
-
-
-def _adopt_each(
-    remote_ids: tuple[int, ...], do: Callable[[int], AdoptRow], output: Printer
-) -> bool:
-    """Do it for one after the other; tell whether any failed."""
-    rows, problems = [], []
-    try:
-        for remote_id in remote_ids:
-            try:
-                rows.append(do(remote_id))
-            except OneError as error:
-                problems.append(f"one2one: {remote_id}: {error}")
-    finally:
-        if rows:
-            output.print(rows, _COLUMNS)
-        for problem in problems:
-            say(problem, err=True)
-    return bool(problems)

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from one2one.hybrid.naming import HYBRID_ID, read_marks
 from one2one.mad.scripts import layout
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.states import State, VmState
 from opennebula_sandbox.cloud.cloud import SimulatedCloud as SandboxCloud

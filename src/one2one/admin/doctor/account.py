@@ -7,6 +7,7 @@ from enum import IntFlag
 from one2one.admin.doctor.facts import HybridHost
 from one2one.admin.doctor.finding import Finding, failure, join_some, ok, warning
 from one2one.admin.units import format_duration
+from one2one.opennebula.administration import list_access_rules, may_create_templates
 from one2one.opennebula.errors import AuthenticationError, NotAuthorized, ProtocolError
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.pools import VISIBLE
@@ -74,7 +75,7 @@ def check_token(host: HybridHost) -> Finding:
 
 def check_lacking_rights(host: HybridHost) -> Finding:
     """Check that the account may create VMs with attributes of their own."""
-    if host.cloud.may_create_templates():
+    if may_create_templates(host.cloud):
         return ok("it may create templates, as instantiating with a context needs")
     return failure(
         "it lacks the right CREATE TEMPLATE, which instantiating with a context needs",
@@ -90,7 +91,7 @@ def check_excessive_rights(host: HybridHost) -> Finding:
         excess.append("it is an administrator")
     else:
         try:
-            rules = host.cloud.list_access_rules()
+            rules = list_access_rules(host.cloud)
         except NotAuthorized:
             known = ", as far as can be seen: it may not read the access rules"
         else:

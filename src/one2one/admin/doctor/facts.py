@@ -13,8 +13,9 @@ from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import build_endpoints
 from one2one.hybrid.ownership import Identity
 from one2one.hybrid.settings import Settings
+from one2one.opennebula.administration import get_last_report_time
 from one2one.opennebula.cloud import Cloud
-from one2one.opennebula.connection import Endpoint
+from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.errors import ConfigurationError, OneError, ProtocolError
 from one2one.opennebula.numbers import parse_number
 from one2one.opennebula.pools import VISIBLE
@@ -120,7 +121,7 @@ class HybridHost:
         """When oned took the last report of the host, in seconds since 1970; 0 for never."""
         if self.front_end.layout.monitord_conf:
             return self.host.monitored
-        return self.front_end.local.cloud.get_last_report_time(self._id)
+        return get_last_report_time(self.front_end.local.cloud, self._id)
 
     @cached_property
     def settings(self) -> Settings:

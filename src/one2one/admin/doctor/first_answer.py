@@ -5,12 +5,8 @@ from dataclasses import dataclass
 
 from one2one.opennebula import rpc
 from one2one.opennebula.client import Client
-from one2one.opennebula.connection import (
-    Connection,
-    Endpoint,
-    build_tls,
-    compute_skew,
-)
+from one2one.opennebula.connection import Connection, build_tls, compute_skew
+from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.errors import AuthenticationError
 from one2one.opennebula.urls import parse_endpoint
 

@@ -7,6 +7,7 @@ from one2one.admin.doctor.finding import Finding, failure, join_some, ok, skip, 
 from one2one.admin.hosts import format_state
 from one2one.admin.units import format_duration, format_size
 from one2one.hybrid.naming import DRIVER, HYBRID_ID
+from one2one.opennebula.administration import get_cluster, list_datastores
 from one2one.opennebula.errors import ConfigurationError
 from one2one.opennebula.ids import read_id
 from one2one.opennebula.states import HostState
@@ -118,7 +119,8 @@ def check_cluster(host: HybridHost) -> Finding:
         return skip("only 7.x needs one")
     remedy = "See docs/installation.md, OpenNebula 7"
     number = host.host.cluster_id
-    cluster = host.front_end.local.cloud.get_cluster(number)
+    cloud = host.front_end.local.cloud
+    cluster = get_cluster(cloud, number)
     name = read_text(cluster, "NAME")
     hybrid_ids = {known.id for known in host.front_end.hosts}
     others = [e.text for e in cluster.iterfind("HOSTS/ID") if read_id(e.text) not in hybrid_ids]
@@ -127,7 +129,7 @@ def check_cluster(host: HybridHost) -> Finding:
     members = {e.text for e in cluster.iterfind("DATASTORES/ID")}
     drivers = [
         read_text(datastore, "TM_MAD")
-        for datastore in host.front_end.local.cloud.list_datastores().iterfind("DATASTORE")
+        for datastore in list_datastores(cloud).iterfind("DATASTORE")
         if read_text(datastore, "ID") in members and read_text(datastore, "TYPE") == "1"
     ]
     if drivers != ["dummy"]:

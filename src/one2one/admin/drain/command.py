@@ -8,14 +8,14 @@ import click
 
 from one2one.admin.cli import FAILED
 from one2one.admin.drain.drain import Drain, Outcomes
-from one2one.admin.drain.goal import POWEROFF, UNDEPLOY, Step, Way
+from one2one.admin.drain.way import POWEROFF, UNDEPLOY, Step, Way
 from one2one.admin.hosts import find_host, format_state
 from one2one.admin.output import Printer, output_options, say
 from one2one.admin.release.release import Release
 from one2one.admin.vm.pairs import PairReader, VmPair
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remotes
-from one2one.opennebula.cloud import HostStatus
+from one2one.opennebula.administration import HostStatus, set_host_status
 from one2one.opennebula.errors import OneError
 
 TIMED_OUT = 124
@@ -85,7 +85,7 @@ def drain(
     local = LocalCloud()
     chosen = find_host(local, host)
     if not dry_run and format_state(chosen) not in ("dsbl", "off"):
-        local.cloud.set_host_status(chosen.id, HostStatus.DISABLED)
+        set_host_status(local.cloud, chosen.id, HostStatus.DISABLED)
         say(f"host {chosen.name} is disabled", err=True)
     with PairReader(local) as pairs:
         before = pairs.read(chosen)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from one2one.admin.drain.goal import Step, Way
+from one2one.admin.drain.way import Step, Way
 from one2one.driver.local import LocalCloud
 from one2one.opennebula.errors import OneError, Refused
 from one2one.opennebula.pools import VISIBLE

@@ -6,7 +6,13 @@ from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import build_endpoints
 from one2one.hybrid.naming import DRIVER
 from one2one.hybrid.settings import Settings, read_settings
-from one2one.opennebula.cloud import Cloud, HostStatus, Update
+from one2one.opennebula.administration import (
+    HostStatus,
+    create_host,
+    delete_host,
+    set_host_status,
+)
+from one2one.opennebula.cloud import Cloud, Update
 from one2one.opennebula.errors import OneError
 from one2one.opennebula.quotas import VmQuotas
 from one2one.opennebula.records import Host
@@ -61,13 +67,13 @@ def create(local: LocalCloud, name: str, attributes: Template, cluster_id: int) 
     If they cannot be written, the host is deleted. Raises the errors of a call.
     """
     cloud = local.cloud
-    host_id = cloud.create_host(name, DRIVER, DRIVER, cluster_id)
+    host_id = create_host(cloud, name, DRIVER, DRIVER, cluster_id)
     try:
-        cloud.set_host_status(host_id, HostStatus.OFFLINE)
+        set_host_status(cloud, host_id, HostStatus.OFFLINE)
         cloud.update_host(host_id, to_xml(attributes), Update.MERGE)
         kept = cloud.get_host(host_id).template.text("ONE_PASSWORD")
-        cloud.set_host_status(host_id, HostStatus.ENABLED)
+        set_host_status(cloud, host_id, HostStatus.ENABLED)
     except (OneError, ValueError):
-        cloud.delete_host(host_id)
+        delete_host(cloud, host_id)
         raise
     return Created(host_id, password_is_clear=kept == attributes.text("ONE_PASSWORD"))

@@ -7,11 +7,10 @@ import click
 
 from one2one.admin.cli import FAILED
 from one2one.admin.options import object_id, refuse_repeated
-from one2one.admin.output import Printer, output_options, say
+from one2one.admin.output import Printer, output_options
 from one2one.admin.release.release import Release
 from one2one.driver.local import LocalCloud
 from one2one.driver.remotes import Remotes
-from one2one.opennebula.errors import OneError
 
 _COLUMNS = {
     "LOCAL": "vm_id",
@@ -37,19 +36,9 @@ def release(output: Printer, *, vm_ids: tuple[int, ...], dry_run: bool) -> None:
     """
     refuse_repeated(vm_ids)
     local = LocalCloud()
-    rows, problems = [], []
     with closing(Remotes(local)) as remotes:
         releases = Release(local, remotes)
-        try:
-            for vm_id in vm_ids:
-                try:
-                    rows.append(releases.check(vm_id) if dry_run else releases.release(vm_id))
-                except OneError as error:
-                    problems.append(f"one2one: {vm_id}: {error}")
-        finally:
-            if rows:
-                output.print(rows, _COLUMNS)
-            for problem in problems:
-                say(problem, err=True)
-    if problems:
+        do = releases.check if dry_run else releases.release
+        all_done = output.print_each(vm_ids, do, _COLUMNS)
+    if not all_done:
         sys.exit(FAILED)

@@ -33,7 +33,10 @@ from one2one.opennebula.template import Template, parse_text, to_text
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-_PACKAGES = ("lxml", "click", "rich", "cryptography", "prometheus-client", "opennebula-sandbox")
+_PACKAGES = (
+    *("lxml", "click", "rich", "cryptography"),
+    *("grpcio", "prometheus-client", "opennebula-sandbox"),
+)
 _LOGS = ("oned.log", "monitor.log", "sched.log")
 _VM_LINES = 200
 _MOST_VMS = 20

@@ -3,6 +3,11 @@
 from dataclasses import replace
 
 from one2one.admin.template.step import Action, Adapt, Create, Delete, Planned, Step
+from one2one.opennebula.administration import (
+    create_template,
+    delete_template,
+    update_template,
+)
 from one2one.opennebula.cloud import Cloud, Update
 from one2one.opennebula.errors import Refused
 from one2one.opennebula.template import to_xml
@@ -20,13 +25,13 @@ def carry_out(cloud: Cloud, planned: Planned) -> Step:
 def _carry_out(cloud: Cloud, planned: Planned) -> Step:
     match planned:
         case Create(step, template):
-            return replace(step, local_id=cloud.create_template(to_xml(template)))
+            return replace(step, local_id=create_template(cloud, to_xml(template)))
         case Adapt(Step(local_id=int() as local_id) as step, adapt):
             # Read again, so that what its administrator wrote in the meantime stays.
             merged = adapt(cloud.get_template(local_id).template)
             if len(merged.written):
-                cloud.update_template(local_id, to_xml(merged.written), Update.MERGE)
+                update_template(cloud, local_id, to_xml(merged.written), Update.MERGE)
             return replace(step, changes=merged.changes)
         case Delete(Step(local_id=int() as local_id)):
-            cloud.delete_template(local_id)
+            delete_template(cloud, local_id)
     return planned.step

@@ -9,7 +9,7 @@ import click
 
 from one2one.admin.hosts import find_host, list_hybrid_hosts
 from one2one.admin.output import Printer, output_options, say
-from one2one.admin.usage.reading import RemoteUse, Usage, compare, read_local, read_remote
+from one2one.admin.usage.comparison import RemoteUse, UsageRow, compare, read_local, read_remote
 from one2one.driver.local import LocalCloud
 from one2one.hybrid.hours import Span
 from one2one.opennebula.errors import OneError
@@ -67,7 +67,7 @@ def usage(
         local.cloud.get_host(host.id) for host in list_hybrid_hosts(local)
     ]
     uses = read_local(local, span, chosen)
-    rows: list[Usage] = []
+    rows: list[UsageRow] = []
     incomplete = _tell_unread("this cloud", local.cloud.unread)
     for host in chosen:
         remote = _try_remote(local, host, span)

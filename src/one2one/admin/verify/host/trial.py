@@ -13,6 +13,7 @@ from one2one.driver.local import LocalCloud
 from one2one.hybrid.naming import HYBRID_ID, read_marks
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.errors import OneError
+from one2one.opennebula.handover import Recovery, recover_vm
 from one2one.opennebula.objects import call_for_id
 from one2one.opennebula.pools import VISIBLE
 from one2one.opennebula.records import Host, VmSummary, VmTemplate
@@ -113,7 +114,7 @@ class Trial:
 
     def _end_vm(self, vm_id: int, state: State) -> None:
         if state.state == VmState.ACTIVE:
-            self.local.cloud.client.call("one.vm.recover", vm_id, 3)
+            recover_vm(self.local.cloud, vm_id, Recovery.DELETE)
         else:
             self.local.cloud.vm_action("terminate-hard", vm_id)
 

@@ -10,12 +10,12 @@ from one2one.driver.local import LocalCloud
 from one2one.hybrid.naming import HYBRID_ID, find_remote_id, read_marks
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.errors import NotFound, Refused
+from one2one.opennebula.handover import Recovery, deploy_vm, recover_vm
 from one2one.opennebula.records import Vm
 from one2one.opennebula.states import FAILURES, VmState
 from one2one.opennebula.template import Template, Vector
 
-_RECOVERIES = {"recover-delete": 3, "recover-recreate": 4}
-"""The numbers of ``one.vm.recover``."""
+_RECOVERIES = {"recover-delete": Recovery.DELETE, "recover-recreate": Recovery.RECREATE}
 _LOOK_S = 0.2
 _SCHEDULER_S = 60.0
 """How long a scheduler may take: in 7.x it would write an error if something else is first."""
@@ -115,11 +115,10 @@ class HybridVm:
 
     def ask(self, operation: str) -> None:
         """Ask the local cloud for an operation; raises the errors of a call."""
-        call = self._local.cloud.client.call
         if operation in ("deploy", "redeploy"):
-            call("one.vm.deploy", self.id, self._host_id)
+            deploy_vm(self._local.cloud, self.id, self._host_id)
         elif operation in _RECOVERIES:
-            call("one.vm.recover", self.id, _RECOVERIES[operation])
+            recover_vm(self._local.cloud, self.id, _RECOVERIES[operation])
         else:
             self._local.cloud.vm_action(operation, self.id)
 

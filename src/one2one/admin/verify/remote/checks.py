@@ -14,8 +14,8 @@ from one2one.admin.verify.result import Result, judge_row, success, warning
 from one2one.driver.remotes import build_endpoints
 from one2one.hybrid.naming import read_marks
 from one2one.opennebula import rpc
-from one2one.opennebula.connection import Connection, StaleConnection, build_tls
-from one2one.opennebula.errors import MethodNotFound
+from one2one.opennebula.connection import Connection, build_tls
+from one2one.opennebula.errors import MethodNotFound, StaleConnection
 
 _CHECKS: Checks[HybridHost] = {
     "endpoint": remote.check_endpoint,

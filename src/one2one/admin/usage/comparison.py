@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from one2one.admin.hosts import connect
-from one2one.admin.usage.accounts import read_uses
+from one2one.admin.usage.accounting import read_uses
 from one2one.driver.local import LocalCloud
 from one2one.hybrid.hours import (
     ACCOUNT,
@@ -20,6 +20,7 @@ from one2one.hybrid.hours import (
 )
 from one2one.hybrid.naming import HYBRID_ID, Marks
 from one2one.opennebula.accounting import Month
+from one2one.opennebula.administration import list_costs
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.errors import NotFound
 from one2one.opennebula.pools import OWN, VISIBLE
@@ -34,7 +35,7 @@ Uses = dict[int, VmUse]
 
 
 @dataclass(frozen=True)
-class Usage:
+class UsageRow:
     """What the VMs of a user used on a host; the remote's numbers are None where it is silent."""
 
     host: str
@@ -90,7 +91,7 @@ def read_remote(local: LocalCloud, host: Host, span: Span) -> RemoteUse:
 
 def compare(
     local: LocalCloud, host: Host, local_uses: Uses, remote: RemoteUse | None
-) -> Iterator[Usage]:
+) -> Iterator[UsageRow]:
     """Yield what each owner's VMs used on a host, by both clouds."""
     here = sum_up((use.owner, use.hours) for use in local_uses.values())
     far = remote or RemoteUse({}, {})
@@ -115,10 +116,10 @@ def _make_row(
     here: tuple[int, Hours],
     there: tuple[int, Hours] | None,
     cost: float | None,
-) -> Usage:
+) -> UsageRow:
     count, hours = here
     remote_count, remote = there or (None, None)
-    return Usage(
+    return UsageRow(
         host=host_name,
         user=owner.user,
         group=owner.group,
@@ -162,7 +163,7 @@ def _ask_owner(cloud: Cloud, marks: Marks) -> Owner | None:
 def _read_costs(cloud: Cloud, first: Month, last: Month, uses: Uses) -> dict[int, float]:
     """Return what each VM cost; nothing where the remote has no prices."""
     costs = dict.fromkeys(uses, 0.0)
-    for record in cloud.list_costs(first, last):
+    for record in list_costs(cloud, first, last):
         if record.vm_id in costs:
             costs[record.vm_id] += record.cost
     return costs if any(costs.values()) else {}

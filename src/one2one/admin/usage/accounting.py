@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from one2one.hybrid.hours import Span, UseByVm
 from one2one.opennebula.accounting import AccountingRecord
+from one2one.opennebula.administration import read_accounting
 from one2one.opennebula.cloud import Cloud
 from one2one.opennebula.errors import NotSendable, TooLong
 
@@ -35,7 +36,7 @@ def _read_part(
         uses.add(record, within)
 
     try:
-        cloud.read_accounting(count, int(part.start), int(part.end), whose)
+        read_accounting(cloud, count, int(part.start), int(part.end), whose)
     except (NotSendable, TooLong):
         if part.end - part.start <= _SHORTEST_S:
             raise
