@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench import report
 
-NAMES = ("operations", "bursts", "monitoring", "startup", "growth", "idle")
+NAMES = ("operations", "bursts", "monitoring", "startup", "growth", "scale", "idle")
 _DOCUMENT = Path(__file__).parent.parent / "docs" / "performance.md"
 
 

@@ -16,6 +16,8 @@ from xml.sax.saxutils import escape
 
 _DATA = Path(__file__).parent.parent / "tests" / "data"
 HYBRID_ID = "11111111-2222-3333-4444-555555555555"
+USER = re.compile(r"burst(\d+):")
+"""The session of the remote user of a host, with the host's id."""
 
 
 def _lines(name: str) -> Iterator[dict[str, Any]]:
@@ -64,16 +66,15 @@ def _row(side: str, kind: str) -> list[str]:
 
 
 def row(
-    side: str, kind: str, vm_id: int, name: int, state: tuple[int, int], host: int, poll: int = 0
+    side: str, kind: str, vm_id: int, name: int, state: tuple[int, int], host: int, poll: str = "0"
 ) -> str:
     """Return a ``<VM>``, *kind* short or extended, or a ``<MONITORING>``, kind record.
 
-    *poll* is a digit in its time.
+    *poll* is the last digit of its time.
     """
     values = {"id": vm_id, "name": name, "state": state[0], "lcm": state[1], "host": host}
-    values["poll"] = poll
     parts = list(_row(side, kind))
-    parts[1::2] = [str(values[part]) for part in parts[1::2]]
+    parts[1::2] = [str(values.get(part, poll)) for part in parts[1::2]]
     return "".join(parts)
 
 
@@ -90,7 +91,8 @@ def host(host_id: int, endpoint: str, vm_ids: Iterable[int], max_connections: in
         f"<ONE_HYBRID_ID>{HYBRID_ID}</ONE_HYBRID_ID><ONE_TIMEOUT>5</ONE_TIMEOUT>"
         f"<ONE_MAX_CONNECTIONS>{max_connections}</ONE_MAX_CONNECTIONS>"
     )
-    return document.replace("<ONE_USER>", f"{more}<ONE_USER>")
+    user = "<ONE_USER><![CDATA[burst"
+    return document.replace(user, f"{more}{user}{host_id}")
 
 
 def message(

@@ -28,6 +28,8 @@ ACTIONS = {
     "terminate": (6, 0),
     "reboot": (3, 3),
 }
+_CHANGING = b"\0"
+"""Stands for a digit that is another in each answer."""
 FIRST_DEPLOYED = 5_000_000
 """Ids of VMs that DEPLOY makes; below are those that hosts have from the start."""
 
@@ -66,6 +68,7 @@ class Port:
         self.methods: Counter[str] = Counter()
         self.busy = 0.0
         self.first = self.last = 0.0
+        self.readings: list[tuple[int, float, float]] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         fresh = True
@@ -84,7 +87,7 @@ class Port:
                     fresh = False
                     if self.delay:
                         await asyncio.sleep(self.delay)
-                    answer = self.answer(method, arguments[1:])
+                    answer = self.answer(method, *arguments)
                 writer.write(
                     b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n"
                     % len(answer)
@@ -93,6 +96,9 @@ class Port:
                 await writer.drain()
                 if not method.startswith("bench."):
                     self.note(method, begun, len(body), len(answer))
+                if method == "one.vmpool.infoset" and arguments[-1] is False:
+                    first_id = int(str(arguments[1]).partition(",")[0])
+                    self.readings.append((self.world.host_of(first_id), begun, self.last))
         writer.close()
 
     def note(self, method: str, begun: float, received: int, sent: int) -> None:
@@ -115,16 +121,19 @@ class Port:
             "busy": self.busy,
             "window": self.last - self.first,
             "methods": self.methods,
+            "readings": self.readings,
         }
         self.reset()
         return answers.answer(json.dumps(counts))
 
-    def answer(self, method: str, arguments: tuple[Any, ...]) -> bytes:
+    def answer(self, method: str, session: Any = "", *arguments: Any) -> bytes:
         if method.startswith("one.vmpool."):
-            return self.pool(method, *arguments)
+            return self.pool(method, self.account(session), *arguments)
         match method, *arguments:
             case "one.system.version", *_:
                 return answers.answer("6.10.0")
+            case "one.zone.raftstatus", *_:
+                return answers.answer("<RAFT><SERVER_ID>-1</SERVER_ID><STATE>0</STATE></RAFT>")
             case "one.host.info", host, *_:
                 ids, endpoint = (
                     self.world.host_vms(host),
@@ -132,7 +141,7 @@ class Port:
                 )
                 return answers.answer(answers.host(host, endpoint, ids, self.world.max_connections))
             case "one.vm.info", vm_id, *_:
-                return answers.answer(self.row("extended", vm_id))
+                return answers.answer(self.row("extended", vm_id)).replace(_CHANGING, b"0")
             case "one.vm.action", action, vm_id:
                 self.world.states[vm_id] = ACTIONS[action.removesuffix("-hard")]
                 _pool.cache_clear()
@@ -145,38 +154,39 @@ class Port:
             case _:
                 return answers.answer(answers.read_recording("api", method))
 
-    def pool(self, method: str, *arguments: Any) -> bytes:
+    def pool(self, method: str, account: str, *arguments: Any) -> bytes:
         match method, *arguments:
             case "one.vmpool.infoset", ids, extended:
                 if not self.world.infoset:
                     return answers.NO_METHOD
                 return self.read_pool("extended" if extended else "short", ids)
             case "one.vmpool.info", _, first, last, _:
-                return self.read_page(first, last)
+                return self.read_page(account, first, last)
             case "one.vmpool.infoextended", *_:
-                return self.read_pool("extended", self.account())
+                return self.read_pool("extended", account)
             case _:
-                return self.read_pool("record", self.account())
+                return self.read_pool("record", account)
 
     def read_pool(self, kind: str, ids: str) -> bytes:
         """Return a pool in one of three forms, in turn: benchmarks read it two or four ways."""
         self.turn = (self.turn + 1) % 3
-        return _pool(self, kind, ids, self.turn if self.world.changing else 0)
+        return _pool(self, kind, ids).replace(_CHANGING, b"%d" % self.turn)
 
-    def row(self, kind: str, vm_id: int, turn: int = 0) -> str:
+    def row(self, kind: str, vm_id: int) -> str:
         world = self.world
         state = world.states.get(vm_id, (3, 3)) if self.side == "api" else (3, 3)
         name = self.created.get(vm_id, vm_id)
-        poll = turn if vm_id % 100 < world.changing else 0
+        poll = _CHANGING.decode() if vm_id % 100 < world.changing else "0"
         return answers.row(self.side, kind, vm_id, name, state, world.host_of(vm_id), poll)
 
-    def account(self) -> str:
-        """Return the ids of all VMs of the account: those of the first host."""
-        return ",".join(map(str, self.world.host_vms(0)))
+    def account(self, session: str) -> str:
+        """Return the ids of all VMs of the account: those of its host, else of the first one."""
+        user = answers.USER.match(session)
+        return ",".join(map(str, self.world.host_vms(int(user[1]) if user else 0)))
 
-    def read_page(self, first: int, last: int) -> bytes:
+    def read_page(self, account: str, first: int, last: int) -> bytes:
         if (first, last) == (-1, -1):
-            return self.read_pool("short", self.account())
+            return self.read_pool("short", account)
         if last < 0:
             chosen = sorted(self.created, reverse=True)[:-last]
         else:
@@ -185,9 +195,9 @@ class Port:
         return self.read_pool("short", ",".join(map(str, chosen)))
 
 
-@lru_cache(maxsize=64)
-def _pool(port: Port, kind: str, ids: str, turn: int) -> bytes:
-    rows = "".join(port.row(kind, int(vm_id), turn) for vm_id in ids.split(",") if vm_id)
+@lru_cache(maxsize=320)
+def _pool(port: Port, kind: str, ids: str) -> bytes:
+    rows = "".join(port.row(kind, int(vm_id)) for vm_id in ids.split(",") if vm_id)
     tag = "MONITORING_DATA" if kind == "record" else "VM_POOL"
     return answers.answer(f"<{tag}>{rows}</{tag}>")
 
@@ -227,6 +237,8 @@ class Counts(TypedDict):
     window: float
     """Seconds from the first call to the last answer."""
     methods: dict[str, int]
+    readings: list[tuple[int, float, float]]
+    """Of short rows by id: the host, and when the call came and was answered, in seconds."""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+import zlib
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from bench import answers
 from bench.clouds import Clouds
 
 BIN = Path(sys.executable).parent
@@ -85,3 +88,11 @@ def driver(name: str, arguments: str, environment: dict[str, str]) -> Iterator[D
         yield running
     finally:
         running.close()
+
+
+def start_monitoring(im: Driver, hosts: Iterable[int], port: int, periods: dict[str, int]) -> None:
+    """Have an IM driver monitor *hosts*, and report to a *port*; *periods* are in seconds."""
+    for host in hosts:
+        document = answers.start_monitor(host, port, periods).encode()
+        im.write(f"START_MONITOR - {host} 0 {b64encode(zlib.compress(document)).decode()}")
+        im.answer()

@@ -6,13 +6,11 @@ The exponent is 1 for what grows in proportion, 0 for what does not grow.
 import math
 import os
 import time
-import zlib
-from base64 import b64encode
 from collections.abc import Iterator
 
-from bench import answers, bursts, monitoring
+from bench import bursts, monitoring
 from bench.clouds import clouds
-from bench.drivers import driver, environment
+from bench.drivers import driver, environment, start_monitoring
 from bench.measure import Cost, cpu, cpu_of, in_child, memory_of
 from bench.report import Row, Table
 
@@ -74,12 +72,7 @@ def _measure_monitored(hosts: int, vms: int, seconds: float) -> tuple[float, flo
         driver("one_im_one2one", "-t 15 -r 0 one", env) as im,
     ):
         side.set(side.local, vms_per_host=vms)
-        for host in range(hosts):
-            document = answers.start_monitor(host, side.monitord, _PERIODS)
-            im.write(
-                f"START_MONITOR - {host} 0 {b64encode(zlib.compress(document.encode())).decode()}"
-            )
-            im.answer()
+        start_monitoring(im, range(hosts), side.monitord, _PERIODS)
         time.sleep(seconds / 3)
         side.take_counts(side.remotes[0])
         before = cpu_of(im.pid)
