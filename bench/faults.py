@@ -135,9 +135,8 @@ _OWNERSHIP = (
     Fault(
         "A VM of another is acted on, whatever its marks say",
         "driver/ownership.py",
-        "    elif ownership is not Ownership.OURS:\n        raise not_ours_error(identity, marks)\n"
-        "    remote.owner_cache",
-        "    remote.owner_cache",
+        "        raise not_ours_error(identity, marks)\n    remote.owner_cache",
+        "        pass\n    remote.owner_cache",
     ),
     Fault(
         "What was known of a VM's owner outlives an outage",
