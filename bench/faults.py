@@ -213,8 +213,8 @@ _OPERATIONS = (
     Fault(
         "New credentials are not tried",
         "driver/attempts.py",
-        "                or renewed\n",
-        "                or True\n",
+        "and remote is not None and not renewed:",
+        "and remote is not None and renewed:",
     ),
     Fault(
         "A remote is not opened again for new credentials",

@@ -197,6 +197,13 @@ def test_names_that_are_taken_or_odd_become_free_ones() -> None:
     assert max(len(name.encode()) for name in names) == 128
 
 
+@pytest.mark.parametrize("name", ["wéb", "We\u0301B", "ｗeb", " web "])
+def test_names_that_mariadb_holds_for_equal_are_two_names(name: str) -> None:
+    local = Local()
+    local.sync(remote(remote_id=1, name="web"), remote(remote_id=2, name=name))
+    assert [template.name for template in local.templates.values()][1].endswith("@burst1")
+
+
 @pytest.mark.parametrize("name", ["", " \n\t"])
 def test_a_template_without_a_name_is_skipped(name: str) -> None:
     assert actions(Local().sync(remote(name=name))) == [Action.SKIP.value]

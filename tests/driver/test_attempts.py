@@ -172,20 +172,25 @@ def test_a_new_password_is_tried_at_once_and_without_retries(world: World) -> No
     assert world.remote.count("vm.info") == 2
 
 
-def test_of_many_new_passwords_one_is_tried(world: World) -> None:
+def test_of_many_new_passwords_one_is_tried_at_once(world: World) -> None:
     world.add_both(remote_state="SUSPENDED")
     world.remote.script("vm.info", *(change_password(world, str(n)) for n in range(5)))
-    with pytest.raises(AuthenticationError):
-        finish(carry_out(world.make_job(), retries=5))
+    assert isinstance(next(carry_out(world.make_job(), retries=5)), Pause)
     assert world.remote.count("vm.info") == 2
 
 
-def test_the_same_password_is_not_tried_twice(world: World) -> None:
+def test_a_remote_whose_database_is_away_knows_no_user_and_is_waited_for(world: World) -> None:
+    world.add_both(remote_state="SUSPENDED")
+    world.remote.script("vm.info", *2 * [refuse(NOT_AUTHENTICATED)])
+    assert finish(carry_out(world.make_job()), None, None) == ""
+
+
+def test_a_wrong_password_is_not_tried_for_ever(world: World) -> None:
     world.add_both()
-    world.remote.script("vm.info", refuse(NOT_AUTHENTICATED))
+    world.remote.script("vm.info", *100 * [refuse(NOT_AUTHENTICATED)])
     with pytest.raises(AuthenticationError):
-        finish(carry_out(world.make_job(), retries=5))
-    assert world.remote.count("vm.info") == 1
+        finish(carry_out(world.make_job(), retries=8), *PATIENCE * [None])
+    assert world.remote.count("vm.info") == 1 + PATIENCE
 
 
 def test_each_attempt_goes_where_the_host_points_by_then(world: World) -> None:

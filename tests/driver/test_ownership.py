@@ -5,14 +5,23 @@ from dataclasses import replace
 import pytest
 
 from one2one.driver.attempts import carry_out
-from one2one.driver.operation import Job, resume
+from one2one.driver.operation import Job, Pause, resume
 from one2one.driver.ownership import give_marks, read_own, require_own
 from one2one.driver.watch import GONE
 from one2one.hybrid.naming import read_marks
 from one2one.opennebula.errors import NotFound, Refused, Unreachable
 from one2one.opennebula.states import RUNNING
 from one2one.opennebula.template import Value
-from tests.driver.scripted import BORN, STATES, WRONG_STATE, ScriptedVm, after, drop, refuse
+from tests.driver.scripted import (
+    BORN,
+    NOT_FOUND,
+    STATES,
+    WRONG_STATE,
+    ScriptedVm,
+    after,
+    drop,
+    refuse,
+)
 from tests.driver.world import HOST, HOST_ID, HYBRID_ID, MARKS, World, finish
 
 ACTIONS = {
@@ -44,6 +53,19 @@ def import_vm(world: World, **template: Value) -> Job:
     world.local.vms[7].user_template |= template
     world.add_remote(9, marks=None)
     return world.open_job()
+
+
+@pytest.mark.parametrize("what", ["terminate", "delete", "suspend"])
+def test_a_vm_that_is_denied_and_listed_is_not_taken_for_gone(world: World, what: str) -> None:
+    world.add_both()
+    world.remote.script("vm.info", refuse(NOT_FOUND))
+    goal = "SUSPENDED" if what == "suspend" else "DONE"
+    steps = carry_out(world.make_job(*ACTIONS[what]))
+    assert isinstance(next(steps), Pause)
+    world.remote.after |= dict.fromkeys((what, "terminate-hard"), goal)
+    with pytest.raises(StopIteration):
+        next(steps)
+    assert len(world.remote.actions) == 1
 
 
 @pytest.mark.parametrize("what", ACTIONS)

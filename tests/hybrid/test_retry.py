@@ -43,14 +43,15 @@ def test_only_what_cannot_take_effect_twice_is_repeated(
     assert is_repeatable(action, Busy("no leader", call=call))
 
 
-@pytest.mark.parametrize("error", [AuthenticationError, NotFound, ProtocolError, WrongState])
+@pytest.mark.parametrize("error", [NotFound, ProtocolError, WrongState])
 def test_what_would_fail_again_is_not_repeated(error: type[OneError]) -> None:
     assert not is_repeatable("SHUTDOWN", error("no", call="one.vm.action"))
 
 
-def test_an_election_is_waited_for_some_seconds_whatever_oned_allows() -> None:
+@pytest.mark.parametrize("kind", [Busy, AuthenticationError])
+def test_an_election_and_a_database_are_waited_for_some_seconds(kind: type[OneError]) -> None:
     attempts = Attempts(retries=0)
-    error = Busy("oned cluster in election mode", call="one.template.instantiate")
+    error = kind("not now", call="one.template.instantiate")
     pauses = [attempts.pause("DEPLOY", error, age=0, chance=1) for _ in range(PATIENCE + 1)]
     assert pauses.pop() is None
     assert sum(filter(None, pauses)) > 10

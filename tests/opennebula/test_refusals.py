@@ -62,9 +62,12 @@ def test_a_code_tells_what_the_caller_must_do_next(code: int, kind: type[OneErro
         ("RPC call timed out and aborted", True),
         ("Error inserting VM in DB.", True),
         ("Error allocating a new virtual machine. Error inserting VM in DB.", True),
+        ("Internal error.", False),
     ],
 )
-def test_an_election_passes_and_may_have_let_the_call_through(words: str, *, sent: bool) -> None:
+def test_an_election_or_a_database_passes_and_may_have_let_the_call_through(
+    words: str, *, sent: bool
+) -> None:
     error = decode(f"[one.template.instantiate] {words}")
     assert type(error) is Busy
     assert error.sent is sent
@@ -72,7 +75,13 @@ def test_an_election_passes_and_may_have_let_the_call_through(words: str, *, sen
 
 
 @pytest.mark.parametrize(
-    "words", ["The leader said: no leader found", "limit of 3 reached for VMS quota", ""]
+    "words",
+    [
+        "Internal error. Action result not defined",
+        "The leader said: no leader found",
+        "limit of 3 reached for VMS quota",
+        "",
+    ],
 )
 def test_a_refusal_that_only_sounds_like_it_does_not_pass(words: str) -> None:
     assert type(decode(words)) is Refused

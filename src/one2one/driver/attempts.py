@@ -28,15 +28,12 @@ def carry_out(job: Job, retries: int = 0) -> Steps:
             remote = job.open_remote(job.not_before)
             require_passed(action, remote.settings.pass_through)
             return (yield from find_operation(action)(job))
-        except AuthenticationError:
-            if (
-                remote is None
-                or renewed
-                or job.open_remote(runtime.monotonic()).cloud is remote.cloud
-            ):
-                raise
-            renewed = True
         except OneError as error:
+            if isinstance(error, AuthenticationError) and remote is not None and not renewed:
+                renewed = job.open_remote(runtime.monotonic()).cloud is not remote.cloud
+                if renewed:
+                    job.not_before = runtime.monotonic()
+                    continue
             age, chance = runtime.monotonic() - began, runtime.random()
             pause = attempts.pause(action, error, age, chance)
             if pause is None:

@@ -33,24 +33,26 @@ CODES: dict[int, type[OneError]] = {
 }
 """The typed error for each ErrorCode of OpenNebula."""
 
-_NO_LEADER = tuple(
+_PASSING = tuple(
     (re.compile(words), sent)
     for words, sent in (
         (r"Cannot process request, (no leader found|oned cluster is |oned cluster in )", False),
         (r"libcurl failed .*([Cc]onnect to|resolve)", False),
         (r"libcurl failed |HTTP response code is |RPC call timed out and aborted", True),
         (r"(Error allocating a new .*\. )?Error inserting .* in DB\.", True),
+        (r"Internal error\.?$", False),
     )
 )
-"""The errors of an HA zone's oned without a leader; True if the call may have had its effect.
+"""The errors of an oned without a leader or database; True if the call may have had its effect.
 
 Their code is that of a refusal. A candidate, an oned that replicates the log and a follower without
 a leader do nothing. A follower passes calls that change anything to the leader; if no answer comes,
 it gives the reason in the words of xmlrpc-c and libcurl. A leader that is deposed cannot write, but
-the next leader may have its log. Calls that read are always answered. Sources:
-``Request::execute`` in ``src/rm/Request.cc`` (5.10, 6.10), ``RequestXRPC.cc`` and
-``RequestGRPC.cc`` (7.2, 7.4); ``Client::call``, measured with xmlrpc-c 1.33.14;
-``LogDB::replicate``.
+the next leader may have its log. Calls that read are always answered, but a pool is an internal
+error while the database fails. Sources: ``Request::execute`` in ``src/rm/Request.cc`` (5.10, 6.10),
+``RequestXRPC.cc`` and ``RequestGRPC.cc`` (7.2, 7.4); ``Client::call``, measured with xmlrpc-c
+1.33.14; ``LogDB::replicate``; ``RequestManagerPoolInfoFilter::dump``, from 7.0
+``PoolSharedAPI::dump``.
 """
 
 _LARGEST = 2**31
@@ -150,7 +152,7 @@ def refusal_error(cause: str, code: int) -> OneError:
     """Return the typed error for a refusal, by its text without the call's name, and its code."""
     kind = CODES.get(code, errors.Refused)
     if kind is errors.Refused:
-        for words, sent in _NO_LEADER:
+        for words, sent in _PASSING:
             if words.match(cause):
                 return errors.Busy(cause, sent=sent)
     return kind(cause)
