@@ -72,7 +72,9 @@ class FrontEnd:
     def __enter__(self) -> Self:
         """Start all parts; raises OnedDoesNotStart if a driver's handshake fails."""
         with ExitStack() as stack:
-            path = stack.enter_context(tempfile.TemporaryDirectory(prefix="one2one-"))
+            # A process that a script has just left may still write there.
+            directory = tempfile.TemporaryDirectory(prefix="one2one-", ignore_cleanup_errors=True)
+            path = stack.enter_context(directory)
             self.home = Home(Path(path))
             one_key = secrets.token_hex(16)
             self.home.create(self.session, one_key)
