@@ -137,18 +137,6 @@ def test_new_credentials_count_in_the_middle_of_an_operation() -> None:
         assert both.cloud.calls.counts()["one.vm.action"] == 2, "asked again with the new password"
 
 
-def test_credentials_that_stay_wrong_are_asked_for_once() -> None:
-    with burst() as both:
-        vm = both.run_vm()
-        both.cloud.owner.password = "another-secret"
-        both.cloud.calls.clear()
-        vm.act("poweroff")
-        vm.wait_for_log("couldn't be authenticated")
-        vm.wait("RUNNING")
-        assert "Check the user and password" in vm.error
-        assert len(both.cloud.calls) == 1
-
-
 @pytest.mark.parametrize("generation", ["6.10", "7.2"])
 def test_what_was_cancelled_is_not_answered_any_more(generation: str) -> None:
     with burst(generation) as both:
