@@ -18,7 +18,6 @@ from one2one.opennebula.client import READING, Caller, Client, OnCall, Parsed
 from one2one.opennebula.document import Document
 from one2one.opennebula.endpoint import Endpoint
 from one2one.opennebula.errors import (
-    AuthenticationError,
     Busy,
     ConfigurationError,
     OneError,
@@ -29,7 +28,10 @@ CHECK_S = 10.0
 """For how many seconds a server that had a leader behind it counts as one that has."""
 
 _CANNOT_SERVE = (Unreachable, Busy, ConfigurationError)
-"""The errors of a server in whose place another may answer."""
+"""The errors of a server in whose place another may answer.
+
+Among them is AuthenticationError: a server whose database is away refuses every user.
+"""
 
 
 def make_client(
@@ -104,8 +106,6 @@ class ZoneClient:
         client = self._choose()
         try:
             return ask(client)
-        except AuthenticationError:
-            raise
         except _CANNOT_SERVE as error:
             self._leave(client)
             if error.sent and not method.endswith(READING):
@@ -122,8 +122,6 @@ class ZoneClient:
                 client = self._clients[self._place]
                 try:
                     client.call("one.system.version")
-                except AuthenticationError:
-                    raise
                 except OneError as error:
                     failures.append(error)
                     self._place = (self._place + 1) % len(self._clients)
@@ -144,5 +142,5 @@ def _sum_up(failures: Sequence[OneError]) -> OneError:
     """Return the error of a cloud without a leader: while one is elected, another try helps."""
     busy = [error for error in failures if isinstance(error, Busy)]
     error = copy((busy or failures)[0])
-    error.cause = f"{error.cause} (none of {len(failures)} servers has a leader)"
+    error.cause = f"{error.cause} (none of {len(failures)} servers can serve)"
     return error
